@@ -8,11 +8,11 @@ Not here: reading markdown (`handoff.codec`), the registry of contracts (`schema
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-JSON: TypeAlias = "None | bool | int | float | str | list[JSON] | dict[str, JSON]"
+JSON: TypeAlias = JsonValue
 
 
 class Document(BaseModel):
@@ -21,7 +21,7 @@ class Document(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def markdown(**hints: str) -> dict[str, Any]:
+def markdown(**hints: JSON) -> dict[str, JSON]:
     """Return the `json_schema_extra` that tells the codec how a property is laid out (`x-markdown`)."""
     return {"x-markdown": hints}
 

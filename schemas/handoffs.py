@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from schemas.base import JSON, Document, Field, markdown
+from schemas.base import JSON, Document, Field
 
 
 class Verdict(Document):
@@ -235,4 +235,3 @@ class TestAgentOutput(Document):
     not_implemented: tuple[NotImplemented_, ...] | None = None
 
 
-__all__ = ["markdown"]
