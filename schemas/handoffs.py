@@ -233,5 +233,3 @@ class TestAgentOutput(Document):
     endpoints: tuple[TestedEndpoint, ...]
     verification: tuple[Verdict, ...]
     not_implemented: tuple[NotImplemented_, ...] | None = None
-
-

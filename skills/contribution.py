@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from schemas.base import Document
+from schemas.errors import RunError
 
 
 class ContributedFile(Document):
@@ -53,8 +54,10 @@ class Contribution(Document):
     dependencies: tuple[Dependency, ...] = ()
 
 
-class ContributionConflict(Exception):
+class ContributionConflict(RunError):
     """Two skills of one step claim the same file, setting or dependency with different content."""
+
+    code = "contribution_conflict"
 
 
 def merge(contributions: Sequence[tuple[str, Contribution]]) -> Contribution:
