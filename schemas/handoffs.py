@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 from schemas.base import JSON, Document, Field
+from schemas.feature import Gap
 
 
 class Verdict(Document):
@@ -17,13 +18,6 @@ class Verdict(Document):
     check: str
     tool: str  # name and version
     result: str  # "passed", with the number that matters: "passed, 41 tests"
-
-
-class NotImplemented_(Document):
-    """Words of the PRD that this work does not implement, with the reason."""
-
-    text: str
-    reason: str
 
 
 # ---- feature-prd ------------------------------------------------------------------------------------------------
@@ -140,7 +134,7 @@ class DatabaseAgentOutput(Document):
     tables: tuple[Table, ...]
     migrations: tuple[Migration, ...]
     verification: tuple[Verdict, ...]
-    not_implemented: tuple[NotImplemented_, ...] | None = None
+    not_implemented: tuple[Gap, ...] | None = None
 
 
 # ---- python-backend-agent-output --------------------------------------------------------------------------------
@@ -184,7 +178,7 @@ class PythonBackendAgentOutput(Document):
     for_frontend_agent: tuple[FrontendNote, ...]
     dependencies_added: tuple[str, ...]
     verification: tuple[Verdict, ...] | None = None
-    not_implemented: tuple[NotImplemented_, ...] | None = None
+    not_implemented: tuple[Gap, ...] | None = None
 
 
 # ---- frontend-agent-output --------------------------------------------------------------------------------------
@@ -203,7 +197,7 @@ class FrontendAgentOutput(Document):
     pages: tuple[Page, ...]
     dependencies_added: tuple[str, ...]
     verification: tuple[Verdict, ...]
-    not_implemented: tuple[NotImplemented_, ...] | None = None
+    not_implemented: tuple[Gap, ...] | None = None
 
 
 # ---- test-agent-output ------------------------------------------------------------------------------------------
@@ -232,4 +226,4 @@ class TestAgentOutput(Document):
     measures: tuple[Measure, ...]
     endpoints: tuple[TestedEndpoint, ...]
     verification: tuple[Verdict, ...]
-    not_implemented: tuple[NotImplemented_, ...] | None = None
+    not_implemented: tuple[Gap, ...] | None = None

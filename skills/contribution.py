@@ -39,7 +39,7 @@ class Route(Document):
 
 
 class Dependency(Document):
-    """A package that a file of this contribution imports or runs. `version` is a requirement specifier of its ecosystem."""
+    """A package that a contributed file imports or runs. `version` is a requirement specifier of its ecosystem."""
 
     ecosystem: Literal["python", "npm"]
     name: str
