@@ -108,6 +108,7 @@ def _problem(location: tuple[int | str, ...], message: str) -> tuple[str, str]:
 
 def _stack(document: PythonSpecialistInput) -> tuple[PrdChoice, ...]:
     tasks = document.background_tasks
+    manager = document.backend_architecture.dependency_manager
     choices = {
         "Backend": document.backend_language,
         "Framework": document.backend_architecture.framework,
@@ -115,7 +116,7 @@ def _stack(document: PythonSpecialistInput) -> tuple[PrdChoice, ...]:
         "ORM": document.database.orm,
         "Authentication": document.authentication.method,
         "Background tasks": tasks.library if tasks else "none",
-        "Dependency manager": document.backend_architecture.dependency_manager,
+        "Dependency manager": manager if manager != "pipenv" else "uv",
     }
     return tuple(PrdChoice(part=part, choice=choice) for part, choice in choices.items())
 
@@ -127,6 +128,8 @@ def _wishes(document: PythonSpecialistInput) -> tuple[str, ...]:
         wishes.append("The service is synchronous.")
     if document.background_tasks and document.background_tasks.broker:
         wishes.append(f"Background tasks go through {document.background_tasks.broker}.")
+    if document.backend_architecture.dependency_manager == "pipenv":
+        wishes.append("Dependencies are managed with pipenv.")
     if document.testing_framework != "pytest":
         wishes.append(f"Tests are written with {document.testing_framework}.")
     return tuple(wishes)

@@ -43,7 +43,8 @@ class SpecialistMissing(InputError):
 
     def __str__(self) -> str:
         return (
-            f"The backend language is {self.language}, so Phase 14 needs `{self.specialist}`, which Baton does not have.\n"
+            f"The backend language is {self.language}, so Phase 14 needs `{self.specialist}`, "
+            "which Baton does not have.\n"
             f"Available: {', '.join(SPECIALISTS[name] for name in sorted(AVAILABLE))}. "
             "Set the backend to Python, or hand this phase to a system that has the specialist."
         )
