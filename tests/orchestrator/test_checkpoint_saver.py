@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import empty_checkpoint
+from langgraph.checkpoint.conformance import checkpointer_test, validate
+
+from orchestrator.checkpoint import PostgresSaver
+
+if TYPE_CHECKING:
+    from orchestrator.database import Pool
+
+
+@pytest.mark.slow
+async def test_the_saver_conforms_to_langgraphs_own_suite(pool: Pool) -> None:
+    @checkpointer_test(name="baton")
+    async def saver() -> AsyncIterator[PostgresSaver]:
+        yield PostgresSaver(pool)
+
+    report = await validate(saver)
+
+    failed = {name: result.failures for name, result in report.results.items() if result.passed is False}
+    assert failed == {}
+    ran = {name for name, result in report.results.items() if result.passed}
+    assert ran >= {"put", "put_writes", "get_tuple", "list", "delete_thread"}
+
+
+async def put(saver: PostgresSaver, thread: str, values: dict[str, Any]) -> RunnableConfig:
+    checkpoint = {**empty_checkpoint(), "channel_values": values}
+    config = {"configurable": {"thread_id": thread, "checkpoint_ns": ""}}
+    return await saver.aput(config, checkpoint, {"source": "loop", "step": 1}, {})  # type: ignore[arg-type]
+
+
+async def test_a_nul_character_in_the_state_survives(pool: Pool) -> None:
+    """Note 39: PostgreSQL's jsonb refuses it and the run would die."""
+    saver = PostgresSaver(pool)
+    stored = await saver.aget_tuple(await put(saver, "t", {"log": "before\x00after"}))
+    assert stored is not None
+    assert stored.checkpoint["channel_values"] == {"log": "before\x00after"}
+
+
+def test_strict_msgpack_is_on_before_langgraph_is_imported() -> None:
+    """Note 32: the flag is read at import and off by default."""
+    code = (
+        "import orchestrator.checkpoint; from langgraph.checkpoint.serde import _msgpack; "
+        "assert _msgpack.STRICT_MSGPACK_ENABLED"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+class Dangerous:
+    made = 0
+
+    def __init__(self) -> None:
+        type(self).made += 1
+
+
+async def test_loading_a_checkpoint_never_builds_a_type_that_is_not_on_the_safe_list(pool: Pool) -> None:
+    """Notes 32 and 33: it comes back as plain data, its constructor does not run."""
+    import ormsgpack  # noqa: PLC0415 - only here
+
+    payload = ormsgpack.packb((Dangerous.__module__, "Dangerous", {}, "model_validate"))
+    crafted = ormsgpack.packb(ormsgpack.Ext(2, payload))
+    saver = PostgresSaver(pool)
+    config = await put(saver, "t", {})
+    await pool.execute("UPDATE baton.checkpoints SET checkpoint = $1", crafted)
+
+    stored = await saver.aget_tuple(config)
+    assert stored is not None
+    assert not isinstance(stored.checkpoint, Dangerous)
+    assert Dangerous.made == 0
+
+
+async def test_secrets_in_the_config_are_not_stored_unless_put_there_on_purpose(pool: Pool) -> None:
+    """Note 35: every scalar of `configurable` lands in the metadata, so the engine passes the thread id alone."""
+    saver = PostgresSaver(pool)
+    await put(saver, "t", {})
+    metadata = saver.serde.loads_typed(
+        await pool.fetchrow("SELECT metadata_type, metadata FROM baton.checkpoints")  # type: ignore[arg-type]
+    )
+    assert metadata == {"source": "loop", "step": 1}
+
+
+async def test_a_repeated_put_and_a_repeated_write_change_nothing(pool: Pool) -> None:
+    saver = PostgresSaver(pool)
+    checkpoint = {**empty_checkpoint(), "channel_values": {"a": 1}}
+    config: Any = {"configurable": {"thread_id": "t", "checkpoint_ns": ""}}
+    for _ in range(2):
+        named = await saver.aput(config, checkpoint, {"step": 1}, {})  # type: ignore[arg-type]
+    await saver.aput_writes(named, [("a", "first")], "task")
+    await saver.aput_writes(named, [("a", "second")], "task")
+
+    stored = await saver.aget_tuple(named)
+    assert stored is not None
+    assert stored.pending_writes == [("task", "a", "first")]
+    assert await pool.fetchval("SELECT count(*) FROM baton.checkpoints") == 1
