@@ -1,0 +1,177 @@
+"""Read `SKILL.md`: what a skill is, in the open Agent Skills format.
+
+Front matter names the skill; Baton's own facts stand in `metadata`, whose values are text, as the format asks:
+`agent`, `after` (skills that run before it), `when` (stack conditions, all of which must hold) and `prepares`
+(lock files of environments that can be made ready early).
+
+Source: https://agentskills.io/specification
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Literal, cast
+
+import yaml
+
+from schemas.errors import InputError
+from schemas.feature import Stack
+
+MAX_NAME = 64
+MAX_DESCRIPTION = 1024
+
+_FRONT_MATTER = re.compile(r"\A---\r?\n(.*?\r?\n)---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_KEYS = ("name", "description", "license", "compatibility", "metadata", "allowed-tools")
+_ECOSYSTEMS = ("python", "node")
+
+
+class SkillInvalid(InputError):
+    """Skill folders that cannot be used, with every problem found."""
+
+    code = "skill_invalid"
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__(problems)
+        self.problems = problems
+
+    def __str__(self) -> str:
+        listed = "\n".join(f"  {problem}" for problem in self.problems)
+        return f"the skills cannot be used ({len(self.problems)} found):\n{listed}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Preparation:
+    """A lock file whose environment can be made ready before the skill runs."""
+
+    ecosystem: Literal["python", "node"]
+    lock: Path  # absolute
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Manifest:
+    """A `SKILL.md`'s front matter. `when` pairs a `Stack` attribute with the choice it must have."""
+
+    name: str
+    description: str
+    agent: str
+    after: tuple[str, ...]
+    when: tuple[tuple[str, str], ...]
+    prepares: tuple[Preparation, ...]
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Return what `folder/SKILL.md` says.
+
+    Raises:
+        SkillInvalid: With every problem of the file.
+    """
+    path = folder / "SKILL.md"
+    problems: list[str] = []
+
+    def report(problem: str) -> None:
+        problems.append(f"{path}: {problem}")
+
+    front = _front_matter(path, report)
+    if not problems:
+        manifest = _manifest(front, folder, report)
+    if problems:
+        raise SkillInvalid(tuple(problems))
+    return manifest
+
+
+def instructions(folder: Path) -> str:
+    """Return the prose of `folder/SKILL.md`, below its front matter."""
+    return _FRONT_MATTER.sub("", (folder / "SKILL.md").read_text(encoding="utf-8"), count=1).lstrip("\n")
+
+
+def _front_matter(path: Path, report: Callable[[str], None]) -> dict[str, object]:
+    try:
+        found = _FRONT_MATTER.match(path.read_text(encoding="utf-8-sig"))
+        front = yaml.safe_load(found[1]) if found else None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        report(f"cannot be read: {error}")
+        return {}
+    if not isinstance(front, dict):
+        report("must open with YAML front matter between two `---` lines")
+        return {}
+    for key in front:
+        if key not in _KEYS:
+            report(f"unknown front matter key `{key}`{_near(str(key), _KEYS)}; allowed: {', '.join(_KEYS)}")
+    return front
+
+
+def _manifest(front: dict[str, object], folder: Path, report: Callable[[str], None]) -> Manifest:
+    name = _text(front, "name", MAX_NAME, report)
+    if name and not _NAME.fullmatch(name):
+        report(f"`name` is `{name}`; it must be lower-case letters and digits in words joined by single hyphens")
+    elif name and name != folder.name.replace("_", "-"):
+        report(f"`name` is `{name}`, but the folder is `{folder.name}`; make them agree")
+    metadata = front.get("metadata", {})
+    if not isinstance(metadata, dict) or not all(isinstance(item, str) for pair in metadata.items() for item in pair):
+        report("`metadata` must map text to text (quote numbers and yes/no)")
+        metadata = {}
+    if not metadata.get("agent", "").strip():
+        report("`metadata.agent` is missing; it names the agent that uses the skill, for example `database-agent`")
+    return Manifest(
+        name=name,
+        description=_text(front, "description", MAX_DESCRIPTION, report),
+        agent=metadata.get("agent", "").strip(),
+        after=tuple(metadata.get("after", "").split()),
+        when=_conditions(metadata.get("when", ""), report),
+        prepares=_preparations(metadata.get("prepares", ""), folder, report),
+    )
+
+
+def _text(front: dict[str, object], key: str, longest: int, report: Callable[[str], None]) -> str:
+    value = front.get(key)
+    if not isinstance(value, str) or not value.strip():
+        report(f"`{key}` is missing or not text")
+        return ""
+    if len(value) > longest:
+        report(f"`{key}` has {len(value)} characters; at most {longest} are allowed")
+    return value.strip()
+
+
+def _conditions(text: str, report: Callable[[str], None]) -> tuple[tuple[str, str], ...]:
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        report(f"`metadata.when` is `{text}`: {error}")
+        return ()
+    parts = tuple(Stack.model_fields)
+    conditions = []
+    for word in words:
+        part, equals, choice = word.partition("=")
+        if not equals or not choice:
+            report(f"`metadata.when` has `{word}`; conditions read `part=choice`, for example `frontend=React`")
+        elif part not in parts:
+            report(f"`metadata.when` names `{part}`{_near(part, parts)}; parts: {', '.join(parts)}")
+        else:
+            conditions.append((part, choice))
+    return tuple(conditions)
+
+
+def _preparations(text: str, folder: Path, report: Callable[[str], None]) -> tuple[Preparation, ...]:
+    preparations = []
+    for word in text.split():
+        ecosystem, _, lock = word.partition(":")
+        path = folder / lock
+        if ecosystem not in _ECOSYSTEMS:
+            report(f"`metadata.prepares` has `{word}`; entries read `python:LOCK` or `node:LOCK`")
+        elif not path.is_file():
+            report(f"`metadata.prepares` names `{lock}`, which is not a file of the skill")
+        else:
+            known = cast("Literal['python', 'node']", ecosystem)
+            preparations.append(Preparation(ecosystem=known, lock=path.resolve()))
+    return tuple(preparations)
+
+
+def _near(word: str, allowed: tuple[str, ...]) -> str:
+    near = get_close_matches(word, allowed, 1)
+    return f" (did you mean `{near[0]}`?)" if near else ""

@@ -1,0 +1,92 @@
+"""One skill: what it is, and its Python, loaded on first use.
+
+`blueprint.py` exposes `Input` (the materials it wants, each a field), `Output` (a `Contribution` with the facts it
+states) and `contribute(request, templates)`, a pure function: same input, same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from schemas.base import Document
+from skills.contribution import Contribution
+from skills.manifest import Preparation, SkillInvalid, instructions
+from skills.templates import Templates
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Blueprint:
+    """The Python of a skill."""
+
+    input: type[Document]
+    output: type[Contribution]
+    contribute: Callable[[Document, Templates], object]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Skill:
+    """A skill as its `SKILL.md` describes it. `when` pairs a `Stack` attribute with the choice it must have."""
+
+    name: str
+    description: str
+    agent: str  # the agent that uses it
+    after: tuple[str, ...] = ()  # skills that run before it
+    when: tuple[tuple[str, str], ...] = ()
+    prepares: tuple[Preparation, ...] = ()
+    folder: Path
+    built_in: bool
+
+    @property
+    def templates(self) -> Templates:
+        return Templates(self.folder / "templates")
+
+    def instructions(self) -> str:
+        """Return the prose of `SKILL.md`."""
+        return instructions(self.folder)
+
+    def blueprint(self) -> Blueprint:
+        """Return the skill's Python, importing it on the first call.
+
+        Raises:
+            SkillInvalid: `blueprint.py` is missing, cannot be imported, or lacks `Input`, `Output` or `contribute`.
+        """
+        path = self.folder / "blueprint.py"
+        if not path.is_file():
+            raise SkillInvalid((f"{path}: missing; a skill run by templates needs it",))
+        try:
+            module = importlib.import_module(f"{self._package()}.blueprint")
+        except Exception as error:  # whatever a stranger's module raises at import
+            raise SkillInvalid((f"{path}: cannot be imported: {type(error).__name__}: {error}",)) from error
+        return _blueprint(module, path)
+
+    def _package(self) -> str:
+        if self.built_in:
+            return f"skills.{self.folder.name}"
+        # A package made for the folder, so that its modules can import one another and two skills never mix.
+        name = f"external_skill_{hashlib.sha256(str(self.folder.resolve()).encode()).hexdigest()[:16]}"
+        if name not in sys.modules:
+            package = ModuleType(name, self.description)
+            package.__path__ = [str(self.folder)]
+            sys.modules[name] = package
+        return name
+
+
+def _blueprint(module: ModuleType, path: Path) -> Blueprint:
+    request, output = getattr(module, "Input", None), getattr(module, "Output", None)
+    contribute = getattr(module, "contribute", None)
+    problems = []
+    if not (isinstance(request, type) and issubclass(request, Document)):
+        problems.append(f"{path}: `Input` must be a class that extends `schemas.base.Document`")
+    if not (isinstance(output, type) and issubclass(output, Contribution)):
+        problems.append(f"{path}: `Output` must be a class that extends `skills.contribution.Contribution`")
+    if not callable(contribute):
+        problems.append(f"{path}: `contribute(request, templates)` must be a function")
+    if problems:
+        raise SkillInvalid(tuple(problems))
+    return Blueprint(input=request, output=output, contribute=contribute)  # type: ignore[arg-type]  # checked above
