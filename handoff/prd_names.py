@@ -53,5 +53,4 @@ def _pluralizer() -> Pluralizer:
 
 @lru_cache(maxsize=4096)
 def _plural_word(word: str) -> str:
-    # The library's plural of the one-letter word "s" is empty.
-    return _pluralizer().plural(word) or f"{word}es"
+    return _pluralizer().plural(word)

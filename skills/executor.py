@@ -88,7 +88,7 @@ def _checked(skill: Skill, blueprint: Blueprint, output: object) -> Contribution
         raise SkillFailed(skill.name, (f"`contribute` returned `{type(output).__name__}` instead of its `Output`",))
     try:
         # Again from plain data: a model built by `model_construct` or `model_copy` was never checked.
-        checked = blueprint.output.model_validate(output.model_dump())
+        checked = blueprint.output.model_validate(output.model_dump(warnings=False))
     except ValidationError as error:
         raise SkillFailed(skill.name, _refusals("output", error)) from error
     problems = path_problems(checked.files)

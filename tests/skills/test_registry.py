@@ -1,0 +1,154 @@
+from pathlib import Path
+
+import pytest
+
+from schemas.feature import Stack
+from skills.manifest import SkillInvalid
+from skills.registry import Registry, SkillUnknown
+
+
+def write_skill(parent: Path, name: str, *metadata: str, front: str = "") -> Path:
+    folder = parent / name.replace("-", "_")
+    folder.mkdir(parents=True)
+    lines = "".join(f"\n  {line}" for line in ("agent: database-agent", *metadata))
+    default = f"name: {name}\ndescription: Does {name}.\nlicense: Apache-2.0\nmetadata:{lines}"
+    (folder / "SKILL.md").write_text(f"---\n{front or default}\n---\n\n# {name}\n\nProse.\n", encoding="utf-8")
+    return folder
+
+
+def names(registry: Registry, *wanted: str) -> list[str]:
+    return [skill.name for skill in registry.skills if skill.name in wanted]
+
+
+def test_adding_a_folder_adds_a_skill(tmp_path: Path) -> None:
+    write_skill(tmp_path, "audit-log", "when: database=PostgreSQL")
+    skill = Registry([tmp_path]).skill("audit-log")
+    assert (skill.agent, skill.description, skill.when) == (
+        "database-agent",
+        "Does audit-log.",
+        (("database", "PostgreSQL"),),
+    )
+    assert skill.instructions() == "# audit-log\n\nProse.\n"
+
+
+def test_the_built_in_skills_are_valid_and_importable() -> None:
+    for skill in Registry().skills:
+        assert skill.blueprint().input.model_fields
+
+
+def test_skills_run_after_those_they_name(tmp_path: Path) -> None:
+    write_skill(tmp_path, "a-last", "after: b-middle z-first")
+    write_skill(tmp_path, "b-middle", "after: z-first")
+    write_skill(tmp_path, "z-first")
+    assert names(Registry([tmp_path]), "a-last", "b-middle", "z-first") == ["z-first", "b-middle", "a-last"]
+
+
+def test_a_selection_says_why(tmp_path: Path) -> None:
+    write_skill(tmp_path, "always")
+    write_skill(tmp_path, "pages", "when: frontend=React authentication=JWT")
+    write_skill(tmp_path, "django", "when: framework=Django 'orm=Django ORM'")
+    registry = Registry([tmp_path])
+    found = {item.skill.name: (item.active, item.reason) for item in registry.select(Stack(frontend="none"))}
+    assert found["always"] == (True, "every stack needs it")
+    assert found["pages"] == (False, "needs frontend React, the stack has none")
+    assert found["django"] == (
+        False,
+        "needs framework Django, the stack has FastAPI; needs orm Django ORM, the stack has SQLAlchemy",
+    )
+    found = {item.skill.name: (item.active, item.reason) for item in registry.select(Stack())}
+    assert found["pages"] == (True, "frontend is React, authentication is JWT")
+
+
+def test_an_environment_can_be_prepared_from_a_lock_file(tmp_path: Path) -> None:
+    folder = write_skill(tmp_path, "prepared", "prepares: python:templates/dev.lock")
+    (folder / "templates").mkdir()
+    (folder / "templates" / "dev.lock").touch()
+    (preparation,) = Registry([tmp_path]).skill("prepared").prepares
+    assert (preparation.ecosystem, preparation.lock) == ("python", (folder / "templates" / "dev.lock").resolve())
+
+
+def test_an_unknown_skill_is_answered_with_the_nearest(tmp_path: Path) -> None:
+    write_skill(tmp_path, "audit-log")
+    with pytest.raises(SkillUnknown, match=r"no skill is called `audit-lgo`; did you mean `audit-log`\?"):
+        Registry([tmp_path]).skill("audit-lgo")
+
+
+@pytest.mark.parametrize(
+    ("front", "message"),
+    [
+        ("name: other\ndescription: d\nmetadata: {agent: a}", "`name` is `other`, but the folder is `broken`"),
+        ("name: Broken\ndescription: d\nmetadata: {agent: a}", "must be lower-case letters and digits"),
+        ("name: broken\nmetadata: {agent: a}", "`description` is missing or not text"),
+        (f"name: broken\ndescription: {'d' * 1025}\nmetadata: {{agent: a}}", "has 1025 characters; at most 1024"),
+        ("name: broken\ndescription: d", "`metadata.agent` is missing"),
+        ("name: broken\ndescription: d\nmetadata: {agent: a, after: 3}", "`metadata` must map text to text"),
+        (
+            "name: broken\ndescription: d\nmetadata: {agent: a}\nlicence: x",
+            "unknown front matter key `licence` (did you",
+        ),
+        ("name: broken\ndescription: d\nmetadata: {agent: a, when: fronted=React}", "did you mean `frontend`?"),
+        ("name: broken\ndescription: d\nmetadata: {agent: a, when: React}", "conditions read `part=choice`"),
+        ('name: broken\ndescription: d\nmetadata: {agent: a, when: "\'x"}', "No closing quotation"),
+        ("name: broken\ndescription: d\nmetadata: {agent: a, prepares: 'ruby:x'}", "entries read `python:LOCK`"),
+        ("name: broken\ndescription: d\nmetadata: {agent: a, prepares: 'node:x'}", "names `x`, which is not a file"),
+        ("name: broken\ndescription: a: b", "cannot be read: mapping values"),
+        ("- a list", "must open with YAML front matter"),
+        ("name: broken\ndescription: d\nmetadata: {agent: a, after: nobody}", "runs after `nobody`, but no skill"),
+    ],
+)
+def test_a_broken_skill_is_refused_with_file_and_reason(tmp_path: Path, front: str, message: str) -> None:
+    folder = write_skill(tmp_path, "broken", front=front)
+    with pytest.raises(SkillInvalid) as caught:
+        Registry([tmp_path])
+    assert message in str(caught.value)
+    assert str(folder / "SKILL.md") in str(caught.value)
+
+
+def test_every_problem_of_every_skill_is_reported_at_once(tmp_path: Path) -> None:
+    write_skill(tmp_path, "one", front="name: one\nmetadata: {}")
+    write_skill(tmp_path, "two", front="description: d")
+    with pytest.raises(SkillInvalid) as caught:
+        Registry([tmp_path])
+    assert len(caught.value.problems) == 4
+
+
+def test_a_circle_of_skills_is_refused(tmp_path: Path) -> None:
+    write_skill(tmp_path, "one", "after: two")
+    write_skill(tmp_path, "two", "after: one")
+    with pytest.raises(SkillInvalid, match=r"in a circle: `(one|two)` → `(one|two)` → `(one|two)`"):
+        Registry([tmp_path])
+
+
+def test_two_skills_of_one_name_are_refused(tmp_path: Path) -> None:
+    write_skill(tmp_path / "a", "same")
+    write_skill(tmp_path / "b", "same")
+    with pytest.raises(SkillInvalid, match="a skill called `same` is already in"):
+        Registry([tmp_path / "a", tmp_path / "b"])
+
+
+def test_a_missing_folder_of_skills_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SkillInvalid, match="no such folder"):
+        Registry([tmp_path / "nowhere"])
+
+
+def test_a_folder_without_skill_md_is_no_skill(tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    assert names(Registry([tmp_path]), "notes") == []
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (None, "missing; a skill run by templates needs it"),
+        ("raise RuntimeError('boom')", "cannot be imported: RuntimeError: boom"),
+        ("Input = Output = contribute = 1", "`Input` must be a class that extends"),
+    ],
+)
+def test_a_broken_blueprint_is_refused_with_the_file(tmp_path: Path, source: str | None, message: str) -> None:
+    folder = write_skill(tmp_path, "broken")
+    if source is not None:
+        (folder / "blueprint.py").write_text(source)
+    with pytest.raises(SkillInvalid) as caught:
+        Registry([tmp_path]).skill("broken").blueprint()
+    assert message in str(caught.value)
+    assert str(folder / "blueprint.py") in str(caught.value)
