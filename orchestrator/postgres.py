@@ -212,6 +212,7 @@ class Embedded:
             return
         if stale:
             pid_file.unlink(missing_ok=True)
+            (self._socket_folder() / f"{SOCKET_NAME}.lock").unlink(missing_ok=True)
 
     def _socket_folder(self) -> Path:
         """Return the data folder, or a short one where that would make the socket's path too long."""

@@ -1,0 +1,164 @@
+"""What happens in a run, as typed events.
+
+Events are stored in order and never changed; a reader who comes late, or from another process, gets all of them.
+
+Not here: storing and following them (`orchestrator.event_log`).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field, TypeAdapter
+
+from schemas.base import Document
+from schemas.feature import Gap
+
+RunStatus: TypeAlias = Literal["running", "waiting", "completed", "completed with gaps", "failed", "cancelled"]
+StepStatus: TypeAlias = Literal["published", "skipped", "failed", "waiting"]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class _Event(Document):
+    at: datetime = Field(default_factory=_now)
+
+
+class RunStarted(_Event):
+    type: Literal["run_started"] = "run_started"
+    run: str
+    title: str
+    workspace: str
+    resumed: bool = False
+
+
+class PlannedSkill(Document):
+    """A skill and why it runs or does not."""
+
+    name: str
+    active: bool
+    reason: str
+
+
+class PlannedAgent(Document):
+    """An agent, why it runs or does not, and its skills in running order."""
+
+    name: str
+    title: str
+    active: bool
+    reason: str
+    skills: tuple[PlannedSkill, ...]
+
+
+class PlanMade(_Event):
+    type: Literal["plan_made"] = "plan_made"
+    agents: tuple[PlannedAgent, ...]
+    gaps: tuple[Gap, ...]
+
+
+class StepStarted(_Event):
+    type: Literal["step_started"] = "step_started"
+    agent: str
+
+
+class StepFinished(_Event):
+    """`problems` are set if the step failed; `log` is then the path of what the failing tool said."""
+
+    type: Literal["step_finished"] = "step_finished"
+    agent: str
+    status: StepStatus
+    seconds: float
+    files: int = 0
+    problems: tuple[str, ...] = ()
+    log: str | None = None
+
+
+class SkillStarted(_Event):
+    type: Literal["skill_started"] = "skill_started"
+    agent: str
+    skill: str
+
+
+class SkillFinished(_Event):
+    type: Literal["skill_finished"] = "skill_finished"
+    agent: str
+    skill: str
+    files: int
+    seconds: float
+
+
+class GuardFinished(_Event):
+    """A guard looked at the proposal: a matter of milliseconds, so it has no event for its start."""
+
+    type: Literal["guard_finished"] = "guard_finished"
+    agent: str
+    guard: str
+    violations: int
+    seconds: float
+
+
+class CheckStarted(_Event):
+    type: Literal["check_started"] = "check_started"
+    agent: str
+    check: str
+
+
+class CheckFinished(_Event):
+    type: Literal["check_finished"] = "check_finished"
+    agent: str
+    check: str
+    passed: bool
+    summary: str
+    seconds: float
+
+
+class HandoffPublished(_Event):
+    """`path` is relative to the workspace."""
+
+    type: Literal["handoff_published"] = "handoff_published"
+    agent: str
+    path: str
+    sha256: str
+
+
+class QuestionAsked(_Event):
+    type: Literal["question_asked"] = "question_asked"
+    question: str
+    node: str
+    text: str
+
+
+class RunFinished(_Event):
+    """The run is over, or pauses: `waiting` for a person."""
+
+    type: Literal["run_finished"] = "run_finished"
+    status: RunStatus
+    seconds: float
+    problems: tuple[str, ...] = ()
+
+
+Event: TypeAlias = Annotated[
+    RunStarted
+    | PlanMade
+    | StepStarted
+    | StepFinished
+    | SkillStarted
+    | SkillFinished
+    | GuardFinished
+    | CheckStarted
+    | CheckFinished
+    | HandoffPublished
+    | QuestionAsked
+    | RunFinished,
+    Field(discriminator="type"),
+]
+
+_ADAPTER: TypeAdapter[Event] = TypeAdapter(Event)
+
+
+def parse_event(text: str | bytes) -> Event:
+    """Return the event that `text`, JSON, holds."""
+    return _ADAPTER.validate_json(text)

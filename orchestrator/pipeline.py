@@ -1,0 +1,75 @@
+"""A pipeline: agents in the order they work, with contracts that fit.
+
+Not here: which of them a PRD needs, and with which skills (`orchestrator.plan`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from agents.agent import Agent
+from schemas.base import JSON
+from schemas.errors import InputError
+
+FULL_STACK = ("database", "python_backend", "frontend", "test")
+GRAPH_VERSION = 1  # raised when nodes are renamed, added or reordered: paused runs of another version are refused
+
+
+class AgentUnknown(InputError):
+    """No agent has that name."""
+
+    code = "agent_unknown"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pipeline:
+    """Agents in working order."""
+
+    agents: tuple[Agent, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(agent.name for agent in self.agents)
+
+    def agent(self, name: str) -> Agent:
+        """Return the agent called `name`.
+
+        Raises:
+            AgentUnknown: With the nearest name.
+        """
+        for agent in self.agents:
+            if agent.name == name:
+                return agent
+        near = get_close_matches(name, self.names, 1)
+        hint = f"; did you mean `{near[0]}`?" if near else "."
+        raise AgentUnknown(f"no agent is called `{name}`{hint} Agents: {', '.join(self.names)}.")
+
+    def subset(self, names: Sequence[str]) -> Pipeline:
+        """Return the pipeline of the named agents alone, in this pipeline's order.
+
+        Raises:
+            AgentUnknown: With the nearest name.
+        """
+        wanted = {self.agent(name).name for name in names}
+        return Pipeline(agents=tuple(agent for agent in self.agents if agent.name in wanted))
+
+    def fingerprint(self) -> str:
+        """Return what a paused run must find unchanged to go on: nodes, their order, and what passes between them."""
+        passed = [f"{agent.name}: {[read.contract for read in agent.reads]} -> {agent.writes}" for agent in self.agents]
+        return digest({"graph": GRAPH_VERSION, "agents": list(passed)})
+
+
+def full_stack() -> Pipeline:
+    """Return the pipeline of the built-in agents: Database, Python Backend, Frontend, Test."""
+    modules = (importlib.import_module(f"agents.{folder}.agent") for folder in FULL_STACK)
+    return Pipeline(agents=tuple(module.AGENT for module in modules))
+
+
+def digest(value: JSON) -> str:
+    """Return the SHA-256 of a JSON value in its canonical form."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

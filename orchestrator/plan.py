@@ -1,0 +1,123 @@
+"""A plan: a pipeline made concrete for one feature. Which agents work, with which skills, and why.
+
+An agent works if one of its skills is active; a skill is active if the stack meets its conditions. Nothing else
+decides, so a new skill or a new stack choice needs no change here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.events import PlanMade, PlannedAgent, PlannedSkill
+from orchestrator.pipeline import Pipeline, digest
+from schemas.errors import InputError
+from schemas.feature import Feature
+from skills.registry import Registry, Selection
+from skills.skill import Skill
+
+# What the built-in skills can make. A choice beyond it is refused: another choice would not be what was asked for.
+AVAILABLE: Mapping[str, tuple[str, ...]] = {
+    "backend": ("Python",),
+    "framework": ("FastAPI",),
+    "database": ("PostgreSQL",),
+    "orm": ("SQLAlchemy",),
+    "frontend": ("React", "none"),
+    "authentication": ("JWT",),
+    "background_tasks": ("none",),
+    "dependency_manager": ("uv",),
+}
+
+
+class StackUnavailable(InputError):
+    """The PRD's stack names a choice that Baton knows but has no skills for."""
+
+    code = "stack_unavailable"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """Who works on a feature, with which skills. `skills` holds each working agent's, in running order."""
+
+    feature: Feature
+    agents: tuple[PlannedAgent, ...]
+    skills: Mapping[str, tuple[Skill, ...]]
+
+    def agent(self, name: str) -> PlannedAgent:
+        """Return what is planned for the agent called `name`."""
+        return next(agent for agent in self.agents if agent.name == name)
+
+    def event(self) -> PlanMade:
+        """Return the plan as an event, which is also how it is shown."""
+        return PlanMade(agents=self.agents, gaps=self.feature.gaps)
+
+    def fingerprint(self) -> str:
+        """Return what must be unchanged for a run to be resumed: the feature, the agents, and each skill's files."""
+        skills = [
+            f"{name}: {skill.name} {_folder_digest(skill.folder)}"
+            for name, used in self.skills.items()
+            for skill in used
+        ]
+        return digest({"feature": self.feature.model_dump(mode="json"), "skills": list(skills)})
+
+
+def make_plan(feature: Feature, pipeline: Pipeline, registry: Registry) -> Plan:
+    """Return the plan for `feature`.
+
+    Raises:
+        StackUnavailable: The stack asks for something that no skill makes.
+    """
+    refuse_unavailable(feature)
+    selections = registry.select(feature.stack)
+    return Plan(
+        feature=feature,
+        agents=tuple(_planned(agent.name, agent.title, selections) for agent in pipeline.agents),
+        skills={agent.name: _active(agent.name, selections) for agent in pipeline.agents},
+    )
+
+
+def refuse_unavailable(feature: Feature) -> None:
+    """Refuse a stack that the built-in skills cannot make.
+
+    Raises:
+        StackUnavailable: With every choice that is not available, and those that are.
+    """
+    chosen = feature.stack.model_dump()
+    problems = [
+        f"  {part.replace('_', ' ').capitalize()}: {chosen[part]} is not available yet; available: {', '.join(choices)}"
+        for part, choices in AVAILABLE.items()
+        if chosen[part] not in choices
+    ]
+    if problems:
+        listed = "\n".join(problems)
+        raise StackUnavailable(f"the PRD's stack cannot be built:\n{listed}\nChange the PRD's `## Stack`.")
+
+
+def _active(agent: str, selections: list[Selection]) -> tuple[Skill, ...]:
+    return tuple(each.skill for each in selections if each.skill.agent == agent and each.active)
+
+
+def _planned(name: str, title: str, selections: list[Selection]) -> PlannedAgent:
+    skills = tuple(
+        PlannedSkill(name=each.skill.name, active=each.active, reason=each.reason)
+        for each in selections
+        if each.skill.agent == name
+    )
+    active = [skill for skill in skills if skill.active]
+    if active:
+        reason = f"{len(active)} of its {len(skills)} skills apply"
+    else:
+        reason = "; ".join(dict.fromkeys(skill.reason for skill in skills)) or "it has no skills"
+    return PlannedAgent(name=name, title=title, active=bool(active), reason=reason, skills=skills)
+
+
+def _folder_digest(folder: Path) -> str:
+    """Return a hash over a skill's files, so that a run is not resumed with other templates than it began with."""
+    total = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts and "node_modules" not in path.parts:
+            content = hashlib.sha256(path.read_bytes()).hexdigest()
+            total.update(f"{path.relative_to(folder).as_posix()}\0{content}\n".encode())
+    return total.hexdigest()

@@ -1,0 +1,232 @@
+"""The folder that the app is written to.
+
+Baton never overwrites what it did not write: before a run begins, every file where its agents will write must be one
+that Baton wrote and nobody changed since. What an agent publishes arrives whole: all of it is first written beside its
+place, then moved. A full disk or a kill leaves either the old file or the new one.
+
+Not here: what a step publishes (`orchestrator.step`), handoff files (`handoff.store`).
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath
+
+from agents.agent import Agent
+from orchestrator.ownership import owns
+from schemas.errors import InputError, RunError
+
+# Made by tools in a working copy, never written by Baton.
+IGNORED = frozenset(
+    {
+        "node_modules", "dist", ".venv", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis",
+        ".vite", ".env", ".coverage", "coverage", "htmlcov", ".git", ".DS_Store",
+    }
+)  # fmt: skip
+_ARRIVING = ".claude/.arriving"
+_SHOWN = 20
+
+
+class WorkspaceUnusable(InputError):
+    """The workspace cannot be written to."""
+
+    code = "workspace_unusable"
+
+
+class WorkspaceBusy(InputError):
+    """Another run works in the workspace."""
+
+    code = "workspace_busy"
+
+
+class WorkspaceConflict(InputError):
+    """Files stand where Baton would write, and Baton did not write them so. `files` are relative paths."""
+
+    code = "workspace_conflict"
+
+    def __init__(self, root: str, files: tuple[str, ...]) -> None:
+        super().__init__(root, files)
+        self.root, self.files = root, files
+
+    def __str__(self) -> str:
+        listed = "".join(f"\n  {file}" for file in self.files[:_SHOWN])
+        more = f"\n  … and {len(self.files) - _SHOWN} more" if len(self.files) > _SHOWN else ""
+        return (
+            f"the workspace `{self.root}` has {len(self.files)} file(s) where Baton would write, which Baton did not"
+            f" write or which changed since:{listed}{more}\n"
+            "Nothing was changed. Move them away, undo the change, or choose another --workspace."
+        )
+
+
+class PublishFailed(RunError):
+    """Files could not be written to the workspace."""
+
+    code = "publish_failed"
+
+
+class Workspace:
+    """One workspace. `root` is absolute, symbolic links resolved; it need not exist."""
+
+    def __init__(self, root: Path) -> None:
+        """Name the workspace; nothing is made.
+
+        Raises:
+            WorkspaceUnusable: It is not a folder, or cannot be written to or made.
+        """
+        self.root = root.expanduser().resolve()
+        nearest = next(part for part in (self.root, *self.root.parents) if part.exists())
+        if not nearest.is_dir():
+            raise WorkspaceUnusable(f"the workspace `{self.root}` is not a folder: `{nearest}` is a file.")
+        if not os.access(nearest, os.W_OK | os.X_OK):
+            raise WorkspaceUnusable(f"the workspace `{self.root}` cannot be written to (`{nearest}` is read-only).")
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Make the workspace and keep every other run out of it, whichever database that one uses.
+
+        Raises:
+            WorkspaceBusy: Another run is in it.
+            WorkspaceUnusable: It cannot be made.
+        """
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise WorkspaceUnusable(f"the workspace `{self.root}` cannot be made: {error.strerror}.") from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        except BlockingIOError as error:
+            raise WorkspaceBusy(
+                f"another run works in the workspace `{self.root}`. Wait for it, or choose another --workspace."
+            ) from error
+        finally:
+            os.close(descriptor)
+
+    def refuse_conflicts(self, agents: Sequence[Agent], recorded: Mapping[str, str]) -> None:
+        """Refuse files that stand where `agents` write and are not exactly as Baton wrote them.
+
+        Args:
+            agents: Who is going to write.
+            recorded: SHA-256 by path of what Baton wrote.
+
+        Raises:
+            WorkspaceConflict: With every such file.
+        """
+        foreign = [
+            path
+            for path in self._paths()
+            if any(owns(agent, path) for agent in agents) and recorded.get(path, "") != self.sha256(path)
+        ]
+        if foreign:
+            raise WorkspaceConflict(str(self.root), tuple(sorted(foreign)))
+
+    def sha256(self, path: str) -> str | None:
+        """Return the hash of a file, or None if there is no regular file (a symbolic link is none)."""
+        place = self.root / path
+        if place.is_symlink() or not place.is_file():
+            return None
+        with place.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def publish(self, files: Mapping[str, bytes], recorded: Mapping[str, str], removed: Iterable[str] = ()) -> None:
+        """Bring the workspace to hold `files`, and to lack `removed`.
+
+        What is already there is left alone, so a publication that was interrupted can simply be repeated.
+
+        Args:
+            files: Content by path.
+            recorded: SHA-256 by path of what Baton wrote earlier and may replace or remove.
+            removed: Paths; one that has another content than recorded is kept.
+
+        Raises:
+            WorkspaceConflict: A file changed, or came, since the run began. Nothing was changed.
+            PublishFailed: A file cannot be written; if the text says so, nothing was changed.
+        """
+        self._drop_arriving()
+        found = {path: self.sha256(path) for path in files}
+        new = {path: content for path, content in files.items() if found[path] != _digest(content)}
+        changed = [path for path in new if found[path] not in {None, recorded.get(path)}]
+        if changed:
+            raise WorkspaceConflict(str(self.root), tuple(sorted(changed)))
+        try:
+            places = self._write_beside(new)
+        except OSError as error:
+            self._drop_arriving()
+            why = "the disk is full" if error.errno in {errno.ENOSPC, errno.EDQUOT} else error.strerror
+            raise PublishFailed(
+                f"cannot write to the workspace `{self.root}`: {why}. Nothing was changed; make room, then resume."
+            ) from error
+        folders = {place.parent for place in places.values()}
+        for arrived, place in places.items():
+            arrived.replace(place)
+        for path in removed:
+            if path not in files and self.sha256(path) == recorded[path]:
+                (self.root / path).unlink()
+                self._drop_empty_parents(path)
+        for folder in folders:
+            _sync_folder(folder)
+        self._drop_arriving()
+
+    def _write_beside(self, files: Mapping[str, bytes]) -> dict[Path, Path]:
+        """Write `files` next to their places; return where each is and where it goes."""
+        places: dict[Path, Path] = {}
+        for number, (path, content) in enumerate(files.items()):
+            place = self._place(path)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            arrived = self.root / _ARRIVING / str(number)
+            arrived.parent.mkdir(parents=True, exist_ok=True)
+            with arrived.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            places[arrived] = place
+        return places
+
+    def _place(self, path: str) -> Path:
+        """Return where `path` is, refusing to leave the workspace through a symbolic link."""
+        place = self.root
+        for name in PurePosixPath(path).parts:
+            place = place / name
+            if name == ".." or place.is_symlink():
+                raise PublishFailed(f"`{path}` leaves the workspace `{self.root}`: `{place}` is a symbolic link.")
+        if place.is_dir():
+            raise PublishFailed(f"`{path}` cannot be written to the workspace `{self.root}`: a folder is there.")
+        return place
+
+    def _paths(self) -> Iterator[str]:
+        """Yield the relative paths of all files and symbolic links, tools' own folders aside."""
+        for folder, names, files in os.walk(self.root):
+            at = Path(folder).relative_to(self.root)
+            links = [name for name in names if (Path(folder) / name).is_symlink()]
+            names[:] = [name for name in names if name not in IGNORED and name not in links]
+            for name in [*files, *links]:
+                if name not in IGNORED:
+                    yield (at / name).as_posix()
+
+    def _drop_empty_parents(self, path: str) -> None:
+        for parent in PurePosixPath(path).parents:
+            if parent != PurePosixPath():
+                with suppress(OSError):
+                    (self.root / parent).rmdir()
+
+    def _drop_arriving(self) -> None:
+        shutil.rmtree(self.root / _ARRIVING, ignore_errors=True)
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
