@@ -1,0 +1,167 @@
+"""Run one tool: its own process group, a minimal environment, its output in a log that cannot grow without end.
+
+Not here: which tools run (`agents.checks`), where (`agents.checks.scratch`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+LOG_LIMIT = 2_000_000  # bytes kept: the first half and the last half of what a tool prints
+TIMED_OUT = 124  # the exit code `timeout(1)` uses
+_CHUNK = 65_536
+_GRACE = 2.0  # seconds between asking a group to end and killing it
+
+# What a client needs to reach its registry; only installers get it, for a URL in it may hold a password.
+_INSTALLER = {
+    "HOME",
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "NODE_EXTRA_CA_CERTS",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+}
+_INSTALLER_PREFIXES = ("UV_", "PIP_", "NPM_CONFIG_")
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finished:
+    """How a process ended. `output` is stdout and stderr together, NUL characters replaced."""
+
+    exit_code: int
+    seconds: float
+    output: str
+
+
+def minimal_environment(home: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment of a checked tool: nothing inherited but PATH; `home` is a folder it may fill."""
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": str(home),
+        "TMPDIR": str(home),
+        "LANG": "C.UTF-8",
+        "LC_ALL": "C.UTF-8",
+        "TZ": "UTC",
+        "NO_COLOR": "1",
+        "CI": "1",
+        **(extra or {}),
+    }
+
+
+def installer_environment(home: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment of `uv` and `npm`: minimal, plus the user's proxy, certificate and registry settings."""
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if name in _INSTALLER or name.upper() in _PROXIES or name.upper().startswith(_INSTALLER_PREFIXES)
+    }
+    return {**minimal_environment(home), **inherited, **(extra or {})}
+
+
+async def run_process(
+    argv: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    timeout: float,  # noqa: ASYNC109  # part of how a tool is run: it decides the exit code
+    log: Path | None = None,
+) -> Finished:
+    """Run `argv` and wait; whatever it started is gone when this returns, on time-out and cancellation too.
+
+    Args:
+        argv: Program and arguments; no shell.
+        cwd: An existing folder.
+        env: The whole environment.
+        timeout: Seconds; a tool that takes longer is killed and its exit code is 124.
+        log: Where the output is kept; its folder exists.
+
+    Raises:
+        FileNotFoundError: There is no such program.
+    """
+    started = time.monotonic()
+    process = await asyncio.create_subprocess_exec(
+        *argv,
+        cwd=cwd,
+        env=dict(env),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        start_new_session=True,
+    )
+    kept = _Kept()
+    reader = asyncio.create_task(_drain(process, kept))
+    note = ""
+    try:
+        async with asyncio.timeout(timeout):
+            exit_code = await process.wait()
+    except TimeoutError:
+        exit_code = TIMED_OUT
+        note = f"\n[stopped: still running after {timeout:g} s]\n"
+    finally:
+        await _end_group(process)
+        with suppress(asyncio.CancelledError):
+            await reader
+    output = kept.text() + note
+    if log is not None:
+        await asyncio.to_thread(log.write_text, output, encoding="utf-8")
+    return Finished(exit_code=exit_code, seconds=round(time.monotonic() - started, 3), output=output)
+
+
+class _Kept:
+    """The first and the last bytes of a stream."""
+
+    def __init__(self) -> None:
+        self._head = bytearray()
+        self._tail = bytearray()
+        self._dropped = 0
+
+    def add(self, chunk: bytes) -> None:
+        room = LOG_LIMIT // 2 - len(self._head)
+        self._head += chunk[:room]
+        self._tail += chunk[room:] if room > 0 else chunk
+        excess = len(self._tail) - LOG_LIMIT // 2
+        if excess > 0:
+            self._dropped += excess
+            del self._tail[:excess]
+
+    def text(self) -> str:
+        middle = f"\n[… {self._dropped} bytes left out …]\n".encode() if self._dropped else b""
+        return bytes(self._head + middle + self._tail).decode("utf-8", "replace").replace("\0", "\ufffd")
+
+
+async def _drain(process: asyncio.subprocess.Process, kept: _Kept) -> None:
+    assert process.stdout is not None  # noqa: S101  # it was asked for above
+    while chunk := await process.stdout.read(_CHUNK):
+        kept.add(chunk)
+
+
+async def _end_group(process: asyncio.subprocess.Process) -> None:
+    """End the process and everything it left running: ask, wait a little, kill."""
+    if not _signal_group(process.pid, signal.SIGTERM):
+        return
+    if process.returncode is None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_GRACE):
+                await process.wait()
+    _signal_group(process.pid, signal.SIGKILL)
+    await process.wait()
+
+
+def _signal_group(group: int, number: signal.Signals) -> bool:
+    """Signal a process group; False if nobody is left in it."""
+    try:
+        os.killpg(group, number)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True

@@ -1,0 +1,183 @@
+"""The place where checks run: the staged tree, an environment with the app's locked packages, scratch databases.
+
+    async with Scratch(tree=…, logs=…, environments=…, admin_dsn=…, python_lock=…, node_lock=…) as scratch:
+        python = await scratch.python()                               # interpreter with the app's packages
+        dsn = await scratch.database("migrations")                    # a fresh PostgreSQL database
+        evidence, output = await scratch.tool("mypy", [python, "-m", "mypy", "app"])
+
+Not here: making environments (`agents.checks.environment`), running a process (`agents.checks.process`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from agents.checks.check import Evidence
+from agents.checks.databases import ScratchDatabases
+from agents.checks.environment import Environments, NodeEnvironment, PythonEnvironment, link_modules
+from agents.checks.errors import ScratchError
+from agents.checks.process import minimal_environment, run_process
+from agents.checks.versions import tool_label
+
+PYTHON_LOCK = "requirements-dev.lock"
+NODE_LOCK = "frontend/package-lock.json"
+DEFAULT_TIMEOUT = 300.0  # seconds
+
+
+class Scratch:
+    """One step's place for checks. Leaving it drops its databases and its temporary folder; `tree` and `logs` stay.
+
+    Attributes:
+        tree: The staged tree: the workspace as it would be. Tools run here and may leave caches in it.
+        home: A temporary folder outside the tree, HOME of every tool.
+    """
+
+    def __init__(
+        self,
+        *,
+        tree: Path,
+        logs: Path,
+        environments: Environments,
+        admin_dsn: str,
+        python_lock: Path | None = None,
+        node_lock: Path | None = None,
+    ) -> None:
+        """Describe the place; nothing is made before it is entered or asked for.
+
+        Args:
+            tree: An existing folder.
+            logs: Where the tools' outputs are kept; made if missing.
+            environments: Shared by the whole run.
+            admin_dsn: A PostgreSQL DSN whose role may create databases.
+            python_lock: Lock file used while the tree has no `requirements-dev.lock` of its own.
+            node_lock: Lock file used while the tree has no `frontend/package-lock.json` of its own.
+        """
+        self.tree = tree
+        self._logs = logs
+        self._environments = environments
+        self._databases = ScratchDatabases(admin_dsn)
+        self._locks = {PYTHON_LOCK: python_lock, NODE_LOCK: node_lock}
+        self._linking = asyncio.Lock()
+        self._runs: dict[str, int] = {}
+
+    async def __aenter__(self) -> Self:
+        self._logs.mkdir(parents=True, exist_ok=True)
+        self.home = Path(tempfile.mkdtemp(prefix="baton-scratch-"))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await self._databases.close()
+        finally:
+            await asyncio.to_thread(shutil.rmtree, self.home, ignore_errors=True)
+
+    async def tool(
+        self,
+        check: str,
+        argv: Sequence[str | Path],
+        *,
+        cwd: str = ".",
+        env: Mapping[str, str] | None = None,
+        timeout: float = DEFAULT_TIMEOUT,  # noqa: ASYNC109  # part of how a tool is run
+        tool: str | None = None,
+    ) -> tuple[Evidence, str]:
+        """Run a tool on the tree; a tool that fails or hangs is an exit code, not an exception.
+
+        Args:
+            check: The check's name; names the log.
+            argv: Program and arguments, no shell. A relative program is looked up in PATH.
+            cwd: Folder relative to the tree.
+            env: Added to the minimal environment (PATH, HOME, locale): nothing else is inherited.
+            timeout: Seconds until everything the tool started is killed (exit code 124).
+            tool: The package that provides the tool, if its name does not say it (`typescript` for `tsc`).
+
+        Returns:
+            The evidence, and the output (stdout and stderr as they came) with paths relative to the tree.
+
+        Raises:
+            ScratchError: There is no such program.
+        """
+        words = [str(word) for word in argv]
+        log = self._log(check)
+        try:
+            finished = await run_process(
+                words,
+                cwd=self.tree / cwd,
+                env=minimal_environment(self.home, env),
+                timeout=timeout,
+                log=log,
+            )
+        except (FileNotFoundError, PermissionError) as error:
+            raise ScratchError(
+                f"check `{check}` cannot run `{words[0]}`: {error.strerror}. Run `baton doctor`"
+            ) from error
+        evidence = Evidence(
+            argv=tuple(words),
+            exit_code=finished.exit_code,
+            seconds=finished.seconds,
+            tool=tool_label(words, tool, self.tree / cwd),
+            log=str(log),
+            log_sha256=hashlib.sha256(log.read_bytes()).hexdigest(),
+        )
+        return evidence, finished.output.replace(f"{self.tree}/", "")
+
+    async def python_environment(self) -> PythonEnvironment:
+        """Return the environment with the app's locked packages.
+
+        Raises:
+            ScratchError: It cannot be installed.
+        """
+        return await self._environments.python(self._lock_file(PYTHON_LOCK))
+
+    async def python(self) -> Path:
+        """Return the interpreter of the app's environment.
+
+        Raises:
+            ScratchError: It cannot be installed.
+        """
+        return (await self.python_environment()).python
+
+    async def node(self) -> NodeEnvironment:
+        """Return Node with the frontend's locked packages, and have `frontend/node_modules` in the tree.
+
+        Raises:
+            ScratchError: Node or the packages cannot be installed.
+        """
+        environment = await self._environments.node(self._lock_file(NODE_LOCK))
+        async with self._linking:
+            await asyncio.to_thread(link_modules, environment, self.tree / "frontend")
+        return environment
+
+    async def database(self, label: str, *, like: str | None = None) -> str:
+        """Return the DSN of the step's database `label`: empty when first asked for, the same one ever after.
+
+        With `like`, it begins as a copy of the database of that label, to which nobody may be connected.
+
+        Raises:
+            ScratchError: The server cannot be reached, or refuses.
+        """
+        return await self._databases.get(label, like=like)
+
+    def _lock_file(self, name: str) -> Path:
+        staged = self.tree / name
+        lock = staged if staged.is_file() else self._locks[name]
+        if lock is None:
+            raise ScratchError(
+                f"there is no `{name}` to make an environment from: the plan has no skill that prepares one"
+            )
+        return lock
+
+    def _log(self, check: str) -> Path:
+        """Name a log: the check, and a number from its second tool on."""
+        self._runs[check] = self._runs.get(check, 0) + 1
+        suffix = f"-{self._runs[check]}" if self._runs[check] > 1 else ""
+        return self._logs / f"{check}{suffix}.log"
