@@ -1,0 +1,31 @@
+"""What a node of the graph leaves in the state: a verdict and references, never contents."""
+
+from __future__ import annotations
+
+from orchestrator.events import StepStatus
+from schemas.base import Document
+
+MAX_PROBLEM = 1000  # characters; the whole text is in the events and in the log
+MAX_PROBLEMS = 5
+
+
+class StepOutcome(Document):
+    """How a step ended. Failure is data here: LangGraph sees an exception only if Baton itself cannot go on.
+
+    `question` is the id of the question that a waiting step asks, `log` the path of a failing tool's output.
+    """
+
+    status: StepStatus
+    files: int = 0
+    handoff: str | None = None
+    handoff_sha256: str | None = None
+    question: str | None = None
+    question_text: str | None = None
+    problems: tuple[str, ...] = ()
+    log: str | None = None
+
+    @classmethod
+    def failure(cls, problems: tuple[str, ...], log: str | None = None) -> StepOutcome:
+        """Return a failed step, its problems cut to what a checkpoint should carry."""
+        kept = tuple(problem[:MAX_PROBLEM].replace("\0", "\N{REPLACEMENT CHARACTER}") for problem in problems)
+        return cls(status="failed", problems=kept[:MAX_PROBLEMS], log=log)
