@@ -8,8 +8,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-from schemas.base import JSON, Document, Field
+from pydantic import ConfigDict
+
+from schemas.base import JSON, Document, Field, markdown
 from schemas.feature import Gap
+
+FILES = markdown(heading="Created/Modified Files", code=True)
+GAPS = markdown(heading="Not implemented")
+PACKAGES = markdown(layout="lines")
 
 
 class Verdict(Document):
@@ -24,8 +30,8 @@ class Verdict(Document):
 
 
 class PrdField(Document):
-    name: str = Field(min_length=1)
-    type: str = Field(min_length=1)
+    name: str = Field(min_length=1, json_schema_extra=markdown(label="Field", code="read"))
+    type: str = Field(min_length=1, json_schema_extra=markdown(code="read"))
     required: bool = False
     rules: str = ""
 
@@ -39,9 +45,9 @@ class PrdLabel(Document):
 
 class PrdEntity(Document):
     name: str = Field(min_length=1)
-    description: str = ""
-    labels: tuple[PrdLabel, ...] = ()
-    fields: tuple[PrdField, ...] = ()
+    description: str = Field(default="", json_schema_extra=markdown(layout="prose"))
+    labels: tuple[PrdLabel, ...] = Field(default=(), json_schema_extra=markdown(layout="labels"))
+    fields: tuple[PrdField, ...] = Field(default=(), json_schema_extra=markdown(place="bare"))
 
 
 class PrdChoice(Document):
@@ -49,15 +55,25 @@ class PrdChoice(Document):
     choice: str = Field(min_length=1)
 
 
+class PrdNote(Document):
+    """A section of a person's own, such as `## Background`."""
+
+    heading: str
+    text: str
+
+
 class FeaturePrd(Document):
     """A feature PRD as written: `entities` and `stack` may be missing (prose only)."""
 
+    model_config = ConfigDict(json_schema_extra=markdown(title="Feature PRD: {title}", lenient=True))
+
     title: str = Field(min_length=1)
     slug: str | None = None
-    description: str = ""
+    description: str = Field(default="", json_schema_extra=markdown(layout="prose"))
     stack: tuple[PrdChoice, ...] = ()
     entities: tuple[PrdEntity, ...] = ()
     business_rules: tuple[str, ...] = ()
+    notes: tuple[PrdNote, ...] = Field(default=(), json_schema_extra=markdown(layout="notes"))
 
 
 # ---- architect-output -------------------------------------------------------------------------------------------
@@ -71,6 +87,8 @@ class Decision(Document):
 
 class ArchitectOutput(Document):
     """API design decisions made before the database work; optional input of the Python Backend agent."""
+
+    model_config = ConfigDict(json_schema_extra=markdown(title="Architect Handoff"))
 
     task: str
     decisions: tuple[Decision, ...] = ()
@@ -114,7 +132,7 @@ class Table(Document):
 
     name: str
     entity: str | None
-    description: str = ""
+    description: str = Field(default="", json_schema_extra=markdown(layout="prose"))
     columns: tuple[Column, ...]
     constraints: tuple[Constraint, ...] = ()
     indexes: tuple[Index, ...] = ()
@@ -129,12 +147,14 @@ class Migration(Document):
 class DatabaseAgentOutput(Document):
     """What the Database agent leaves: the schema as the live database has it, and how to get there."""
 
+    model_config = ConfigDict(json_schema_extra=markdown(title="Database Agent Handoff"))
+
     task: str
-    files: tuple[str, ...]
+    files: tuple[str, ...] = Field(json_schema_extra=FILES)
     tables: tuple[Table, ...]
     migrations: tuple[Migration, ...]
     verification: tuple[Verdict, ...]
-    not_implemented: tuple[Gap, ...] | None = None
+    not_implemented: tuple[Gap, ...] | None = Field(default=None, json_schema_extra=GAPS)
 
 
 # ---- python-backend-agent-output --------------------------------------------------------------------------------
@@ -155,30 +175,34 @@ class Endpoint(Document):
     scopes: str
     request: JSON = None
     response_status: int
-    response: JSON = None
+    response: JSON = Field(default=None, json_schema_extra=markdown(label="Response ({response_status})"))
     errors: tuple[ErrorCase, ...] = ()
 
 
 class FrontendNote(Document):
-    base_url: str
-    endpoint: str
-    auth_header: str
-    content_type: str
-    request_fields: str
-    response_shape: str
+    base_url: str = Field(json_schema_extra=markdown(label="Base URL", code=True))
+    endpoint: str = Field(json_schema_extra=markdown(code=True))
+    auth_header: str = Field(json_schema_extra=markdown(label="Auth header", code=True))
+    content_type: str = Field(json_schema_extra=markdown(label="Content-Type", code=True))
+    request_fields: str = Field(json_schema_extra=markdown(label="Request fields"))
+    response_shape: str = Field(json_schema_extra=markdown(label="Response shape"))
 
 
 class PythonBackendAgentOutput(Document):
     """The Python Backend agent's handoff, in the exact format of its specification."""
 
+    model_config = ConfigDict(json_schema_extra=markdown(title="Python Backend Agent Handoff", spacing="tight"))
+
     task: str
     timestamp: str
-    files: tuple[str, ...]
-    api_contract: tuple[Endpoint, ...]
-    for_frontend_agent: tuple[FrontendNote, ...]
-    dependencies_added: tuple[str, ...]
+    files: tuple[str, ...] = Field(json_schema_extra=FILES)
+    api_contract: tuple[Endpoint, ...] = Field(
+        json_schema_extra=markdown(heading="API Contract", item="{method} {path}")
+    )
+    for_frontend_agent: tuple[FrontendNote, ...] = Field(json_schema_extra=markdown(layout="bullets"))
+    dependencies_added: tuple[str, ...] = Field(json_schema_extra=PACKAGES)
     verification: tuple[Verdict, ...] | None = None
-    not_implemented: tuple[Gap, ...] | None = None
+    not_implemented: tuple[Gap, ...] | None = Field(default=None, json_schema_extra=GAPS)
 
 
 # ---- frontend-agent-output --------------------------------------------------------------------------------------
@@ -192,12 +216,14 @@ class Page(Document):
 
 
 class FrontendAgentOutput(Document):
+    model_config = ConfigDict(json_schema_extra=markdown(title="Frontend Agent Handoff"))
+
     task: str
-    files: tuple[str, ...]
+    files: tuple[str, ...] = Field(json_schema_extra=FILES)
     pages: tuple[Page, ...]
-    dependencies_added: tuple[str, ...]
+    dependencies_added: tuple[str, ...] = Field(json_schema_extra=PACKAGES)
     verification: tuple[Verdict, ...]
-    not_implemented: tuple[Gap, ...] | None = None
+    not_implemented: tuple[Gap, ...] | None = Field(default=None, json_schema_extra=GAPS)
 
 
 # ---- test-agent-output ------------------------------------------------------------------------------------------
@@ -220,10 +246,11 @@ class TestAgentOutput(Document):
     """What the Test agent measured by running the app's own suite."""
 
     __test__ = False
+    model_config = ConfigDict(json_schema_extra=markdown(title="Test Agent Handoff"))
 
     task: str
-    files: tuple[str, ...]
+    files: tuple[str, ...] = Field(json_schema_extra=FILES)
     measures: tuple[Measure, ...]
     endpoints: tuple[TestedEndpoint, ...]
     verification: tuple[Verdict, ...]
-    not_implemented: tuple[Gap, ...] | None = None
+    not_implemented: tuple[Gap, ...] | None = Field(default=None, json_schema_extra=GAPS)

@@ -1,0 +1,79 @@
+"""The one codec of every handoff file: data under a contract to markdown, and back without loss.
+
+`parse(contract, render(contract, data)).data == data` for every `data` the contract admits. How a schema is laid out is
+said in `docs/handoff-format.md`.
+
+Not here: reading and writing files (`handoff.store`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from handoff import parse as parsing
+from handoff import render as rendering
+from handoff.blocks import source
+from handoff.compiling import layout_of
+from handoff.problems import HandoffInvalid
+from handoff.provenance import Provenance, sha256, split
+from handoff.source import checked
+from handoff.validation import breaches
+from schemas.base import JSON
+from schemas.contract import Contract
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A handoff file understood.
+
+    `lines` maps the JSON pointer (RFC 6901) of each value to its line, counted from 1; values inside a fenced block
+    are found under the block's own pointer. `edited`: the text is not what was written under this front matter.
+    """
+
+    data: dict[str, JSON]
+    lines: Mapping[str, int]
+    provenance: Provenance | None
+    edited: bool
+
+
+def render(contract: Contract, data: Mapping[str, JSON]) -> str:
+    """Return the markdown of `data`, without front matter, ending in one newline.
+
+    Raises:
+        HandoffInvalid: `data` does not satisfy the contract, or is not JSON (a NaN, half a surrogate pair, nested
+            deeper than 100 levels).
+        ContractInvalid: The contract's schema or hints are broken.
+    """
+    layout = layout_of(contract)
+    reading = parsing.Reading(data=dict(data))
+    problems = parsing.unwritable(reading.data) or breaches(contract, layout, reading, "")
+    if problems:
+        raise HandoffInvalid(contract.id, "", problems)
+    return rendering.document(layout, data)
+
+
+def parse(contract: Contract, text: str, file: str = "") -> Parsed:
+    """Read the text of a handoff file, front matter included.
+
+    Args:
+        contract: Of the agent that wrote the file.
+        text: A byte-order mark and any line ends are accepted.
+        file: Named in problems.
+
+    Raises:
+        HandoffInvalid: With every problem found, in document order.
+        ContractInvalid: The contract's schema or hints are broken.
+    """
+    layout = layout_of(contract)
+    text = checked(text, contract=contract.id, file=file)
+    provenance, body, offset = split(text, contract=contract.id, file=file)
+    reading = parsing.read(layout, source(body, offset), file)
+    problems = list(reading.problems)
+    if reading.lines:  # else it is not this kind of file at all, and that has been said
+        problems += breaches(contract, layout, reading, file)
+    if problems:
+        raise HandoffInvalid(contract.id, file, sorted(problems, key=lambda problem: problem.line))
+    edited = provenance is not None and provenance.body is not None and provenance.body != sha256(body)
+    return Parsed(reading.data, MappingProxyType(reading.lines), provenance, edited)
