@@ -1,0 +1,163 @@
+"""Assembles the FastAPI app around what the skills before it contributed, and plans its API."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from schemas.base import Document
+from schemas.feature import Feature
+from schemas.handoffs import DatabaseAgentOutput, Endpoint
+from skills.contribution import ContributedFile, Contribution, Dependency, Route, merge
+from skills.python_api_patterns import settings
+from skills.python_api_patterns.contract import endpoints
+from skills.python_api_patterns.entities import entity_files, entity_routes
+from skills.templates import Templates
+
+_COPIED = {
+    path: path
+    for path in (
+        "app/core/error_handlers.py",
+        "app/core/exceptions.py",
+        "app/core/logging.py",
+        "app/core/metrics.py",
+        "app/core/middleware.py",
+        "app/core/openapi.py",
+        "app/routers/health.py",
+        "requirements.lock",
+        "requirements-dev.lock",
+        "Dockerfile",
+    )
+} | {".dockerignore": "dockerignore", ".gitignore": "gitignore"}
+_RENDERED = {
+    "app/core/config.py": "app/core/config.py.j2",
+    "app/main.py": "app/main.py.j2",
+    "pyproject.toml": "pyproject.toml.j2",
+    ".env.example": "env.example.j2",
+    "README.md": "README.md.j2",
+}
+_PACKAGES = {
+    "app/__init__.py": "",
+    "app/core/__init__.py": '"""What every part of the app stands on."""\n',
+    "app/dependencies/__init__.py": '"""What routes ask for before they run."""\n',
+    "app/models/__init__.py": '"""The tables, one module each."""\n',
+    "app/routers/__init__.py": '"""The HTTP routes, one module a resource."""\n',
+    "app/schemas/__init__.py": '"""What is sent and answered, one module a resource."""\n',
+    "app/services/__init__.py": '"""What the app does, free of HTTP, one module a resource."""\n',
+}
+_RUNTIME = tuple(
+    Dependency(ecosystem="python", name=name, version=version, group="runtime")
+    for name, version in (
+        ("fastapi", ">=0.120"),
+        ("httptools", ">=0.7"),
+        ("prometheus-client", ">=0.23"),
+        ("pydantic", ">=2.12"),
+        ("pydantic-settings", ">=2.11"),
+        ("structlog", ">=25.4"),
+        ("uvicorn", ">=0.38"),
+        ("uvloop", ">=0.22; sys_platform != 'win32'"),
+    )
+)
+_REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+(?:\[[^\]]*\])?)(.*)")
+_HEALTH = Route(module="app.routers.health", versioned=False)
+_SUMMARY_CHARACTERS = 200
+
+
+class Input(Document):
+    feature: Feature
+    database: DatabaseAgentOutput
+    assembled: Contribution
+
+
+class Output(Contribution):
+    """`endpoints` are planned, with examples: the running app is compared with them."""
+
+    endpoints: tuple[Endpoint, ...]
+
+
+class _Import(NamedTuple):
+    """A router as `app.main` imports it: `from {module} import router as {name}_router`."""
+
+    module: str
+    name: str
+
+
+def contribute(request: Input, templates: Templates) -> Output:
+    """Return the app's frame, its entities' services and routers, and what it takes to run, test and ship it."""
+    feature, assembled = request.feature, request.assembled
+    entities = entity_files(feature, request.database, templates)
+    routes = (_HEALTH, *entity_routes(feature))
+    known = {file.path for file in (*assembled.files, *entities)}
+    planned = endpoints(feature)
+    dependencies = (*_RUNTIME, *_development(templates.read("locks.in")))
+    every = merge((("earlier", assembled), ("frame", Contribution(routes=routes, dependencies=dependencies))))
+    context = _context(feature, every, known, planned)
+    return Output(
+        files=(
+            *(ContributedFile(path=path, content=templates.read(name)) for path, name in _COPIED.items()),
+            *(
+                ContributedFile(path=path, content=templates.render(name, **context))
+                for path, name in _RENDERED.items()
+            ),
+            *(ContributedFile(path=path, content=text) for path, text in _PACKAGES.items() if path not in known),
+            *entities,
+        ),
+        settings=settings.FRAME,
+        routes=routes,
+        dependencies=dependencies,
+        endpoints=planned,
+    )
+
+
+def _context(
+    feature: Feature, every: Contribution, known: set[str], planned: tuple[Endpoint, ...]
+) -> dict[str, object]:
+    development = settings.Development(database=feature.slug.replace("-", "_"))
+    return {
+        "feature": feature,
+        "summary": " ".join(feature.description.split())[:_SUMMARY_CHARACTERS] or feature.title,
+        "database": development.database,
+        "required": tuple(setting.name.lower() for setting in every.settings if setting.default is None),
+        "secrets": tuple(setting.name.lower() for setting in every.settings if settings.is_secret(setting)),
+        "fields": [settings.field(setting, development) for setting in every.settings],
+        "settings": [settings.described(setting, development) for setting in (*settings.FRAME, *every.settings)],
+        "root_routes": [_import(route) for route in every.routes if not route.versioned],
+        "versioned_routes": [_import(route) for route in every.routes if route.versioned],
+        "rate_limit": "app/core/rate_limit.py" in known,
+        "manage": "app/manage.py" in known,
+        "frontend": feature.stack.frontend != "none",
+        "runtime": _requirements(every, "runtime"),
+        "dev": _requirements(every, "dev"),
+        "endpoints": [_row(endpoint) for endpoint in planned],
+    }
+
+
+def _import(route: Route) -> _Import:
+    return _Import(module=route.module, name=route.module.rpartition(".")[2].rstrip("_"))
+
+
+def _development(locks: str) -> tuple[Dependency, ...]:
+    """Return what the development lock holds beyond the app: all that any agent's checks and tests may need."""
+    lines = locks.partition("# development\n")[2].split("\n")
+    found = (_REQUIREMENT.fullmatch(line) for line in lines if line)
+    return tuple(
+        Dependency(ecosystem="python", name=requirement[1], version=requirement[2], group="dev")
+        for requirement in found
+        if requirement
+    )
+
+
+def _requirements(every: Contribution, group: str) -> list[str]:
+    python = (item for item in every.dependencies if item.ecosystem == "python" and item.group == group)
+    return sorted(f"{item.name}{item.version}" for item in python)
+
+
+def _row(endpoint: Endpoint) -> dict[str, object]:
+    anyone = "anyone" if not endpoint.auth_required else "signed-in users"
+    return {
+        "method": endpoint.method,
+        "path": endpoint.path,
+        "who": anyone if endpoint.scopes == "none" else endpoint.scopes,
+        "response_status": endpoint.response_status,
+        "statuses": ", ".join(str(error.status) for error in endpoint.errors) or "none",
+    }
