@@ -90,7 +90,8 @@ def contribute(request: Input, templates: Templates) -> Output:
     known = {file.path for file in (*assembled.files, *entities)}
     planned = endpoints(feature)
     dependencies = (*_RUNTIME, *_development(templates.read("locks.in")))
-    every = merge((("earlier", assembled), ("frame", Contribution(routes=routes, dependencies=dependencies))))
+    frame = Contribution(settings=settings.DATABASE, routes=routes, dependencies=dependencies)
+    every = merge((("frame", frame), ("the skills before it", assembled)))
     context = _context(feature, every, known, planned)
     return Output(
         files=(
@@ -102,7 +103,7 @@ def contribute(request: Input, templates: Templates) -> Output:
             *(ContributedFile(path=path, content=text) for path, text in _PACKAGES.items() if path not in known),
             *entities,
         ),
-        settings=settings.FRAME,
+        settings=(*settings.FRAME, *settings.DATABASE),
         routes=routes,
         dependencies=dependencies,
         endpoints=planned,

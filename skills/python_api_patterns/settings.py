@@ -39,6 +39,23 @@ FRAME = (
         description="A request with a longer body is answered with 413.",
     ),
 )
+# How the app reaches its database.
+DATABASE = (
+    Setting(
+        name="DATABASE_URL",
+        type="SecretStr",
+        default=None,
+        description="The PostgreSQL database: postgresql://user:password@host:5432/name, or ?host=/folder for sockets.",
+    ),
+    Setting(name="DB_POOL_SIZE", type="int", default="5", description="Connections that each process keeps open."),
+    Setting(name="DB_MAX_OVERFLOW", type="int", default="15", description="Connections beyond those, while needed."),
+    Setting(
+        name="DB_STATEMENT_TIMEOUT_MS",
+        type="int",
+        default="10000",
+        description="A statement that takes longer, in milliseconds, is cancelled; 0 lets it run.",
+    ),
+)
 
 
 class Development(NamedTuple):

@@ -2,27 +2,25 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, EmailStr, Field
+from pydantic import Field
 
 from app.schemas.common import Schema
+from app.schemas.types import Email, NoNul
 from app.schemas.user import UserCreate
-
-Password = Annotated[str, Field(min_length=8, max_length=128, examples=["correct horse battery"])]
-Email = Annotated[EmailStr, Field(max_length=320), AfterValidator(str.lower)]
 
 
 class RegisterRequest(UserCreate):
     """A new account."""
 
-    password: Password
+    password: Annotated[str, Field(min_length=8, max_length=128), NoNul]
 
 
 class LoginRequest(Schema):
     """An account's email and password."""
 
     email: Email
-    # Not `Password`: rules for new passwords must not lock out an old account.
-    password: Annotated[str, Field(min_length=1, max_length=128)]
+    # No other rule of new passwords: it must not lock out an old account.
+    password: Annotated[str, Field(min_length=1, max_length=128), NoNul]
 
 
 class TokenResponse(Schema):

@@ -16,7 +16,8 @@ async def register(db: AsyncSession, data: RegisterRequest) -> User:
     Raises:
         Conflict: The email, or another value that must be unique, is taken.
     """
-    user = User(**data.model_dump(exclude={"password"}), hashed_password=await hash_password(data.password))
+    columns = data.model_dump(exclude={"password"}, by_alias=False)
+    user = User(**columns, hashed_password=await hash_password(data.password))
     db.add(user)
     try:
         await db.commit()
