@@ -83,6 +83,16 @@ async def live_tables(dsn: str) -> tuple[Table, ...]:
     )
 
 
+async def server_version(dsn: str) -> str:
+    """Return the server's version, `18.4`."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        version = connection.get_server_version()
+    finally:
+        await connection.close()
+    return f"{version.major}.{version.minor}"
+
+
 def differences(claimed: Sequence[Table], live: Sequence[Table]) -> list[str]:
     """Say, one line each, where `live` is not what was claimed; order, entity and description aside."""
     planned = {table.name: table for table in claimed}

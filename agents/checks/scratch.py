@@ -37,6 +37,7 @@ class Scratch:
     Attributes:
         tree: The staged tree: the workspace as it would be. Tools run here and may leave caches in it.
         home: A temporary folder outside the tree, HOME of every tool.
+        cache: A folder that runs share; entries are made with `agents.checks.cache.cached_folder`.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Scratch:
             node_lock: Lock file used while the tree has no `frontend/package-lock.json` of its own.
         """
         self.tree = tree
+        self.cache = environments.cache
         self._logs = logs
         self._environments = environments
         self._databases = ScratchDatabases(admin_dsn)
@@ -129,6 +131,19 @@ class Scratch:
             log_sha256=hashlib.sha256(log.read_bytes()).hexdigest(),
         )
         return evidence, finished.output.replace(f"{self.tree}/", "")
+
+    def record(self, check: str, tool: str, text: str, seconds: float) -> Evidence:
+        """Leave the evidence of a measurement that Baton made itself: `text` is what it saw, `tool` what it asked."""
+        log = self._log(check)
+        log.write_text(text, encoding="utf-8")
+        return Evidence(
+            argv=(),
+            exit_code=0,
+            seconds=round(seconds, 3),
+            tool=tool,
+            log=str(log),
+            log_sha256=hashlib.sha256(log.read_bytes()).hexdigest(),
+        )
 
     async def python_environment(self) -> PythonEnvironment:
         """Return the environment with the app's locked packages.

@@ -1,0 +1,73 @@
+"""A mypy cache that knows the app's packages before the app is checked, so that `mypy --strict` takes under a second.
+
+The seed holds third-party modules only. A seed with the app's own modules would be wrong: mypy trusts a cached module
+whose path, size and modification second agree, and the next app has the same paths.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import shutil
+import sys
+import tomllib
+from pathlib import Path
+
+from agents.checks.cache import cache_key, cached_folder
+from agents.checks.environment import PythonEnvironment
+from agents.checks.process import minimal_environment, run_process
+
+_SEED_TIMEOUT = 300.0
+_MODULE = "seed_imports.py"
+
+
+async def seeded_cache(cache: Path, environment: PythonEnvironment, tree: Path, place: Path) -> None:
+    """Make `place` a mypy cache folder of its own, filled with what earlier checks learned about the packages.
+
+    Args:
+        cache: Where seeds are kept, one for an environment and a mypy configuration.
+        environment: The environment whose packages the app imports.
+        tree: The tree to be checked; its `pyproject.toml` configures mypy, its imports are learned.
+        place: A folder that does not exist yet.
+    """
+    key = cache_key(environment.key, _configuration(tree))
+    seed = await cached_folder(cache / "mypy" / key, lambda folder: _learn(folder, environment, tree))
+    shutil.copytree(seed, place)
+
+
+async def _learn(folder: Path, environment: PythonEnvironment, tree: Path) -> None:
+    module = folder / _MODULE
+    module.write_text("".join(f"import {name}\n" for name in _third_party_modules(tree)), encoding="utf-8")
+    argv = [str(environment.python), "-m", "mypy", "--strict", "--cache-dir", str(folder)]
+    if (tree / "pyproject.toml").is_file():
+        argv += ["--config-file", str(tree / "pyproject.toml")]
+    # Whatever mypy thinks of the imports does not matter here: it has read them.
+    await run_process([*argv, _MODULE], cwd=folder, env=minimal_environment(folder), timeout=_SEED_TIMEOUT)
+    module.unlink()
+
+
+def _configuration(tree: Path) -> str:
+    """Return what decides whether mypy accepts a cache: its section of `pyproject.toml`."""
+    project = tree / "pyproject.toml"
+    try:
+        table = tomllib.loads(project.read_text(encoding="utf-8"))["tool"]["mypy"] if project.is_file() else {}
+    except (tomllib.TOMLDecodeError, KeyError, TypeError):
+        table = {}
+    return json.dumps(table, sort_keys=True, default=str)
+
+
+def _third_party_modules(tree: Path) -> list[str]:
+    """Return the modules that the tree's Python files import from elsewhere, sorted."""
+    own = {path.name for path in tree.iterdir()} | {path.stem for path in tree.glob("*.py")}
+    found: set[str] = set()
+    for path in (tree / "app").rglob("*.py"):
+        try:
+            module = ast.parse(path.read_text(encoding="utf-8"))
+        except (SyntaxError, ValueError):
+            continue  # mypy itself will say so
+        for node in ast.walk(module):
+            if isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                found.add(node.module)
+    return sorted(name for name in found if name.partition(".")[0] not in own | sys.stdlib_module_names)

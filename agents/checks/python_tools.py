@@ -1,0 +1,159 @@
+"""Checks of Python code with its own tools: ruff, mypy, pytest, and how much of it is annotated."""
+
+from __future__ import annotations
+
+import ast
+import re
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from agents.agent import Work
+from agents.checks.check import Outcome
+from agents.checks.mypy_seed import seeded_cache
+from agents.checks.outcomes import failed_tool
+from agents.checks.scratch import Scratch
+from agents.guards.annotations import unannotated
+
+_PYTEST_COUNT = re.compile(r"(\d+) (passed|failed|skipped|error|errors|xfailed|xpassed|deselected)")
+_STANDALONE = ("--isolated", "--line-length", "120")  # where no `pyproject.toml` says otherwise
+_STANDALONE_RULES = ("--select", "ANN,ASYNC,B,E,F,S,UP,W", "--ignore", "E501")
+
+
+class RuffCheck:
+    """`ruff check` and `ruff format --check`, under the tree's own configuration if it has one."""
+
+    name = "ruff"
+    after: tuple[str, ...] = ()
+
+    def __init__(self, *paths: str) -> None:
+        """Look at `paths` of the tree."""
+        self._paths = paths
+
+    async def run(self, scratch: Scratch, work: Work, /) -> Outcome:
+        del work
+        standalone = not (scratch.tree / "pyproject.toml").is_file()
+        ruff: list[str | Path] = [await scratch.python(), "-m", "ruff"]
+        common: list[str | Path] = ["--no-cache", *(_STANDALONE if standalone else ()), *self._paths]
+        rules = _STANDALONE_RULES if standalone else ()
+        checked, problems = await scratch.tool(
+            self.name, [*ruff, "check", "--output-format", "concise", *rules, *common]
+        )
+        if checked.exit_code:
+            return failed_tool("ruff finds faults", checked, problems)
+        formatted, difference = await scratch.tool(self.name, [*ruff, "format", "--check", *common])
+        if formatted.exit_code:
+            return failed_tool("ruff would format files differently", formatted, difference)
+        return Outcome(passed=True, summary="passed, no faults, formatted", evidence=(checked, formatted))
+
+
+class MypyCheck:
+    """`mypy --strict` over the application."""
+
+    name = "mypy"
+    after: tuple[str, ...] = ()
+
+    async def run(self, scratch: Scratch, work: Work, /) -> Outcome:
+        del work
+        environment = await scratch.python_environment()
+        place = scratch.home / "mypy"
+        await seeded_cache(scratch.cache, environment, scratch.tree, place)
+        argv: list[str | Path] = [
+            environment.python,
+            "-m",
+            "mypy",
+            "--strict",
+            "--cache-dir",
+            place,
+            "--no-error-summary",
+            "app",
+        ]
+        evidence, output = await scratch.tool(self.name, argv)
+        if evidence.exit_code:
+            return failed_tool("mypy --strict finds faults", evidence, output)
+        count = sum(1 for _ in (scratch.tree / "app").rglob("*.py"))
+        return Outcome(passed=True, summary=f"passed, {count} files, strict", evidence=(evidence,))
+
+
+class UnitTestsCheck:
+    """The app's unit tests: they pass, and there are some."""
+
+    name = "unit-tests"
+    after: tuple[str, ...] = ()
+
+    async def run(self, scratch: Scratch, work: Work, /) -> Outcome:
+        del work
+        argv: list[str | Path] = [await scratch.python(), "-m", "pytest", "tests/unit", "-q", "-p", "no:cacheprovider"]
+        evidence, output = await scratch.tool(self.name, argv, env=APP_ENVIRONMENT)
+        counts = pytest_counts(output)
+        if evidence.exit_code or not counts.get("passed"):
+            return failed_tool("the unit tests do not pass", evidence, output)
+        return Outcome(
+            passed=True,
+            summary=f"passed, {counts['passed']} tests",
+            evidence=(evidence,),
+            measured={"passed": counts["passed"], "skipped": counts.get("skipped", 0)},
+        )
+
+
+# What the app needs to be imported; nothing is connected with these.
+APP_ENVIRONMENT = {
+    "ENVIRONMENT": "test",
+    "DATABASE_URL": "postgresql://app:app@localhost:5432/app",
+    "JWT_SECRET": "a secret for checks only, long enough for HS256",
+}
+
+
+class TypeHintsCheck:
+    """How many of the application's parameters and returns are annotated; all of them must be."""
+
+    name = "type-hints"
+    after: tuple[str, ...] = ()
+
+    async def run(self, scratch: Scratch, work: Work, /) -> Outcome:
+        del work
+        started = time.monotonic()
+        annotated, missing = measure_annotations(sorted((scratch.tree / "app").rglob("*.py")), scratch.tree)
+        total = annotated + len(missing)
+        share = annotated / total if total else 1.0
+        text = "\n".join([f"{annotated} of {total} parameters and returns of app/ are annotated", *missing])
+        evidence = scratch.record(self.name, "Python syntax tree", text, time.monotonic() - started)
+        return Outcome(
+            passed=not missing,
+            summary=f"{'passed, ' if not missing else ''}{share:.0%} of {total} parameters and returns annotated",
+            evidence=(evidence,),
+            measured={"annotated": annotated, "total": total, "share": round(share, 4)},
+            problems=tuple(missing),
+        )
+
+
+def measure_annotations(files: Sequence[Path], tree: Path) -> tuple[int, list[str]]:
+    """Return how many parameters and returns are annotated, and where one is not; a file that does not parse is named."""
+    annotated, missing = 0, []
+    for path in files:
+        where = path.relative_to(tree).as_posix()
+        try:
+            module = ast.parse(path.read_text(encoding="utf-8"))
+        except (SyntaxError, ValueError) as error:
+            missing.append(f"{where}: not Python: {error}")
+            continue
+        for function in _functions(module):
+            lacking = unannotated(function)
+            annotated += len(lacking.all) - len(lacking.missing)
+            missing += [f"{where}:{function.lineno}: `{function.name}`: {name}" for name in lacking.missing]
+    return annotated, missing
+
+
+def pytest_counts(output: str) -> dict[str, int]:
+    """Return the counts of pytest's last line: `{"passed": 12, "skipped": 1}`."""
+    for line in reversed(output.splitlines()):
+        found = _PYTEST_COUNT.findall(line)
+        if found and " in " in line:
+            return {word: int(number) for number, word in found}
+    return {}
+
+
+def _functions(module: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(module):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
