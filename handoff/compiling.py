@@ -30,6 +30,7 @@ from handoff.layout import (
     Shape,
     Table,
     Template,
+    holes,
     key,
 )  # fmt: skip
 from schemas.base import JSON
@@ -41,6 +42,7 @@ HINTS = "x-markdown"
 MAX_LEVEL = 6  # markdown has six heading levels
 _ANNOTATIONS = {"title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly", "$comment", HINTS}
 _SAFE_LABEL = re.compile(r"[A-Za-z][\w /().,'&+-]*(?<![ :])")
+_SAFE_FIXED = re.compile(r"[\w /().,'&+:#-]*")
 _TYPES: Mapping[str, ScalarType] = MappingProxyType(
     {"string": "string", "integer": "number", "number": "number", "boolean": "boolean", "null": "null"}
 )
@@ -66,13 +68,18 @@ class _Compiler:
         schema = self.contract.schema
         hints = _hints(schema)
         root = self._object(schema, 1, (), carried_by=str(hints.get("title", "")), opened=True)
-        title = str(hints.get("title", schema.get("title", _words(self.contract.id))))
         return Layout(
-            title=self._template(title, root.carried),
+            title=self._template(self._title(schema, hints), root.carried),
             root=root,
             tight=hints.get("spacing") == "tight",
             lenient=bool(hints.get("lenient", False)),
         )
+
+    def _title(self, schema: Schema, hints: Schema) -> str:
+        if "title" in hints:
+            return str(hints["title"])
+        names = (str(schema.get("title", "")), self.contract.id)
+        return next((_words(name) for name in names if _SAFE_LABEL.fullmatch(_words(name))), "Document")
 
     # ---- schemas -------------------------------------------------------------------------------------------------
 
@@ -173,7 +180,7 @@ class _Compiler:
         labels = "".join(str(_hints_of(self, value, seen).get("label", "")) for value in properties.values())
         carried = {
             name: self._carried(name, properties, required, seen)
-            for name in re.findall(r"\{(\w+)\}", carried_by + labels)
+            for name in holes(carried_by + labels)
         }
         names = _Labels()
         members = [
@@ -209,8 +216,9 @@ class _Compiler:
         placement = self._placement(name, shape, level, hints)
         if nullable and placement == "bare":
             raise self._wrong(f"`{name}` may be null, so it needs a label or a heading")
-        text = str(hints.get("heading" if placement == "section" else "label", hints.get("label", _words(name))))
-        template = self._template(text, carried) if "{" in text and placement == "label" else None
+        said = hints.get("heading" if placement == "section" else "label", hints.get("label"))
+        text = _words(name) if said is None else str(said)
+        template = self._template(text, carried) if said is not None and holes(text) and placement == "label" else None
         label = text if template else names.unique("section" if placement == "section" else "line", text)
         empties = isinstance(shape, Bullets | Lines | Cells | Table | Groups | Items | Labels | Notes)
         return Member(name, label, shape, placement, required, nullable, template, empties)
@@ -320,8 +328,14 @@ class _Compiler:
         return Labels(*names) if layout == "labels" else Notes(*names)
 
     def _template(self, text: str, carried: Mapping[str, Scalar]) -> Template:
-        holes = re.findall(r"\{(\w+)\}", text)
-        return Template.of(text, {name: carried[name] for name in holes})
+        """Return a template. Between two holes there has to be a mark that no number holds, to tell them apart."""
+        first, *rest = re.split(r"\{\w+\}", text)
+        between = rest[:-1]
+        if not all(_SAFE_FIXED.fullmatch(part) for part in (first, *rest)) or (rest and rest[-1].endswith((" ", "#"))):
+            raise self._wrong(f"`{text}` may hold letters, digits, spaces and `/().,'&+:#-` beside its holes")
+        if len(set(holes(text))) < len(holes(text)) or not all(re.search(r"[^\w.+-]", part) for part in between):
+            raise self._wrong(f"`{text}` names a member twice, or has nothing that separates two holes")
+        return Template.of(text, {name: carried[name] for name in holes(text)})
 
     def _wrong(self, what: str) -> ContractInvalid:
         return ContractInvalid(f"contract `{self.contract.id}`: {what}. See docs/handoff-format.md.")

@@ -69,12 +69,18 @@ def _escape(match: re.Match[str]) -> str:
     return json.dumps(match[0])[1:-1]
 
 
+def is_quoted(text: str) -> bool:
+    """Tell whether `text` is a JSON string in a code span."""
+    return _QUOTED.fullmatch(text) is not None
+
+
 def is_plain(text: str) -> bool:
     """Tell whether `text` may stand as it is inside a line: it comes back unchanged, and markdown leaves it alone."""
-    return _fits_a_line(text) and not text.startswith('`"') and text not in (NULL, NO_ITEMS) and not ACTIVE.search(text)
+    return fits_a_line(text) and not text.startswith('`"') and text not in (NULL, NO_ITEMS) and not ACTIVE.search(text)
 
 
-def _fits_a_line(text: str) -> bool:
+def fits_a_line(text: str) -> bool:
+    """Tell whether `text` is one line that comes back unchanged when spaces around it are dropped."""
     return bool(text) and text == text.strip() and not _UNSAFE.search(text)
 
 
@@ -92,7 +98,7 @@ def encoded(scalar: Scalar, value: JSON, *, starts_line: bool = False) -> str:
     if not isinstance(value, str):
         return json.dumps(value)
     if scalar.code == "write":
-        return f"`{value}`" if _fits_a_line(value) and _spans(value) else quoted(value)
+        return f"`{value}`" if fits_a_line(value) and _spans(value) else quoted(value)
     if not is_plain(value) or _ambiguous(scalar, value) or (starts_line and opens_block(value)):
         return quoted(value)
     return value

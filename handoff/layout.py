@@ -20,38 +20,64 @@ from schemas.base import JSON
 Placement = Literal["line", "lead", "bare", "label", "section"]
 
 
+_HOLE = re.compile(r"\{(\w+)\}")
+_LEADING_QUOTED = re.compile(QUOTED)
+
+
+def holes(text: str) -> list[str]:
+    """Return the names in braces of a template's text."""
+    return _HOLE.findall(text)
+
+
 @dataclass(frozen=True, slots=True)
 class Template:
-    """Text with holes, such as `{method} {path}`: written from an object's members, read back into them."""
+    """Text with holes, such as `{method} {path}`: written from an object's members, read back into them.
+
+    `before` is the fixed text up to the first hole, `after` what follows each hole in turn.
+    """
 
     text: str
     holes: Mapping[str, Scalar]
-    pattern: re.Pattern[str]
+    before: re.Pattern[str]
+    after: tuple[re.Pattern[str], ...]
 
     @classmethod
     def of(cls, text: str, holes: Mapping[str, Scalar]) -> Template:
-        """Return the template `text`; `holes` names the scalars that its `{holes}` stand for."""
-        source = ""
-        for place, part in enumerate(re.split(r"\{(\w+)\}", text)):
-            source += _literal(part) if place % 2 == 0 else rf"(?P<{part}>{QUOTED}|.+?)"
-        return cls(text, holes, re.compile(source, re.IGNORECASE | re.DOTALL))
+        """Return the template `text`; `holes` tells for each name in braces which scalar stands there."""
+        first, *rest = _HOLE.split(text)[::2]
+        before = r"\s*".join(re.escape(part) for part in re.findall(r"\w+|[^\w\s]+", first))
+        return cls(text, holes, _compiled(rf"\s*{before}\s*"), tuple(_compiled(_fixed(part)) for part in rest))
 
     def written(self, values: Mapping[str, JSON]) -> str:
         """Return the text with its holes filled; values that would read back differently are quoted."""
-        plain = {name: encoded(scalar, values[name]) for name, scalar in self.holes.items()}
-        text = self._filled(plain)
+        text = self._filled({name: encoded(scalar, values[name]) for name, scalar in self.holes.items()})
         if self._reads_back(text, values):
             return text
-        exact = {name: _exact(scalar, values[name]) for name, scalar in self.holes.items()}
-        return self._filled(exact)
+        return self._filled({name: _exact(scalar, values[name]) for name, scalar in self.holes.items()})
 
     def read(self, text: str) -> dict[str, str] | None:
         """Return the text of each hole, or None if `text` does not fit."""
-        match = self.pattern.fullmatch(text.strip())
-        return match.groupdict() if match else None
+        opening = self.before.match(text)
+        if opening is None:
+            return None
+        place, found = opening.end(), {}
+        for number, (name, after) in enumerate(zip(self.holes, self.after, strict=True), start=1):
+            quotation = _LEADING_QUOTED.match(text, place)
+            tail = len(text) - self._tail if number == len(self.holes) else None
+            end = _ending(text, place, quotation, after, tail)
+            if end is None or end[0] == place:
+                return None
+            found[name] = text[place : end[0]]
+            place = end[1]
+        return found if not text[place:].strip() else None
+
+    @property
+    def _tail(self) -> int:
+        """Return the length of the fixed text after the last hole."""
+        return len(self.text) - self.text.rindex("}") - 1
 
     def _filled(self, texts: Mapping[str, str]) -> str:
-        return re.sub(r"\{(\w+)\}", lambda match: texts[match[1]], self.text)
+        return _HOLE.sub(lambda match: texts[match[1]], self.text)
 
     def _reads_back(self, text: str, values: Mapping[str, JSON]) -> bool:
         if not is_plain(text) or text.endswith("#"):
@@ -65,9 +91,29 @@ class Template:
             return False
 
 
-def _literal(part: str) -> str:
-    """Return a pattern for fixed text that forgives spacing."""
-    return r"\s+".join(re.escape(word) for word in re.split(r"\s+", part))
+def _ending(
+    text: str, place: int, quotation: re.Match[str] | None, after: re.Pattern[str], tail: int | None
+) -> tuple[int, int] | None:
+    """Return where the value at `place` ends and where the fixed text after it ends.
+
+    A value ends at the first fixed text after it; the last one, at `tail`, as late as it can.
+    """
+    if quotation is not None:
+        follows = after.match(text, quotation.end())
+        return follows and (quotation.end(), follows.end())
+    if tail is not None:
+        follows = after.match(text, max(tail, place))
+        return follows and (follows.start(), len(text))
+    found = after.search(text, place + 1)
+    return found and (found.start(), found.end())
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE)
+
+
+def _fixed(part: str) -> str:
+    return r"\s+" if part and part.isspace() else re.escape(part)
 
 
 def _exact(scalar: Scalar, value: JSON) -> str:

@@ -15,7 +15,7 @@ from difflib import get_close_matches
 from typing import Any, NoReturn, cast
 
 from handoff.blocks import Block, Row, Section, Source, items, rows
-from handoff.inline import NO_ITEMS, NULL, Scalar, Unreadable, blank, decoded, decoded_list
+from handoff.inline import NO_ITEMS, NULL, Scalar, Unreadable, blank, decoded, decoded_list, is_quoted
 from handoff.layout import (
     Bullets,
     Cells,
@@ -326,7 +326,7 @@ class _Reader:
             if text:
                 here = place.item(len(found))
                 self._note(here, number)
-                found.append(self._text(f"`{text}`", number, here) if text.startswith('"') else text)
+                found.append(self._text(f"`{text}`", number, here) if is_quoted(f"`{text}`") else text)
         return found
 
     def _json(self, block: Block, place: Place) -> Any:  # noqa: ANN401 (as above)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
 from handoff.blocks import source
-from handoff.inline import NO_ITEMS, NULL, Scalar, blank, encoded, encoded_list, is_plain, quoted
+from handoff.inline import NO_ITEMS, NULL, Scalar, blank, encoded, encoded_list, fits_a_line, is_plain, quoted
 from handoff.layout import (
     Bullets,
     Cells,
@@ -189,7 +189,7 @@ def _bare(member: Member, value: JSON) -> str:
 
 
 def _lines(language: str, values: Sequence[JSON]) -> str:
-    lines = [text if is_plain(text) and text[0] != '"' else json.dumps(text) for text in map(str, values)]
+    lines = [text if fits_a_line(text) and text[0] != '"' else quoted(text).strip("`") for text in map(str, values)]
     return fence(language, "\n".join(lines)) if lines else f"```{language}\n```"
 
 

@@ -12,7 +12,6 @@ from handoff.problems import Problem, shortened
 from schemas.base import JSON
 from schemas.contract import Breach, Contract
 
-
 _BOUNDS = {
     "minLength": ("is too short", "at least {} characters"),
     "maxLength": ("is too long", "at most {} characters"),
