@@ -1,0 +1,211 @@
+"""Understand a feature PRD: from the document's words to a `Feature`.
+
+Layout was the codec's affair; here it is meaning, and nothing is guessed: an unknown type, rule, label, entity or field
+is a problem with its line and the nearest match, and all problems are reported at once.
+
+Source: `docs/prd-format.md`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from types import MappingProxyType
+
+from handoff.codec import Parsed
+from handoff.prd_entities import (
+    USER,
+    check_entity_names,
+    check_field_clashes,
+    check_field_name,
+    check_join_tables,
+    entity_spot,
+    names_of,
+)
+from handoff.prd_labels import Known, Labels, access_of, has_owner, read_labels
+from handoff.prd_names import slug_of
+from handoff.prd_references import check_circles, check_named_fields
+from handoff.prd_report import Report, Spot
+from handoff.prd_rules import read_rules
+from handoff.prd_stack import read_stack
+from handoff.prd_types import read_type
+from handoff.problems import HandoffInvalid
+from schemas.errors import InputError
+from schemas.feature import Access, Entity, Feature, FeatureField
+from schemas.handoffs import FeaturePrd, PrdEntity, PrdField
+
+CONTRACT = "feature-prd"
+MAX_SLUG = 50
+
+_NO_LINES: Mapping[str, int] = MappingProxyType({})
+_PROSE_RULE = "a rule in prose, which only a model-backed skill could implement"
+
+
+class FeatureIncomplete(InputError):
+    """The PRD is valid, but says too little for template skills. `missing` names what; nothing is guessed."""
+
+    code = "feature_incomplete"
+
+    def __init__(self, file: str, missing: tuple[str, ...]) -> None:
+        super().__init__(file, missing)
+        self.file, self.missing = file, missing
+
+    @property
+    def question(self) -> str:
+        """Return what to ask the person who wrote the PRD."""
+        return f"What is missing: {'; '.join(self.missing)}. Add it to the PRD, then go on."
+
+    def __str__(self) -> str:
+        return f"{self.file or 'the PRD'}: says too little to build from. {self.question}"
+
+
+def read_feature(parsed: Parsed, file: str = "") -> Feature:
+    """Return what a parsed `feature-prd` document means.
+
+    Args:
+        parsed: Read under the contract `feature-prd`, so that it satisfies it.
+        file: Named in problems.
+
+    Raises:
+        HandoffInvalid: With every problem, in document order.
+        FeatureIncomplete: It has no entities.
+    """
+    return feature_of(FeaturePrd.model_validate(parsed.data), file=file, lines=parsed.lines)
+
+
+def feature_of(prd: FeaturePrd, *, file: str = "", lines: Mapping[str, int] = _NO_LINES) -> Feature:
+    """Return what a PRD means; `lines` maps JSON pointers to lines of `file`, counted from 1.
+
+    Raises:
+        HandoffInvalid: With every problem, in document order.
+        FeatureIncomplete: It has no entities.
+    """
+    root = Spot(Report(file, lines))
+    stack = read_stack(prd.stack, root)
+    slug = _slug(prd, root)
+    user, entities = _entities(prd, root)
+    for rule in prd.business_rules:
+        root.gap(rule, _PROSE_RULE)
+    problems = root.report.problems
+    if problems:
+        raise HandoffInvalid(CONTRACT, file, sorted(problems, key=lambda problem: problem.line))
+    if not entities:
+        example = (
+            "`## Entities` with at least one `### Name` and its table of fields (docs/prd-format.md shows the shape)"
+        )
+        raise FeatureIncomplete(file, (example,))
+    return Feature(
+        title=prd.title,
+        slug=slug,
+        description=prd.description,
+        stack=stack,
+        user=user,
+        entities=entities,
+        gaps=tuple(root.report.gaps),
+    )
+
+
+def _slug(prd: FeaturePrd, root: Spot) -> str:
+    if prd.slug is None:
+        slug = slug_of(prd.title)[:MAX_SLUG].strip("-")
+        if not slug:
+            root.at("title").problem(
+                "no slug can be made from the title", got=prd.title, hint="write one, as `**Slug:** room-bookings`"
+            )
+        return slug
+    slug = prd.slug.strip()
+    if slug != slug_of(slug) or not slug or len(slug) > MAX_SLUG:
+        made = slug_of(slug)[:MAX_SLUG].strip("-")
+        root.at("slug").problem(
+            f"the slug `{slug}` cannot name files and packages",
+            expected=f"lower-case ASCII letters and digits, joined by single hyphens, at most {MAX_SLUG} characters",
+            hint=f"did you mean `{made}`?" if made else "",
+        )
+    return slug
+
+
+def _entities(prd: FeaturePrd, root: Spot) -> tuple[Entity, tuple[Entity, ...]]:
+    """Return `User` and the others."""
+    check_entity_names(prd.entities, root)
+    known = {entity.name: None for entity in prd.entities} | {USER: None}
+    spots = {entity.name: entity_spot(root, index, entity.name) for index, entity in enumerate(prd.entities)}
+    read = [_entity(entity, known, entity_spot(root, index, entity.name)) for index, entity in enumerate(prd.entities)]
+    user = next((entity for entity in read if entity.name == USER), None) or _user(())
+    everyone = (*(entity for entity in read if entity.name != USER), user)
+    check_join_tables(everyone, spots)
+    check_circles(everyone, spots)
+    return user, everyone[:-1]
+
+
+def _entity(entity: PrdEntity, known: Mapping[str, None], spot: Spot) -> Entity:
+    owner = has_owner(entity.labels)
+    fields, spots = _fields(entity, known, spot)
+    there = {name: field for name, field in fields.items() if field is not None}
+    if not entity.fields:
+        spot.problem(f"`{entity.name}` has no fields", expected="a table `| Field | Type | Required | Rules |`")
+    check_field_clashes(there, entity.name, spots, owner=owner)
+    if entity.name == USER:
+        for index, label in enumerate(entity.labels):
+            spot.at("labels", index).problem(f"`User` takes fields only, no label `{label.label}`")
+        check_named_fields(there, spots, owner=False)
+        return _user(tuple(there.values()), entity.description)
+    labels = read_labels(entity.labels, Known(entity.name, fields, owner), spot)
+    check_named_fields(there, spots, owner=owner)
+    return _built(entity, tuple(there.values()), labels)
+
+
+def _built(entity: PrdEntity, fields: tuple[FeatureField, ...], labels: Labels) -> Entity:
+    names = names_of(entity.name)
+    return Entity(
+        name=names.name,
+        singular=names.singular,
+        table=names.table,
+        collection=names.collection,
+        description=entity.description,
+        fields=fields,
+        owner=labels.owner,
+        access=access_of(labels),
+        unique=labels.unique,
+        filters=labels.filters,
+        sorts=labels.sorts,
+    )
+
+
+def _user(fields: tuple[FeatureField, ...], description: str = "") -> Entity:
+    own = Access(read="owner", write="owner")
+    return Entity(
+        name=USER,
+        singular="user",
+        table="users",
+        collection="users",
+        description=description,
+        fields=fields,
+        access=own,
+    )
+
+
+def _fields(
+    entity: PrdEntity, known: Mapping[str, None], spot: Spot
+) -> tuple[dict[str, FeatureField | None], dict[str, Spot]]:
+    """Return the fields by name, None where a type could not be read, and where each stands."""
+    fields: dict[str, FeatureField | None] = {}
+    spots: dict[str, Spot] = {}
+    cased: dict[str, str] = {}
+    for index, row in enumerate(entity.fields):
+        at = spot.at("fields", index)
+        earlier = cased.setdefault(row.name.casefold(), row.name)
+        if earlier is not row.name:
+            at.problem(f"the field `{row.name}` is there twice", got=f"also `{earlier}`", hint="drop one of the rows")
+            continue
+        field = _field(row, known, at)
+        fields[row.name], spots[row.name] = field, at
+    return fields, spots
+
+
+def _field(row: PrdField, known: Mapping[str, None], spot: Spot) -> FeatureField | None:
+    named = check_field_name(row.name, spot.at("name"))
+    type_ = read_type(row.type, known, spot.at("type"))
+    if type_ is None:
+        return None
+    rules = read_rules(row.rules, type_, required=row.required, spot=spot.at("rules"))
+    return FeatureField(name=row.name, type=type_, required=row.required, **asdict(rules)) if named else None
