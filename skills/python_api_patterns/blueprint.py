@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
 from schemas.base import Document
 from schemas.feature import Feature
 from schemas.handoffs import DatabaseAgentOutput, Endpoint
-from skills.contribution import ContributedFile, Contribution, Dependency, Route, merge
+from skills.contribution import ContributedFile, Contribution, Route, merge
 from skills.python_api_patterns import settings
 from skills.python_api_patterns.contract import endpoints
+from skills.python_api_patterns.dependencies import RUNTIME, development, requirements
 from skills.python_api_patterns.entities import entity_files, entity_routes
 from skills.templates import Templates
 
@@ -45,20 +45,6 @@ _PACKAGES = {
     "app/schemas/__init__.py": '"""What is sent and answered, one module a resource."""\n',
     "app/services/__init__.py": '"""What the app does, free of HTTP, one module a resource."""\n',
 }
-_RUNTIME = tuple(
-    Dependency(ecosystem="python", name=name, version=version, group="runtime")
-    for name, version in (
-        ("fastapi", ">=0.120"),
-        ("httptools", ">=0.7"),
-        ("prometheus-client", ">=0.23"),
-        ("pydantic", ">=2.12"),
-        ("pydantic-settings", ">=2.11"),
-        ("structlog", ">=25.4"),
-        ("uvicorn", ">=0.38"),
-        ("uvloop", ">=0.22; sys_platform != 'win32'"),
-    )
-)
-_REQUIREMENT = re.compile(r"([A-Za-z0-9._-]+(?:\[[^\]]*\])?)(.*)")
 _HEALTH = Route(module="app.routers.health", versioned=False)
 _SUMMARY_CHARACTERS = 200
 
@@ -89,7 +75,7 @@ def contribute(request: Input, templates: Templates) -> Output:
     routes = (_HEALTH, *entity_routes(feature))
     known = {file.path for file in (*assembled.files, *entities)}
     planned = endpoints(feature)
-    dependencies = (*_RUNTIME, *_development(templates.read("locks.in")))
+    dependencies = (*RUNTIME, *development(templates.read("locks.in")))
     frame = Contribution(settings=settings.DATABASE, routes=routes, dependencies=dependencies)
     every = merge((("frame", frame), ("the skills before it", assembled)))
     context = _context(feature, every, known, planned)
@@ -113,44 +99,28 @@ def contribute(request: Input, templates: Templates) -> Output:
 def _context(
     feature: Feature, every: Contribution, known: set[str], planned: tuple[Endpoint, ...]
 ) -> dict[str, object]:
-    development = settings.Development(database=feature.slug.replace("-", "_"))
+    machine = settings.Development(database=feature.slug.replace("-", "_"))
     return {
         "feature": feature,
         "summary": " ".join(feature.description.split())[:_SUMMARY_CHARACTERS] or feature.title,
-        "database": development.database,
+        "database": machine.database,
         "required": tuple(setting.name.lower() for setting in every.settings if setting.default is None),
         "secrets": tuple(setting.name.lower() for setting in every.settings if settings.is_secret(setting)),
-        "fields": [settings.field(setting, development) for setting in every.settings],
-        "settings": [settings.described(setting, development) for setting in (*settings.FRAME, *every.settings)],
+        "fields": [settings.field(setting, machine) for setting in every.settings],
+        "settings": [settings.described(setting, machine) for setting in (*settings.FRAME, *every.settings)],
         "root_routes": [_import(route) for route in every.routes if not route.versioned],
         "versioned_routes": [_import(route) for route in every.routes if route.versioned],
         "rate_limit": "app/core/rate_limit.py" in known,
         "manage": "app/manage.py" in known,
         "frontend": feature.stack.frontend != "none",
-        "runtime": _requirements(every, "runtime"),
-        "dev": _requirements(every, "dev"),
+        "runtime": requirements(every.dependencies, "runtime"),
+        "dev": requirements(every.dependencies, "dev"),
         "endpoints": [_row(endpoint) for endpoint in planned],
     }
 
 
 def _import(route: Route) -> _Import:
     return _Import(module=route.module, name=route.module.rpartition(".")[2].rstrip("_"))
-
-
-def _development(locks: str) -> tuple[Dependency, ...]:
-    """Return what the development lock holds beyond the app: all that any agent's checks and tests may need."""
-    lines = locks.partition("# development\n")[2].split("\n")
-    found = (_REQUIREMENT.fullmatch(line) for line in lines if line)
-    return tuple(
-        Dependency(ecosystem="python", name=requirement[1], version=requirement[2], group="dev")
-        for requirement in found
-        if requirement
-    )
-
-
-def _requirements(every: Contribution, group: str) -> list[str]:
-    python = (item for item in every.dependencies if item.ecosystem == "python" and item.group == group)
-    return sorted(f"{item.name}{item.version}" for item in python)
 
 
 def _row(endpoint: Endpoint) -> dict[str, object]:

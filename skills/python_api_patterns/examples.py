@@ -78,9 +78,9 @@ def _text(field: FeatureField) -> str:
     shortest = field.min_length or 0
     if field.pattern is not None:
         return next(iter(matching(field.pattern, max(shortest, 1), longest, 1)), "")
-    words = title(field.name)
+    words = again = title(field.name)
     while len(words) < shortest:
-        words += f" {words.lower()}"
+        words += f" {again.lower()}"
     return words[:longest].strip().ljust(shortest, "x")
 
 
