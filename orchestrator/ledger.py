@@ -223,9 +223,18 @@ class Ledger:
         )
 
     async def receipts(self, run_id: str) -> dict[str, JSON]:
-        """Return a run's receipts by agent, in the order they were made."""
+        """Return a run's receipts by agent."""
         rows = await self.pool.fetch("SELECT agent, receipt FROM baton.receipts WHERE run_id = $1", run_id)
         return {row["agent"]: json.loads(row["receipt"]) for row in rows}
+
+    async def workspace_receipts(self, workspace: str) -> list[JSON]:
+        """Return every receipt of the runs in a workspace, oldest run first."""
+        rows = await self.pool.fetch(
+            "SELECT receipt FROM baton.receipts JOIN baton.runs ON runs.id = run_id"
+            " WHERE workspace = $1 ORDER BY started_at",
+            workspace,
+        )
+        return [json.loads(row["receipt"]) for row in rows]
 
 
 def _text(value: str) -> str:

@@ -15,6 +15,7 @@ from orchestrator.events import PlanMade, PlannedAgent, PlannedSkill
 from orchestrator.pipeline import Pipeline, digest
 from schemas.errors import InputError
 from schemas.feature import Feature
+from skills.manifest import Preparation
 from skills.registry import Registry, Selection
 from skills.skill import Skill
 
@@ -48,6 +49,10 @@ class Plan:
     def agent(self, name: str) -> PlannedAgent:
         """Return what is planned for the agent called `name`."""
         return next(agent for agent in self.agents if agent.name == name)
+
+    def preparations(self) -> tuple[Preparation, ...]:
+        """Return the environments that the plan's skills need, which can be made before the skills run."""
+        return tuple(each for used in self.skills.values() for skill in used for each in skill.prepares)
 
     def event(self) -> PlanMade:
         """Return the plan as an event, which is also how it is shown."""

@@ -1,0 +1,46 @@
+"""What a run came to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from orchestrator.context import Evidence
+from orchestrator.events import RunStatus
+from schemas.base import Document
+from schemas.feature import Gap
+
+
+class PublishedHandoff(Document):
+    """A handoff that the run wrote. `path` is relative to the workspace."""
+
+    agent: str
+    path: str
+    sha256: str
+
+
+class OpenQuestion(Document):
+    """A question that waits for a person."""
+
+    id: str
+    text: str
+
+
+class RunResult(Document):
+    """What a run came to.
+
+    `files` holds the SHA-256 of every published file by path; `timings` seconds by agent, and of the whole run under
+    `total`; `problems` and `log` say why a run failed.
+    """
+
+    run: str
+    status: RunStatus
+    title: str
+    workspace: str
+    handoffs: tuple[PublishedHandoff, ...] = ()
+    files: Mapping[str, str] = {}
+    evidence: tuple[Evidence, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    timings: Mapping[str, float] = {}
+    questions: tuple[OpenQuestion, ...] = ()
+    problems: tuple[str, ...] = ()
+    log: str | None = None

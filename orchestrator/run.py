@@ -1,0 +1,214 @@
+"""A run at work: drives the graph, and says what came of it.
+
+Not here: what must hold before a run may begin or go on (`orchestrator.orchestrator`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import traceback
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from typing import Any, TypeAlias
+
+import structlog
+
+from orchestrator.context import RunContext
+from orchestrator.event_log import follow
+from orchestrator.events import Event, RunFinished, RunStarted, RunStatus, StepFinished, parse_event
+from orchestrator.graph import INTAKE, compile_graph, config, outcome_key
+from orchestrator.intake import intake
+from orchestrator.ledger import Ledger
+from orchestrator.outcome import StepOutcome
+from orchestrator.result import OpenQuestion, PublishedHandoff, RunResult
+from orchestrator.step import step
+from schemas.errors import BatonError, InputError
+
+# isort: split
+from langgraph.types import Command
+
+from orchestrator.checkpoint import PostgresSaver
+
+_Begin: TypeAlias = dict[str, Any] | Command[Any] | None
+
+_log = structlog.get_logger()
+
+
+class NothingToResume(InputError):
+    """The run waits for an answer, or has ended."""
+
+    code = "nothing_to_resume"
+
+
+class Run:
+    """A run that this process works on. Get one from `Orchestrator.start` or `Orchestrator.resume`."""
+
+    def __init__(self, context: RunContext) -> None:
+        self._context = context
+        self._crash: Exception | None = None
+        self._graph = compile_graph(context.pipeline, self._step, PostgresSaver(context.ledger.pool))
+        self._task: asyncio.Future[RunResult] = asyncio.get_running_loop().create_future()
+
+    async def go(self, held: AsyncExitStack) -> None:
+        """Begin to work, or go on where the run stopped.
+
+        Args:
+            held: The run's lease, its workspace's lock, its event log: let go when the work ends.
+
+        Raises:
+            NothingToResume: The run waits for an answer that it does not have, or has ended. `held` is still the
+                caller's then.
+        """
+        begin = await self._begin()
+        await self._context.ledger.set_status(self.id, "running")
+        self._task = asyncio.create_task(self._work(held.pop_all(), begin), name=f"run {self.id}")
+
+    @property
+    def id(self) -> str:
+        return self._context.run_id
+
+    async def events(self) -> AsyncIterator[Event]:
+        """Yield everything that happens, from the run's first event on, until it is over or waits for a person."""
+        ledger = self._context.ledger
+        async for event in follow(ledger.pool, self.id, lambda: ledger.is_live(self.id)):
+            yield event
+
+    async def result(self) -> RunResult:
+        """Return what the run came to, once it is over or waits for a person. A failed run is a result, too."""
+        return await asyncio.shield(self._task)
+
+    async def answer(self, question_id: str, value: str) -> None:
+        """Answer a question; `Orchestrator.resume` then goes on.
+
+        Raises:
+            AnswerRefused: There is no such question, or it has its answer.
+        """
+        await self._context.ledger.answer(self.id, question_id, value)
+
+    async def cancel(self) -> RunResult:
+        """Stop the work, whatever tool it is in, and return what it came to. `Orchestrator.resume` goes on later."""
+        self._task.cancel()
+        return await self.result()
+
+    async def stop(self) -> None:
+        """Cancel the work if it is not over; return when it is."""
+        if not self._task.done():
+            await self.cancel()
+
+    async def _begin(self) -> _Begin:
+        """Return the graph's input: a first state, the answers that are waited for, or None to go on after a crash."""
+        state = await self._graph.aget_state(config(self.id))
+        if state.created_at is None:  # crashed before its first checkpoint, or new
+            return {"run": self.id}
+        if state.interrupts:
+            questions = {each.id: each for each in await self._context.ledger.questions(self.id)}
+            asked = {interrupt.id: questions[interrupt.value["question"]] for interrupt in state.interrupts}
+            for question in asked.values():
+                if question.answer is None:
+                    raise NothingToResume(
+                        f"run `{self.id}` waits for an answer:\n{question.text}\n"
+                        f"Answer with `baton answer {self.id} {question.id} VALUE`, then resume."
+                    )
+            return Command(resume={each: {"answer": question.answer} for each, question in asked.items()})
+        if not state.next:
+            raise NothingToResume(
+                f"run `{self.id}` has ended; there is nothing to resume. Start it anew with `baton run`."
+            )
+        return None
+
+    async def _work(self, held: AsyncExitStack, begin: _Begin) -> RunResult:
+        run = self._context
+        started = time.monotonic()
+        async with held:
+            run.events.emit(
+                RunStarted(
+                    run=run.run_id,
+                    title=run.plan.feature.title if run.plan else run.prd.name,
+                    workspace=str(run.workspace.root),
+                    resumed=not isinstance(begin, dict),
+                )
+            )
+            status, problems, log = await self._drive(begin)
+            run.events.emit(RunFinished(status=status, seconds=round(time.monotonic() - started, 3), problems=problems))
+            await run.events.flush()
+            result = await self._result(status, problems, log)
+            await run.ledger.set_status(run.run_id, status, result.model_dump(mode="json"))
+            return result
+
+    async def _drive(self, begin: _Begin) -> tuple[RunStatus, tuple[str, ...], str | None]:
+        """Run the graph as far as it goes; return the status, what went wrong, and the log that tells more."""
+        run = self._context
+        try:
+            state = await self._graph.ainvoke(begin, config(run.run_id), durability="sync")
+        except asyncio.CancelledError:
+            return "cancelled", (), None
+        except Exception as error:  # noqa: BLE001 - here a run becomes a recorded failure
+            return "failed", *self._crashed(self._crash or error)
+        if "__interrupt__" in state:
+            return "waiting", (), None
+        for node in (INTAKE, *run.pipeline.names):
+            outcome = StepOutcome.model_validate(state.get(outcome_key(node), {"status": "skipped"}))
+            if outcome.status == "failed":
+                return "failed", tuple(f"{node}: {problem}" for problem in outcome.problems), outcome.log
+        gaps = run.plan is not None and run.plan.feature.gaps
+        return ("completed with gaps" if gaps else "completed"), (), None
+
+    async def _step(self, node: str, answer: str | None) -> StepOutcome:
+        run = self._context
+        try:
+            if node == INTAKE:
+                return await intake(run, answer)
+            assert run.plan is not None  # noqa: S101 - the intake comes first, and resuming restores its plan
+            return await step(run, run.plan, run.pipeline.agent(node))
+        except Exception as error:
+            self._crash = error  # kept here: the graph must not store its text
+            raise
+
+    def _crashed(self, error: Exception) -> tuple[tuple[str, ...], str | None]:
+        """Return what to say of an exception, and where its traceback is if it is a fault of Baton's."""
+        if isinstance(error, BatonError):
+            return (str(error),), None
+        log = self._context.folder / "logs" / "crash.txt"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        _log.error("run crashed", run=self.id, error=type(error).__name__)
+        return (f"a fault in Baton, not in your input: {type(error).__name__}: {error}",), str(log)
+
+    async def _result(self, status: RunStatus, problems: tuple[str, ...], log: str | None) -> RunResult:
+        run = self._context
+        record = await run.ledger.run(run.run_id)
+        receipts = await run.receipts()
+        order = {name: receipts[name] for name in run.pipeline.names if name in receipts}
+        questions = await run.ledger.questions(run.run_id) if status == "waiting" else []
+        return RunResult(
+            run=run.run_id,
+            status=status,
+            title=record.title,
+            workspace=record.workspace,
+            handoffs=tuple(
+                PublishedHandoff(agent=name, path=run.handoffs.name(receipt.handoff), sha256=receipt.handoff_sha256)
+                for name, receipt in order.items()
+                if receipt.handoff and receipt.handoff_sha256
+            ),
+            files={path: sha256 for receipt in order.values() for path, sha256 in receipt.files.items()},
+            evidence=tuple(each for receipt in order.values() for each in receipt.evidence),
+            gaps=run.plan.feature.gaps if run.plan else (),
+            timings=await _timings(run.ledger, run.run_id),
+            questions=tuple(OpenQuestion(id=each.id, text=each.text) for each in questions if each.answer is None),
+            problems=problems,
+            log=log,
+        )
+
+
+async def _timings(ledger: Ledger, run_id: str) -> dict[str, float]:
+    """Return the seconds of each agent and of the whole, over all the times that the run was resumed."""
+    rows = await ledger.pool.fetch("SELECT event FROM baton.events WHERE run_id = $1 ORDER BY seq", run_id)
+    seconds: dict[str, float] = {}
+    for row in rows:
+        event = parse_event(row["event"])
+        if isinstance(event, StepFinished):
+            seconds[event.agent] = round(seconds.get(event.agent, 0.0) + event.seconds, 3)
+        elif isinstance(event, RunFinished):
+            seconds["total"] = round(seconds.get("total", 0.0) + event.seconds, 3)
+    return seconds

@@ -1,0 +1,110 @@
+"""One agent's step: read → skills → assemble → guard → check → publish.
+
+Every way out of a step is in `work` and `make`. Nothing reaches the workspace before `publish`, and what reaches it is what
+was checked: the receipt names each file by hash before the first one is moved, so a run that is killed while it
+publishes goes on publishing, and one that is killed earlier does the step again.
+
+Not here: the parts of a step (`orchestrator.making`, `orchestrator.measuring`, `orchestrator.publishing`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from agents.agent import Agent, Work
+from handoff.store import Handoff
+from orchestrator.context import Receipt, RunContext
+from orchestrator.events import QuestionAsked, StepFinished, StepStarted
+from orchestrator.ledger import Question
+from orchestrator.making import Broken, assemble, read_handoffs, run_skills
+from orchestrator.measuring import guard, measure
+from orchestrator.outcome import StepOutcome
+from orchestrator.plan import Plan
+from orchestrator.publishing import publish, refuse_fixed, staged_receipt, write_receipt
+from schemas.errors import RunError
+
+
+async def work(run: RunContext, plan: Plan, agent: Agent) -> StepOutcome:
+    """Do one agent's step and return how it ended.
+
+    Raises:
+        RunError: The step could not go on, through no fault of the agent's work; it can be repeated.
+        WorkspaceConflict: A file that the step writes was changed meanwhile.
+    """
+    if not plan.agent(agent.name).active:
+        return StepOutcome(status="skipped")
+    receipt = await staged_receipt(run, agent) or await make(run, plan, agent)
+    if isinstance(receipt, StepOutcome):
+        return receipt
+    await publish(run, agent, receipt)
+    return StepOutcome(
+        status="published",
+        files=len(receipt.files),
+        handoff=run.handoffs.name(agent.writes),
+        handoff_sha256=receipt.handoff_sha256,
+    )
+
+
+async def make(run: RunContext, plan: Plan, agent: Agent) -> Receipt | StepOutcome:
+    """Make, guard and check an agent's work; return what to publish, or how the step ended instead."""
+    handoffs = read_handoffs(run, agent)
+    if isinstance(handoffs, Broken):
+        return await ask(run, agent.name, handoffs.question)
+    try:
+        outputs = await run_skills(run, plan, agent, handoffs)
+        made = await assemble(outputs)
+    except RunError as error:
+        return StepOutcome.failure((str(error),))
+    if problems := await refusals(run, agent, made, handoffs):
+        return StepOutcome.failure(problems)
+    todo = Work(
+        task=plan.feature.title,
+        timestamp=run.started_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        feature=plan.feature,
+        handoffs={name: handoff.data for name, handoff in handoffs.items()},
+        outputs=outputs,
+        files=tuple(sorted(made)),
+    )
+    measured = await measure(run, plan, agent, todo, made)
+    if measured.problems:
+        return StepOutcome.failure(measured.problems, measured.log)
+    if problems := await refusals(run, agent, measured.files, handoffs):
+        return StepOutcome.failure(problems)
+    return await write_receipt(run, agent, measured, handoffs)
+
+
+async def refusals(
+    run: RunContext, agent: Agent, files: Mapping[str, str], handoffs: Mapping[str, Handoff]
+) -> tuple[str, ...]:
+    """Return why `files` may not be published; empty if they may."""
+    return guard(run, agent, files, handoffs) or await refuse_fixed(run, agent, files)
+
+
+async def step(run: RunContext, plan: Plan, agent: Agent) -> StepOutcome:
+    """Do one agent's step with its events around it. Raises as `work` does."""
+    started = time.monotonic()
+    run.events.emit(StepStarted(agent=agent.name))
+    outcome = await work(run, plan, agent)
+    run.events.emit(
+        StepFinished(
+            agent=agent.name,
+            status=outcome.status,
+            seconds=round(time.monotonic() - started, 3),
+            files=outcome.files,
+            problems=outcome.problems,
+            log=outcome.log,
+        )
+    )
+    return outcome
+
+
+async def ask(run: RunContext, node: str, text: str) -> StepOutcome:
+    """Ask a person. A question that is still open is not asked twice."""
+    earlier = [question for question in await run.ledger.questions(run.run_id) if question.node == node]
+    answered = sum(question.answer is not None for question in earlier)
+    question = await run.ledger.ask(
+        Question(id=f"{run.run_id}-{node}-{answered + 1}", run_id=run.run_id, node=node, text=text)
+    )
+    run.events.emit(QuestionAsked(question=question.id, node=node, text=question.text))
+    return StepOutcome(status="waiting", question=question.id, question_text=question.text)
