@@ -128,7 +128,7 @@ class TypeHintsCheck:
 
 
 def measure_annotations(files: Sequence[Path], tree: Path) -> tuple[int, list[str]]:
-    """Return how many parameters and returns are annotated, and where one is not; a file that does not parse is named."""
+    """Return how many parameters and returns are annotated, and where one is not; an unreadable file is named."""
     annotated, missing = 0, []
     for path in files:
         where = path.relative_to(tree).as_posix()

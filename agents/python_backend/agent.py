@@ -1,0 +1,99 @@
+"""The Python Backend agent: the application from models to routes, on the schema the Database agent left."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from agents.agent import Agent, Reads, Work
+from agents.checks.openapi import OpenApiCheck
+from agents.checks.python_tools import MypyCheck, RuffCheck, TypeHintsCheck, UnitTestsCheck
+from agents.checks.schema import OrmCheck
+from agents.guards.annotations import MissingTypeHints
+from agents.guards.blocking import BlockingCalls
+from agents.guards.columns import HandoffColumns
+from agents.guards.ownership import Ownership
+from agents.guards.paths import PathEscape
+from agents.guards.raw_sql import RawSql
+from agents.guards.responses import OrmResponses
+from agents.guards.source import PythonSyntax
+from agents.python_backend.notes import frontend_notes
+from schemas.base import JSON
+from schemas.handoffs import Endpoint, PythonBackendAgentOutput
+from skills.contribution import merge
+
+_APP = "app/"
+
+
+def compose(work: Work) -> PythonBackendAgentOutput:
+    """Return the handoff from what the checks measured."""
+    api = cast("dict[str, JSON]", work.measured["openapi"])
+    endpoints = tuple(Endpoint.model_validate(endpoint) for endpoint in cast("list[JSON]", api["endpoints"]))
+    document = cast("dict[str, JSON]", api["document"])
+    return PythonBackendAgentOutput(
+        task=work.task,
+        timestamp=work.timestamp,
+        files=work.files,
+        api_contract=endpoints,
+        for_frontend_agent=frontend_notes(endpoints, document),
+        dependencies_added=_requirements(work),
+        verification=work.verification or None,
+        not_implemented=work.feature.gaps or None,
+    )
+
+
+def _requirements(work: Work) -> tuple[str, ...]:
+    """Return the Python packages that the skills' files use, one requirement each, runtime and development alike."""
+    merged = merge(tuple(work.outputs.items()))
+    return tuple(sorted(f"{d.name}{d.version}" for d in merged.dependencies if d.ecosystem == "python"))
+
+
+AGENT = Agent(
+    name="python-backend-agent",
+    title="Python Backend",
+    reads=(
+        Reads(
+            contract="database-agent-output",
+            name="database",
+            question="I need the database schema. Was the Database Agent phase completed?",
+        ),
+        Reads(contract="architect-output", name="architect", required=False),
+        Reads(
+            contract="feature-prd",
+            name="prd",
+            question="What's the endpoint structure for this feature?",
+        ),
+    ),
+    writes="python-backend-agent-output",
+    owns=(
+        "app/**",
+        "tests/unit/**",
+        "pyproject.toml",
+        "requirements.lock",
+        "requirements-dev.lock",
+        ".env.example",
+        "Dockerfile",
+        ".dockerignore",
+        ".gitignore",
+        "README.md",
+        "openapi.json",
+    ),
+    guards=(
+        PathEscape(),
+        Ownership(),
+        PythonSyntax(),
+        MissingTypeHints(_APP, "tests/unit/"),
+        BlockingCalls(_APP),
+        RawSql(_APP),
+        OrmResponses(_APP),
+        HandoffColumns("app/models/"),
+    ),
+    checks=(
+        RuffCheck("."),
+        MypyCheck(),
+        OrmCheck(),
+        OpenApiCheck(),
+        TypeHintsCheck(),
+        UnitTestsCheck(),
+    ),
+    compose=compose,
+)
