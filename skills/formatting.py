@@ -22,7 +22,7 @@ LINE_LENGTH = 120
 _OPTIONS = ("--isolated", "--no-cache", "--line-length", str(LINE_LENGTH), "--target-version", "py311")
 # Without the second, a folder `alembic` beside the files would make the package of that name look like the app's own.
 _IMPORT_ORDER = (
-    "--config", 'lint.isort.known-first-party=["app"]',
+    "--config", 'lint.isort.known-first-party=["app", "tests"]',
     "--config", 'lint.isort.known-third-party=["alembic"]',
 )  # fmt: skip
 
