@@ -66,7 +66,6 @@ def contribute(request: Input, templates: Templates) -> Output:  # noqa: ARG001 
         settings=_SETTINGS,
         routes=(Route(module="app.routers.auth"),),
         dependencies=(
-            Dependency(ecosystem="python", name="email-validator", version=">=2.2", group="runtime"),
             Dependency(ecosystem="python", name="limits", version=">=5.6", group="runtime"),
             Dependency(ecosystem="python", name="pyjwt", version=">=2.10", group="runtime"),
         ),
