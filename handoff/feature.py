@@ -193,10 +193,11 @@ def _fields(
     cased: dict[str, str] = {}
     for index, row in enumerate(entity.fields):
         at = spot.at("fields", index)
-        earlier = cased.setdefault(row.name.casefold(), row.name)
-        if earlier is not row.name:
+        earlier = cased.get(row.name.casefold())
+        if earlier is not None:
             at.problem(f"the field `{row.name}` is there twice", got=f"also `{earlier}`", hint="drop one of the rows")
             continue
+        cased[row.name.casefold()] = row.name
         field = _field(row, known, at)
         fields[row.name], spots[row.name] = field, at
     return fields, spots

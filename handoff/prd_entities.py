@@ -53,8 +53,9 @@ def check_entity_names(entities: Sequence[PrdEntity], root: Spot) -> None:
     known = {entity.name for entity in entities}
     for index, entity in enumerate(entities):
         spot = entity_spot(root, index, entity.name)
-        earlier = seen.setdefault(entity.name.casefold(), entity.name)
-        if earlier is not entity.name:
+        earlier = seen.get(entity.name.casefold())
+        seen[entity.name.casefold()] = entity.name
+        if earlier is not None:
             spot.problem(f"the entity `{entity.name}` is there twice", got=f"also `{earlier}`", hint="join the two")
         elif not ENTITY_NAME.fullmatch(entity.name):
             _malformed(spot, "entity", entity.name, "`PascalCase`, as `TodoList`", pascal_case(entity.name))
@@ -70,7 +71,7 @@ def entity_spot(root: Spot, index: int, name: str) -> Spot:
 
 def _check_tables(names: EntityNames, tables: dict[str, str], spot: Spot) -> None:
     earlier = tables.setdefault(names.table, names.name)
-    if earlier is not names.name:
+    if earlier != names.name:
         spot.problem(
             f"`{names.name}` and `{earlier}` would share the table `{names.table}`", hint="name one differently"
         )
