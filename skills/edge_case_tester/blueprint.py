@@ -1,0 +1,100 @@
+"""Generate the app's own test suite: every endpoint and every way it may refuse, on a real PostgreSQL.
+
+What is expected comes from the feature. The backend's handoff says which endpoints there are to be tested, and a suite
+that would leave one of them out is refused.
+"""
+
+from __future__ import annotations
+
+from schemas.base import Document
+from schemas.errors import RunError
+from schemas.feature import Feature
+from schemas.handoffs import PythonBackendAgentOutput
+from skills.contribution import ContributedFile, Contribution, Dependency
+from skills.edge_case_tester.account import Account
+from skills.edge_case_tester.suite import EntitySuite
+from skills.templates import Templates
+
+_CONSTANT = ("__init__.py", "api.py", "strategies.py")
+_TOOLS = (
+    ("asgi-lifespan", ">=2.1"),
+    ("httpx", ">=0.28"),
+    ("hypothesis", ">=6.140"),
+    ("jsonschema-rs", ">=0.30"),
+    ("pytest", ">=9"),
+    ("pytest-asyncio", ">=1.2"),
+    ("pytest-cov", ">=7"),
+    ("pytest-xdist", ">=3.8"),
+)
+
+
+class Input(Document):
+    feature: Feature
+    backend: PythonBackendAgentOutput
+
+
+class Output(Contribution):
+    """`tested` are the endpoints the suite tests, as `METHOD path`."""
+
+    tested: tuple[str, ...]
+
+
+class EndpointUntested(RunError):
+    """The backend has endpoints that the feature does not ask for, so no test can say what is right."""
+
+    code = "endpoint_untested"
+
+
+def contribute(request: Input, templates: Templates) -> Output:
+    """Return the test suite of the app.
+
+    Raises:
+        EndpointUntested: Names each endpoint of the backend that no test would call.
+    """
+    suites = [EntitySuite(request.feature, entity) for entity in request.feature.entities]
+    account = Account(request.feature)
+    tested = _tested(request, suites, account)
+    context = {"suites": suites, "account": account, **_imports(suites, account)}
+    files = [ContributedFile(path=f"tests/{name}", content=templates.read(f"tests/{name}")) for name in _CONSTANT]
+    rendered = [
+        "conftest.py",
+        "factories.py",
+        "test_health.py",
+        "test_openapi_properties.py",
+        *(["test_auth.py"] if account.exists else []),
+    ]
+    files += [
+        ContributedFile(path=f"tests/{name}", content=templates.render(f"tests/{name}.j2", **context))
+        for name in rendered
+    ]
+    files += [
+        ContributedFile(
+            path=f"tests/{suite.module}.py",
+            content=templates.render("tests/test_entity.py.j2", suite=suite, account=account),
+        )
+        for suite in suites
+    ]
+    tools = tuple(Dependency(ecosystem="python", name=name, version=version, group="dev") for name, version in _TOOLS)
+    return Output(files=tuple(files), dependencies=tools, tested=tested)
+
+
+def _tested(request: Input, suites: list[EntitySuite], account: Account) -> tuple[str, ...]:
+    known = {*account.endpoints, *(endpoint for suite in suites for endpoint in suite.endpoints)}
+    there = [f"{endpoint.method} {endpoint.path}" for endpoint in request.backend.api_contract]
+    unknown = [endpoint for endpoint in there if endpoint not in known]
+    if unknown:
+        listed = "\n".join(f"  {endpoint}" for endpoint in unknown)
+        raise EndpointUntested(
+            f"the PRD does not ask for these endpoints of the backend, so nothing can test them:\n{listed}"
+        )
+    return tuple(there)
+
+
+def _imports(suites: list[EntitySuite], account: Account) -> dict[str, bool]:
+    """Say which optional imports the helpers of the suite need."""
+    made = [value for suite in (*suites, account.added) for _, value in suite.body_fields]
+    return {
+        "uses_partial": any(suite.body_links for suite in suites),
+        "uses_dates": any("datetime" in value or "date(" in value for value in made),
+        "uses_uuid": any("UUID(" in value for value in made),
+    }
