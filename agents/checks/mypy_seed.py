@@ -11,6 +11,7 @@ import json
 import shutil
 import sys
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 from agents.checks.cache import cache_key, cached_folder
@@ -21,7 +22,9 @@ _SEED_TIMEOUT = 300.0
 _MODULE = "seed_imports.py"
 
 
-async def seeded_cache(cache: Path, environment: PythonEnvironment, tree: Path, place: Path) -> None:
+async def seeded_cache(
+    cache: Path, environment: PythonEnvironment, tree: Path, place: Path, folders: Sequence[str]
+) -> None:
     """Make `place` a mypy cache folder of its own, filled with what earlier checks learned about the packages.
 
     Args:
@@ -29,15 +32,16 @@ async def seeded_cache(cache: Path, environment: PythonEnvironment, tree: Path, 
         environment: The environment whose packages the app imports.
         tree: The tree to be checked; its `pyproject.toml` configures mypy, its imports are learned.
         place: A folder that does not exist yet.
+        folders: Folders of the tree to be checked; each set of them has a seed of its own.
     """
-    key = cache_key(environment.key, _configuration(tree))
-    seed = await cached_folder(cache / "mypy" / key, lambda folder: _learn(folder, environment, tree))
+    key = cache_key(environment.key, _configuration(tree), *folders)
+    seed = await cached_folder(cache / "mypy" / key, lambda folder: _learn(folder, environment, tree, folders))
     shutil.copytree(seed, place)
 
 
-async def _learn(folder: Path, environment: PythonEnvironment, tree: Path) -> None:
+async def _learn(folder: Path, environment: PythonEnvironment, tree: Path, folders: Sequence[str]) -> None:
     module = folder / _MODULE
-    module.write_text("".join(f"import {name}\n" for name in _third_party_modules(tree)), encoding="utf-8")
+    module.write_text("".join(f"import {name}\n" for name in _third_party_modules(tree, folders)), encoding="utf-8")
     argv = [str(environment.python), "-m", "mypy", "--strict", "--cache-dir", str(folder)]
     if (tree / "pyproject.toml").is_file():
         argv += ["--config-file", str(tree / "pyproject.toml")]
@@ -56,11 +60,11 @@ def _configuration(tree: Path) -> str:
     return json.dumps(table, sort_keys=True, default=str)
 
 
-def _third_party_modules(tree: Path) -> list[str]:
+def _third_party_modules(tree: Path, folders: Sequence[str]) -> list[str]:
     """Return the modules that the tree's Python files import from elsewhere, sorted."""
     own = {path.name for path in tree.iterdir()} | {path.stem for path in tree.glob("*.py")}
     found: set[str] = set()
-    for path in (tree / "app").rglob("*.py"):
+    for path in sorted(path for folder in folders for path in (tree / folder).rglob("*.py")):
         try:
             module = ast.parse(path.read_text(encoding="utf-8"))
         except (SyntaxError, ValueError):

@@ -56,7 +56,7 @@ class OpenApiCheck:
             return Outcome(passed=False, summary=summary, evidence=(evidence,), problems=tuple(problems))
         return Outcome(
             passed=True,
-            summary=f"passed, {len(planned)} endpoints, examples valid",
+            summary=f"{len(planned)} endpoints, examples valid",
             evidence=(evidence,),
             measured={
                 "endpoints": [endpoint.model_dump(mode="json") for endpoint in measured(planned, document)],

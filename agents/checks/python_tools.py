@@ -44,7 +44,7 @@ class RuffCheck:
         formatted, difference = await scratch.tool(self.name, [*ruff, "format", "--check", *common])
         if formatted.exit_code:
             return failed_tool("ruff would format files differently", formatted, difference)
-        return Outcome(passed=True, summary="passed, no faults, formatted", evidence=(checked, formatted))
+        return Outcome(passed=True, summary="no faults, formatted", evidence=(checked, formatted))
 
 
 class MypyCheck:
@@ -72,7 +72,7 @@ class MypyCheck:
         if evidence.exit_code:
             return failed_tool("mypy --strict finds faults", evidence, output)
         count = sum(1 for _ in (scratch.tree / "app").rglob("*.py"))
-        return Outcome(passed=True, summary=f"passed, {count} files, strict", evidence=(evidence,))
+        return Outcome(passed=True, summary=f"{count} files, strict", evidence=(evidence,))
 
 
 class UnitTestsCheck:
@@ -90,7 +90,7 @@ class UnitTestsCheck:
             return failed_tool("the unit tests do not pass", evidence, output)
         return Outcome(
             passed=True,
-            summary=f"passed, {counts['passed']} tests",
+            summary=f"{counts['passed']} tests",
             evidence=(evidence,),
             measured={"passed": counts["passed"], "skipped": counts.get("skipped", 0)},
         )
@@ -120,7 +120,7 @@ class TypeHintsCheck:
         evidence = scratch.record(self.name, "Python syntax tree", text, time.monotonic() - started)
         return Outcome(
             passed=not missing,
-            summary=f"{'passed, ' if not missing else ''}{share:.0%} of {total} parameters and returns annotated",
+            summary=f"{share:.0%} of {total} parameters and returns annotated",
             evidence=(evidence,),
             measured={"annotated": annotated, "total": total, "share": round(share, 4)},
             problems=tuple(missing),

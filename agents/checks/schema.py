@@ -36,7 +36,7 @@ class MigrationsCheck:
         evidence, output = await run_alembic(scratch, self.name, MIGRATIONS, steps)
         if evidence.exit_code:
             return failed_tool("the migrations do not run up, down and up", evidence, output)
-        return Outcome(passed=True, summary="passed, up, down and up", evidence=(evidence,))
+        return Outcome(passed=True, summary="up, down and up", evidence=(evidence,))
 
 
 class LiveSchemaCheck:
@@ -61,7 +61,7 @@ class LiveSchemaCheck:
         ]
         return Outcome(
             passed=True,
-            summary=f"passed, {len(live)} tables",
+            summary=f"{len(live)} tables",
             evidence=(evidence,),
             measured={"tables": [table.model_dump(mode="json") for table in stated]},
         )
@@ -83,7 +83,7 @@ class OrmCheck:
         problems = differences(handoff.tables, live)
         return Outcome(
             passed=not problems,
-            summary=f"passed, {len(live)} tables" if not problems else "the live schema is not the database handoff's",
+            summary=f"{len(live)} tables" if not problems else "the live schema is not the database handoff's",
             evidence=(evidence, measured),
             problems=tuple(problems),
         )

@@ -1,0 +1,56 @@
+"""A real PostgreSQL, the app's real environment, and a place to run checks in."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from agents.checks.environment import Environments
+from agents.checks.scratch import Scratch
+from orchestrator.home import home
+from orchestrator.postgres import Embedded
+from tests.agents.material import NODE_LOCK, PYTHON_LOCK, ScratchIn
+
+
+@pytest.fixture(scope="session")
+def admin_dsn() -> Iterator[str]:
+    folder = Path(tempfile.mkdtemp(prefix="baton-test-"))
+    folder.chmod(0o755)
+    server = Embedded.at(folder)
+    server.start()
+    yield server.url("postgres")
+    server.leave()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+async def environments() -> AsyncIterator[Environments]:
+    """On the cache that runs use: packages are installed once for all of them."""
+    made = Environments(home() / "cache")
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def scratch_in(tmp_path: Path, admin_dsn: str, environments: Environments) -> ScratchIn:
+    """Make a scratch on the given tree, with the locks of the built-in skills."""
+
+    @asynccontextmanager
+    async def make(tree: Path) -> AsyncIterator[Scratch]:
+        tree.mkdir(parents=True, exist_ok=True)
+        async with Scratch(
+            tree=tree,
+            logs=tmp_path / "logs",
+            environments=environments,
+            admin_dsn=admin_dsn,
+            python_lock=PYTHON_LOCK,
+            node_lock=NODE_LOCK,
+        ) as scratch:
+            yield scratch
+
+    return make
