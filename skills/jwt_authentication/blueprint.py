@@ -17,6 +17,7 @@ _FILES = (
     "app/routers/auth.py",
     "app/schemas/auth.py",
     "app/services/auth_service.py",
+    "tests/unit/test_sessions.py",
     "tests/unit/test_tokens.py",
 )
 _SETTINGS = (

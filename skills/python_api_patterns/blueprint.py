@@ -24,6 +24,7 @@ _COPIED = {
         "app/core/middleware.py",
         "app/core/openapi.py",
         "app/routers/health.py",
+        "tests/unit/test_frame.py",
         "requirements.lock",
         "requirements-dev.lock",
         "Dockerfile",
@@ -32,6 +33,7 @@ _COPIED = {
 _RENDERED = {
     "app/core/config.py": "app/core/config.py.j2",
     "app/main.py": "app/main.py.j2",
+    "tests/unit/test_settings.py": "tests/unit/test_settings.py.j2",
     "pyproject.toml": "pyproject.toml.j2",
     ".env.example": "env.example.j2",
     "README.md": "README.md.j2",
@@ -105,6 +107,9 @@ def _context(
         "summary": " ".join(feature.description.split())[:_SUMMARY_CHARACTERS] or feature.title,
         "database": machine.database,
         "required": tuple(setting.name.lower() for setting in every.settings if setting.default is None),
+        "production": {
+            setting.name: settings.stand_in(setting, machine) for setting in every.settings if not setting.default
+        },
         "secrets": tuple(setting.name.lower() for setting in every.settings if settings.is_secret(setting)),
         "fields": [settings.field(setting, machine) for setting in every.settings],
         "settings": [settings.described(setting, machine) for setting in (*settings.FRAME, *every.settings)],

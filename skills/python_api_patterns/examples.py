@@ -95,7 +95,7 @@ def _integer(field: FeatureField) -> int:
 def _decimal(field: FeatureField) -> str:
     scale = field.type.scale or 0
     step = Decimal(1).scaleb(-scale)
-    limit = Decimal(1).scaleb((field.type.precision or 18) - scale) - step
+    limit = Decimal(1).scaleb((field.type.precision or 10) - scale) - step
     if field.has_default and field.default is not None:
         wanted = Decimal(str(field.default))
     else:

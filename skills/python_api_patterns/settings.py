@@ -112,6 +112,11 @@ def field(setting: Setting, development: Development) -> Field:
             return Field(name, "str", repr(text))
 
 
+def stand_in(setting: Setting, development: Development) -> str:
+    """Return a value that production accepts for a setting without a default, for tests."""
+    return f"a {setting.name} only for tests, long enough" if is_secret(setting) else development.url
+
+
 def described(setting: Setting, development: Development) -> Described:
     """Return the setting as `.env.example` and the README show it."""
     required = setting.default is None

@@ -18,10 +18,15 @@ ACCOUNTS_PER_ADDRESS = 10
 
 
 class RateLimiter:
-    """Counts attempts. `limit` is written as `10/minute`; an empty one or `off` allows everything."""
+    """Counts attempts."""
 
     def __init__(self, limit: str) -> None:
-        self._limit = None if limit.strip().lower() in {"", "off"} else parse(limit)
+        """Allow `limit`, written as `10/minute`; an empty one or `off` allows everything.
+
+        Raises:
+            ValueError: `limit` is not written like that.
+        """
+        self._limit = None if limit.strip().lower() in {"", "off"} else _parsed(limit)
         self._windows = MovingWindowRateLimiter(MemoryStorage())
 
     async def check(self, action: str, address: str, account: str = "") -> None:
@@ -41,6 +46,13 @@ class RateLimiter:
         if not await self._windows.hit(limit, *key):
             window = await self._windows.get_window_stats(limit, *key)
             raise RateLimited(retry_after=max(1, math.ceil(window.reset_time - time.time())))
+
+
+def _parsed(limit: str) -> RateLimitItem:
+    try:
+        return parse(limit)
+    except ValueError as error:
+        raise ValueError(f"AUTH_RATE_LIMIT is {limit!r}; write it like 10/minute, or off") from error
 
 
 async def limit_attempts(request: Request) -> None:
