@@ -48,16 +48,20 @@ class RuffCheck:
 
 
 class MypyCheck:
-    """`mypy --strict` over the application."""
+    """`mypy --strict` over folders of the tree, the application unless others are named."""
 
     name = "mypy"
     after: tuple[str, ...] = ()
+
+    def __init__(self, *folders: str) -> None:
+        """Look at `folders`, and at what they import."""
+        self._folders = folders or ("app",)
 
     async def run(self, scratch: Scratch, work: Work, /) -> Outcome:
         del work
         environment = await scratch.python_environment()
         place = scratch.home / "mypy"
-        await seeded_cache(scratch.cache, environment, scratch.tree, place)
+        await seeded_cache(scratch.cache, environment, scratch.tree, place, self._folders)
         argv: list[str | Path] = [
             environment.python,
             "-m",
@@ -66,12 +70,12 @@ class MypyCheck:
             "--cache-dir",
             place,
             "--no-error-summary",
-            "app",
+            *self._folders,
         ]
         evidence, output = await scratch.tool(self.name, argv)
         if evidence.exit_code:
             return failed_tool("mypy --strict finds faults", evidence, output)
-        count = sum(1 for _ in (scratch.tree / "app").rglob("*.py"))
+        count = sum(1 for folder in self._folders for _ in (scratch.tree / folder).rglob("*.py"))
         return Outcome(passed=True, summary=f"{count} files, strict", evidence=(evidence,))
 
 
