@@ -1,0 +1,177 @@
+"""The lines of an entity's schemas, and the aliases and imports they need.
+
+A type that is more than a name is said once, as a private alias of the module, and used by every schema of the entity.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from uuid import UUID
+
+from schemas.base import JSON
+from schemas.feature import Entity, FeatureField
+from skills.escaping import py
+from skills.naming import attribute, json_name
+from skills.pydantic_validation.annotations import Annotation, Import, in_body, in_query, in_response
+from skills.pydantic_validation.queries import filter_parameters, sort_values
+
+COMMON = "app.schemas.common"
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """A module-level name for a type."""
+
+    name: str
+    expression: str
+
+
+@dataclass(slots=True)
+class SchemaLines:
+    """The bodies of an entity's schemas, a line a field, and what their module needs."""
+
+    create: list[str] = field(default_factory=list)
+    update: list[str] = field(default_factory=list)
+    response: list[str] = field(default_factory=list)
+    query: list[str] = field(default_factory=list)
+    aliases: list[Alias] = field(default_factory=list)
+    imports: list[Import] = field(default_factory=list)
+
+    def named(self, f: FeatureField, annotation: Annotation) -> str:
+        """Return the expression to write for a type: its own, or the alias that stands for it."""
+        self.imports += annotation.imports
+        if annotation.simple:
+            return annotation.expression
+        return self._alias(f, annotation.expression)
+
+    def _alias(self, f: FeatureField, expression: str) -> str:
+        for alias in self.aliases:
+            if alias.expression == expression and _same_field(alias.name, f.name):
+                return alias.name
+        name = _alias_name(f.name)
+        while any(alias.name == name for alias in self.aliases):
+            name += "_"
+        self.aliases.append(Alias(name, expression))
+        return name
+
+
+def _alias_name(name: str) -> str:
+    return "_" + "".join(word.capitalize() for word in name.split("_"))
+
+
+def _same_field(alias: str, name: str) -> bool:
+    return alias.rstrip("_") == _alias_name(name)
+
+
+def writable(entity: Entity) -> list[FeatureField]:
+    """Return the fields a client may send."""
+    return [f for f in entity.fields if not f.read_only and f.slug_of is None]
+
+
+def readable(entity: Entity) -> list[FeatureField]:
+    """Return the fields a client receives."""
+    return [f for f in entity.fields if not f.write_only]
+
+
+def schema_lines(entity: Entity) -> SchemaLines:
+    """Return the lines of all schemas that `entity`'s operations need."""
+    lines = SchemaLines(imports=[("datetime", "datetime")])
+    if "create" in entity.operations:
+        lines.create = [_create_line(lines, f) for f in writable(entity)]
+    if "update" in entity.operations:
+        lines.update = [_update_line(lines, f) for f in writable(entity)]
+    lines.response = [_response_line(lines, f) for f in readable(entity)]
+    if "list" in entity.operations:
+        lines.query = _query_lines(lines, entity)
+    return lines
+
+
+def _nullable(f: FeatureField, expression: str) -> str:
+    return expression if f.required or f.type.kind == "references" else f"{expression} | None"
+
+
+def _create_line(lines: SchemaLines, f: FeatureField) -> str:
+    name, shown = attribute(json_name(f)), json_name(f)
+    annotation = _nullable(f, lines.named(f, in_body(f)))
+    options = _default(lines, f)
+    if name != shown:
+        options = [f"alias={py(shown)}", *options]
+    elif len(options) == 1 and options[0].startswith("default="):
+        return f"{name}: {annotation} = {options[0].removeprefix('default=')}"
+    return f"{name}: {annotation}{_field(lines, options)}"
+
+
+def _update_line(lines: SchemaLines, f: FeatureField) -> str:
+    name, shown = attribute(json_name(f)), json_name(f)
+    lines.imports.append((COMMON, "omitted"))
+    alias = f"alias={py(shown)}" if name != shown else ""
+    return f"{name}: {_nullable(f, lines.named(f, in_body(f)))} = omitted({alias})"
+
+
+def _response_line(lines: SchemaLines, f: FeatureField) -> str:
+    name, shown = attribute(json_name(f)), json_name(f)
+    options = [f"serialization_alias={py(shown)}"] if name != shown else []
+    return f"{name}: {_nullable(f, lines.named(f, in_response(f)))}{_field(lines, options)}"
+
+
+def _query_lines(lines: SchemaLines, entity: Entity) -> list[str]:
+    written = []
+    for parameter in filter_parameters(entity):
+        annotation = in_query(parameter.field)
+        lines.imports += annotation.imports
+        is_enum = parameter.field.type.kind == "enum"
+        expression = lines.named(parameter.field, annotation) if is_enum else annotation.expression
+        if parameter.attribute == parameter.parameter:
+            written.append(f"{parameter.attribute}: {expression} | None = None")
+        else:
+            options = [f"alias={py(parameter.parameter)}", "default=None"]
+            written.append(f"{parameter.attribute}: {expression} | None{_field(lines, options)}")
+    if values := sort_values(entity):
+        lines.imports.append(("typing", "Literal"))
+        written.append(f"sort: Literal[{', '.join(map(py, values))}] | None = None")
+    return written
+
+
+def _field(lines: SchemaLines, options: list[str]) -> str:
+    if not options:
+        return ""
+    lines.imports.append(("pydantic", "Field"))
+    return f" = Field({', '.join(options)})"
+
+
+def _default(lines: SchemaLines, f: FeatureField) -> list[str]:
+    """Return the arguments of `Field` that say what an omitted field becomes; none if it may not be omitted."""
+    if f.type.kind == "references":
+        return [] if f.required else ["default_factory=list"]
+    if not f.has_default or f.default is None:
+        return [] if f.required else ["default=None"]
+    if f.type.kind == "json" and isinstance(f.default, dict | list):
+        return [f"default_factory=lambda: {py(f.default)}"]
+    expression, imports = _literal(f, f.default)
+    lines.imports += imports
+    return [f"default={expression}"]
+
+
+def _literal(f: FeatureField, value: JSON) -> tuple[str, list[Import]]:
+    text = str(value)
+    if f.type.kind == "decimal":
+        exact = Decimal(text).quantize(Decimal(1).scaleb(-(f.type.scale or 0)))
+        return f"Decimal({py(str(exact))})", [("decimal", "Decimal")]
+    if f.type.kind == "date":
+        day = date.fromisoformat(text)
+        return f"date({day.year}, {day.month}, {day.day})", [("datetime", "date")]
+    if f.type.kind == "time":
+        return f"time.fromisoformat({py(time.fromisoformat(text).isoformat())})", [("datetime", "time")]
+    if f.type.kind == "datetime":
+        moment = datetime.fromisoformat(text)
+        utc = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return f"datetime.fromisoformat({py(utc.isoformat())})", []
+    if f.type.kind == "uuid":
+        return f"UUID({py(str(UUID(text)))})", []
+    if f.type.kind == "float":
+        return py(float(text)), []
+    if f.type.kind == "email":
+        return py(text.lower()), []
+    return py(value), []

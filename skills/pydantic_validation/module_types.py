@@ -1,0 +1,61 @@
+"""What `app.schemas.types` holds: only the types that the app's schemas name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from skills.pydantic_validation.annotations import Import
+
+_ALWAYS = (("typing", "Annotated"), ("pydantic", "Field"), ("pydantic", "AfterValidator"), ("pydantic", "EmailStr"),
+           ("pydantic_core", "PydanticCustomError"))  # fmt: skip
+_BEFORE = ("pydantic", "BeforeValidator")
+_REGEX = ("re", "")
+
+# By group: the names that call for it, and what it imports. A module without a name is imported as a whole.
+_GROUPS: dict[str, tuple[frozenset[str], tuple[Import, ...]]] = {
+    "id": (frozenset({"Id", "Ids"}), ()),
+    "integer": (frozenset({"Integer"}), ()),
+    "integer_parameter": (frozenset({"IntegerParameter"}), ()),
+    "ids": (frozenset({"Ids", "SortedIds"}), (_BEFORE,)),
+    "matches": (
+        frozenset({"Matches"}),
+        (_REGEX, ("dataclasses", "dataclass"), ("typing", "Any"), ("pydantic", "GetCoreSchemaHandler"),
+         ("pydantic", "GetJsonSchemaHandler"), ("pydantic.json_schema", "JsonSchemaValue"),
+         ("pydantic_core", "CoreSchema"), ("pydantic_core", "core_schema")),
+    ),
+    "url": (frozenset({"Url"}), (("pydantic", "HttpUrl"), ("pydantic", "TypeAdapter"), ("pydantic", "ValidationError"))),
+    "decimal": (
+        frozenset({"scaled", "PlainNumber"}),
+        (_REGEX, _BEFORE, ("decimal", "Context"), ("decimal", "Decimal")),
+    ),
+    "written": (frozenset({"Moment", "Day", "TimeInput"}), (_REGEX, _BEFORE)),
+    "datetime": (
+        frozenset({"Moment"}),
+        (("datetime", "UTC"), ("datetime", "datetime"), ("pydantic", "AwareDatetime")),
+    ),
+    "date": (frozenset({"Day"}), (("datetime", "date"),)),
+    "time": (frozenset({"TimeOfDay", "TimeInput"}), (("datetime", "time"), ("pydantic", "WithJsonSchema"))),
+    "json": (
+        frozenset({"JsonDocument"}),
+        (("json", ""), ("collections.abc", "Iterator"), ("pydantic", "JsonValue")),
+    ),
+}  # fmt: skip
+
+
+def types_context(names: Iterable[str]) -> dict[str, object]:
+    """Return the context of `types.py.j2` for an app whose schemas import `names` from it."""
+    wanted = set(names)
+    uses = {group: bool(wanted & triggers) for group, (triggers, _) in _GROUPS.items()}
+    imports = {*_ALWAYS, *(i for group, (_, needed) in _GROUPS.items() if uses[group] for i in needed)}
+    return {"uses": uses, "imports": import_lines(imports)}
+
+
+def import_lines(imports: Iterable[Import]) -> list[str]:
+    """Return one import a module, sorted; `("re", "")` is `import re`."""
+    by_module: dict[str, set[str]] = {}
+    for module, name in imports:
+        by_module.setdefault(module, set()).add(name)
+    return [
+        f"from {module} import {', '.join(sorted(names))}" if names != {""} else f"import {module}"
+        for module, names in sorted(by_module.items())
+    ]
