@@ -108,3 +108,8 @@ def _stem(name: str, suffix: str) -> str:
     while name.endswith(suffix) and name != suffix:
         name = name.removesuffix(suffix)
     return name
+
+
+def with_article(noun: str) -> str:
+    """Return human words with their indefinite article: `a todo list`, `an article`."""
+    return f"{'an' if noun[:1].lower() in set('aeiou') else 'a'} {noun}"
