@@ -61,7 +61,7 @@ def read_number(text: str, kind: Kind) -> Decimal:
     )
     if not pattern.fullmatch(text):
         raise NotAValue(expected)
-    return Decimal(text)
+    return Decimal(format(Decimal(text), "f"))  # without an exponent
 
 
 def largest(type_: FieldType) -> Decimal:

@@ -1,6 +1,7 @@
 import pickle
 from decimal import Decimal
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -8,7 +9,7 @@ from handoff.codec import parse
 from handoff.feature import FeatureIncomplete, read_feature
 from handoff.problems import HandoffInvalid
 from schemas.contract import contract_of
-from schemas.feature import Access, Entity, Feature, FeatureField
+from schemas.feature import Access, Entity, Feature, FeatureField, Kind
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 FILE = "feature-prd.md"
@@ -61,6 +62,19 @@ def test_the_todo_lists_are_understood_in_full() -> None:
     priority = by_name["priority"]
     assert (priority.minimum, priority.maximum, priority.default) == (Decimal(1), Decimal(5), 3)
     assert feature.entity("TodoList").fields[0].unique_per == ("owner",)
+
+
+def test_the_kitchen_sink_uses_every_type_rule_label_and_access() -> None:
+    feature = read((EXAMPLES / "kitchen-sink.md").read_text("utf-8"))
+    assert feature.gaps == ()
+    everything = [item for entity in (feature.user, *feature.entities) for item in entity.fields]
+    assert {item.type.kind for item in everything} == set(get_args(Kind))
+    for name, facts in FeatureField.model_fields.items():
+        assert facts.is_required() or any(getattr(item, name) != facts.default for item in everything), name
+    assert {item.on_delete for item in everything} == {"cascade", "restrict", "set null"}
+    for name in ("owner", "unique", "filters", "sorts", "description"):
+        assert any(getattr(entity, name) for entity in feature.entities), name
+    assert len({(entity.access.read, entity.access.write) for entity in feature.entities}) >= 7
 
 
 def test_what_is_not_implemented_is_kept_word_for_word() -> None:
