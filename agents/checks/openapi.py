@@ -27,7 +27,7 @@ DOCUMENT = "openapi.json"
 ANY_ENDPOINT = frozenset(
     {413, 500, 503, 504}
 )  # any endpoint may answer these, whatever it does; a plan leaves them out
-_PROBE = Path(__file__).parent / "probes" / "write_openapi.py"
+PROBE = Path(__file__).parent / "probes" / "write_openapi.py"
 _METHODS = ("get", "post", "put", "patch", "delete")
 _FIRST_ERROR = 400
 _JSON_TYPE = "application/json"
@@ -43,7 +43,7 @@ class OpenApiCheck:
 
     async def run(self, scratch: Scratch, work: Work, /) -> Outcome:
         target = scratch.home / DOCUMENT
-        argv: list[str | Path] = [await scratch.python(), _PROBE, target]
+        argv: list[str | Path] = [await scratch.python(), PROBE, target]
         evidence, output = await scratch.tool(self.name, argv, env=APP_ENVIRONMENT, tool="fastapi")
         if evidence.exit_code or not target.is_file():
             return failed_tool("the app cannot be imported", evidence, output)

@@ -1,0 +1,66 @@
+"""The Test agent: a suite that holds the app to what was asked for, and what it measured."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from agents.agent import Agent, Reads, Work
+from agents.checks.python_tools import MypyCheck, RuffCheck
+from agents.guards.annotations import MissingTypeHints
+from agents.guards.ownership import Ownership
+from agents.guards.paths import PathEscape
+from agents.guards.source import PythonSyntax
+from agents.test.checks import SUITE, DriftCheck, SuiteCheck
+from schemas.base import JSON
+from schemas.handoffs import Measure, TestAgentOutput, TestedEndpoint
+
+_TESTS = "tests/"
+
+
+def compose(work: Work) -> TestAgentOutput:
+    """Return the handoff from what the suite's run measured."""
+    suite = cast("dict[str, JSON]", work.measured[SUITE])
+    endpoints = tuple(TestedEndpoint.model_validate(endpoint) for endpoint in cast("list[JSON]", suite["endpoints"]))
+    return TestAgentOutput(
+        task=work.task,
+        files=work.files,
+        measures=(
+            Measure(name="Tests passed", value=str(suite["passed"])),
+            Measure(name="Tests failed or skipped", value="0"),
+            Measure(name="Coverage of app", value=f"{suite['coverage']} %"),
+            Measure(name="Endpoints called", value=f"{len(endpoints)} of {len(endpoints)}"),
+        ),
+        endpoints=endpoints,
+        verification=work.verification,
+        not_implemented=work.feature.gaps or None,
+    )
+
+
+AGENT = Agent(
+    name="test-agent",
+    title="Test",
+    reads=(
+        Reads(
+            contract="feature-prd",
+            name="prd",
+            question="I need to know what the app must do. Where is the feature PRD?",
+        ),
+        Reads(
+            contract="database-agent-output",
+            name="database",
+            question="I need the tables that the tests start from. Was the Database Agent phase completed?",
+        ),
+        Reads(
+            contract="python-backend-agent-output",
+            name="backend",
+            question="I need the API contract. Was the Python Backend Agent phase completed?",
+        ),
+        Reads(contract="frontend-agent-output", name="frontend", required=False),
+    ),
+    writes="test-agent-output",
+    owns=("tests/**",),
+    excludes=("tests/unit/**",),
+    guards=(PathEscape(), Ownership(), PythonSyntax(), MissingTypeHints(_TESTS)),
+    checks=(RuffCheck("tests"), MypyCheck("tests"), SuiteCheck(), DriftCheck()),
+    compose=compose,
+)
