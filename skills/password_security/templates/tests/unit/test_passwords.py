@@ -1,6 +1,5 @@
 """Hashing and checking passwords."""
 
-import statistics
 import time
 
 import pytest
@@ -40,7 +39,7 @@ async def test_an_account_that_does_not_exist_takes_as_long_as_a_wrong_password(
     await verify_password(PASSWORD, None)  # makes the stand-in hash, once a process
     known = [await _seconds("wrong password", hashed) for _ in range(5)]
     unknown = [await _seconds("wrong password", None) for _ in range(5)]
-    assert 0.2 < statistics.median(unknown) / statistics.median(known) < 5
+    assert 0.2 < min(unknown) / min(known) < 5  # the shortest of each is the least disturbed by other processes
 
 
 async def test_no_password_opens_an_account_that_does_not_exist() -> None:

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator
+from io import StringIO
 from typing import Any
 
 import pytest
@@ -47,8 +49,8 @@ def add_routes(app: FastAPI) -> None:
 
 
 @pytest.fixture
-async def client(capsys: pytest.CaptureFixture[str]) -> AsyncIterator[AsyncClient]:
-    """Return a client of an app that waits 0.2 seconds for an answer, reads 1000 bytes and logs into `capsys`."""
+async def client() -> AsyncIterator[AsyncClient]:
+    """Return a client of an app that waits 0.2 seconds for an answer and reads 1000 bytes."""
     app = create_app(
         Settings(
             environment="test",
@@ -78,9 +80,18 @@ def error_of(response: Response, status: int, code: str) -> dict[str, Any]:
     return error
 
 
-def logged(event: str, capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+@pytest.fixture
+def log(client: AsyncClient) -> StringIO:
+    """Return what the app of `client` writes to its log, instead of to standard output."""
+    [handler] = [handler for handler in logging.getLogger().handlers if type(handler) is logging.StreamHandler]
+    written = StringIO()
+    handler.setStream(written)
+    return written
+
+
+def logged(event: str, log: StringIO) -> list[dict[str, Any]]:
     """Return what was logged about an event."""
-    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    records = [json.loads(line) for line in log.getvalue().splitlines()]
     return [record for record in records if record["event"] == event]
 
 
@@ -92,10 +103,10 @@ async def test_an_unforeseen_error_says_nothing_of_what_went_wrong(client: Async
 
 
 async def test_an_unforeseen_error_is_logged_with_its_place(
-    client: AsyncClient, capsys: pytest.CaptureFixture[str]
+    client: AsyncClient, log: StringIO
 ) -> None:
     await client.get("/broken/7", headers={"X-Request-ID": "abc-1"})
-    [record] = logged("unhandled_error", capsys)
+    [record] = logged("unhandled_error", log)
     assert record["request_id"] == "abc-1"
     assert record["exception"][0]["exc_type"] == "RuntimeError"
     assert "locals" not in record["exception"][0]["frames"][0]
@@ -188,10 +199,10 @@ async def test_requests_are_counted_by_path_template(client: AsyncClient) -> Non
 
 
 async def test_a_request_is_logged_once_without_its_query(
-    client: AsyncClient, capsys: pytest.CaptureFixture[str]
+    client: AsyncClient, log: StringIO
 ) -> None:
     await client.get("/health?token=secret", headers={"Authorization": "Bearer secret"})
-    [record] = logged("request", capsys)
+    [record] = logged("request", log)
     assert (record["method"], record["path"], record["status"]) == ("GET", "/health", 200)
     assert record["milliseconds"] >= 0
     assert "secret" not in str(record)
