@@ -51,13 +51,13 @@ class Selection:
 class Registry:
     """All skills, each after those it must follow, otherwise by name."""
 
-    def __init__(self, folders: Sequence[Path] = ()) -> None:
-        """Discover the built-in skills and those in `folders`, each of which holds skill folders.
+    def __init__(self, folders: Sequence[Path] = (), *, built_in: bool = True) -> None:
+        """Discover the built-in skills, unless told not to, and those in `folders`, each of which holds skill folders.
 
         Raises:
             SkillInvalid: With every problem of every `SKILL.md`, two skills of one name, or an impossible order.
         """
-        self.skills = _ordered(_discover((BUILT_IN, *folders)))
+        self.skills = _ordered(_discover((BUILT_IN, *folders) if built_in else folders))
 
     def skill(self, name: str) -> Skill:
         """Return the skill called `name`.

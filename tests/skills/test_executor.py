@@ -60,7 +60,7 @@ def external_skill(
     (skill / "blueprint.py").write_text(BLUEPRINT.replace("{result}", result))
     (skill / "shared.py").write_text(f"where = {where!r}\n")
     (skill / "templates" / "notes.md.j2").write_text(template)
-    return Registry([folder]).skill("note-writer")
+    return Registry([folder], built_in=False).skill("note-writer")
 
 
 def test_a_skill_in_any_folder_is_discovered_and_run(tmp_path: Path) -> None:

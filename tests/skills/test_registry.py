@@ -22,7 +22,7 @@ def names(registry: Registry, *wanted: str) -> list[str]:
 
 def test_adding_a_folder_adds_a_skill(tmp_path: Path) -> None:
     write_skill(tmp_path, "audit-log", "when: database=PostgreSQL")
-    skill = Registry([tmp_path]).skill("audit-log")
+    skill = Registry([tmp_path], built_in=False).skill("audit-log")
     assert (skill.agent, skill.description, skill.when) == (
         "database-agent",
         "Does audit-log.",
@@ -40,14 +40,18 @@ def test_skills_run_after_those_they_name(tmp_path: Path) -> None:
     write_skill(tmp_path, "a-last", "after: b-middle z-first")
     write_skill(tmp_path, "b-middle", "after: z-first")
     write_skill(tmp_path, "z-first")
-    assert names(Registry([tmp_path]), "a-last", "b-middle", "z-first") == ["z-first", "b-middle", "a-last"]
+    assert names(Registry([tmp_path], built_in=False), "a-last", "b-middle", "z-first") == [
+        "z-first",
+        "b-middle",
+        "a-last",
+    ]
 
 
 def test_a_selection_says_why(tmp_path: Path) -> None:
     write_skill(tmp_path, "always")
     write_skill(tmp_path, "pages", "when: frontend=React authentication=JWT")
     write_skill(tmp_path, "django", "when: framework=Django 'orm=Django ORM'")
-    registry = Registry([tmp_path])
+    registry = Registry([tmp_path], built_in=False)
     found = {item.skill.name: (item.active, item.reason) for item in registry.select(Stack(frontend="none"))}
     assert found["always"] == (True, "every stack needs it")
     assert found["pages"] == (False, "needs frontend React, the stack has none")
@@ -63,14 +67,14 @@ def test_an_environment_can_be_prepared_from_a_lock_file(tmp_path: Path) -> None
     folder = write_skill(tmp_path, "prepared", "prepares: python:templates/dev.lock")
     (folder / "templates").mkdir()
     (folder / "templates" / "dev.lock").touch()
-    (preparation,) = Registry([tmp_path]).skill("prepared").prepares
+    (preparation,) = Registry([tmp_path], built_in=False).skill("prepared").prepares
     assert (preparation.ecosystem, preparation.lock) == ("python", (folder / "templates" / "dev.lock").resolve())
 
 
 def test_an_unknown_skill_is_answered_with_the_nearest(tmp_path: Path) -> None:
     write_skill(tmp_path, "audit-log")
     with pytest.raises(SkillUnknown, match=r"no skill is called `audit-lgo`; did you mean `audit-log`\?"):
-        Registry([tmp_path]).skill("audit-lgo")
+        Registry([tmp_path], built_in=False).skill("audit-lgo")
 
 
 @pytest.mark.parametrize(
@@ -99,7 +103,7 @@ def test_an_unknown_skill_is_answered_with_the_nearest(tmp_path: Path) -> None:
 def test_a_broken_skill_is_refused_with_file_and_reason(tmp_path: Path, front: str, message: str) -> None:
     folder = write_skill(tmp_path, "broken", front=front)
     with pytest.raises(SkillInvalid) as caught:
-        Registry([tmp_path])
+        Registry([tmp_path], built_in=False)
     assert message in str(caught.value)
     assert str(folder / "SKILL.md") in str(caught.value)
 
@@ -108,7 +112,7 @@ def test_every_problem_of_every_skill_is_reported_at_once(tmp_path: Path) -> Non
     write_skill(tmp_path, "one", front="name: one\nmetadata: {}")
     write_skill(tmp_path, "two", front="description: d")
     with pytest.raises(SkillInvalid) as caught:
-        Registry([tmp_path])
+        Registry([tmp_path], built_in=False)
     assert len(caught.value.problems) == 4
 
 
@@ -116,24 +120,24 @@ def test_a_circle_of_skills_is_refused(tmp_path: Path) -> None:
     write_skill(tmp_path, "one", "after: two")
     write_skill(tmp_path, "two", "after: one")
     with pytest.raises(SkillInvalid, match=r"in a circle: `(one|two)` → `(one|two)` → `(one|two)`"):
-        Registry([tmp_path])
+        Registry([tmp_path], built_in=False)
 
 
 def test_two_skills_of_one_name_are_refused(tmp_path: Path) -> None:
     write_skill(tmp_path / "a", "same")
     write_skill(tmp_path / "b", "same")
     with pytest.raises(SkillInvalid, match="a skill called `same` is already in"):
-        Registry([tmp_path / "a", tmp_path / "b"])
+        Registry([tmp_path / "a", tmp_path / "b"], built_in=False)
 
 
 def test_a_missing_folder_of_skills_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SkillInvalid, match="no such folder"):
-        Registry([tmp_path / "nowhere"])
+        Registry([tmp_path / "nowhere"], built_in=False)
 
 
 def test_a_folder_without_skill_md_is_no_skill(tmp_path: Path) -> None:
     (tmp_path / "notes").mkdir()
-    assert names(Registry([tmp_path]), "notes") == []
+    assert names(Registry([tmp_path], built_in=False), "notes") == []
 
 
 @pytest.mark.parametrize(
@@ -149,6 +153,6 @@ def test_a_broken_blueprint_is_refused_with_the_file(tmp_path: Path, source: str
     if source is not None:
         (folder / "blueprint.py").write_text(source)
     with pytest.raises(SkillInvalid) as caught:
-        Registry([tmp_path]).skill("broken").blueprint()
+        Registry([tmp_path], built_in=False).skill("broken").blueprint()
     assert message in str(caught.value)
     assert str(folder / "blueprint.py") in str(caught.value)
