@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Literal
 
 from handoff.store import safe_path
-
 from schemas.agents import Artifact, Artifacts
 
 Kind = Literal["main", "routers", "models", "schemas", "services", "database", "migrations", "tests", "config"]

@@ -11,11 +11,13 @@ Not here: deciding the specialist (`specialists`), running the pipeline (`phase`
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from schemas.agents import BackendLanguage, PythonSpecialistInput
+from schemas.agents import ApiEndpoint, BackendLanguage, PythonSpecialistInput
 from schemas.base import Document
 from schemas.errors import InputError
 from schemas.handoffs import FeaturePrd, PrdChoice
@@ -41,10 +43,14 @@ class RequestInvalid(InputError):
 
 
 class Request(Document):
-    """A request understood. `prd` is what the pipeline will read; `missing` names models without fields."""
+    """A request understood. `prd` is what the pipeline will read; `missing` names models without fields.
+
+    `expected` are the endpoints that the caller counts on.
+    """
 
     language: BackendLanguage
     prd: FeaturePrd
+    expected: tuple[ApiEndpoint, ...] = ()
     missing: tuple[str, ...] = ()
 
     @property
@@ -98,8 +104,37 @@ def understand(document: PythonSpecialistInput, prd: FeaturePrd | None) -> Reque
             entities=entities,
             business_rules=(*(prd.business_rules if prd else ()), *document.business_rules, *_wishes(document)),
         ),
+        expected=document.api_endpoints,
         missing=tuple(name for name in document.database.models if name not in known),
     )
+
+
+def endpoint_wishes(expected: Iterable[ApiEndpoint], planned: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    """Return a sentence for each expected endpoint that no planned `(method, path)` serves, with the nearest one."""
+    served = {(method, _shape(path)) for method, path in planned}
+    return tuple(
+        _endpoint_wish(endpoint, planned)
+        for endpoint in expected
+        if (endpoint.method, _shape(endpoint.path)) not in served
+    )
+
+
+def _endpoint_wish(endpoint: ApiEndpoint, planned: Sequence[tuple[str, str]]) -> str:
+    wish = f"The endpoint `{endpoint.method} {endpoint.path}` exists."
+    tail = _tail(endpoint.path)
+    near = [path for method, path in planned if method == endpoint.method and _tail(path) == tail]
+    return f"{wish} (Baton's own is `{endpoint.method} {near[0]}`.)" if near else wish
+
+
+def _tail(path: str) -> str:
+    """The path from its last fixed segment on: `todos/{}` of `/api/todos/{id}`."""
+    found = re.search(r"[^/{}]+(/\{\})*$", _shape(path))
+    return found.group() if found else ""
+
+
+def _shape(path: str) -> str:
+    """The path with every parameter's name left out: `/todos/{id}` and `/todos/{todo_id}` are one."""
+    return re.sub(r"\{[^}]*\}", "{}", path.rstrip("/"))
 
 
 def _problem(location: tuple[int | str, ...], message: str) -> tuple[str, str]:
