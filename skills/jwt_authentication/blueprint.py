@@ -1,18 +1,19 @@
 """Contributes accounts and sessions: register, sign in, refresh, sign out, and who is calling.
 
-The files are the same for every feature. What a PRD adds to `User` reaches them through `app.schemas.user`.
+The files hardly depend on the feature: what a PRD adds to `User` reaches them through `app.schemas.user`.
 """
 
 from __future__ import annotations
 
 from schemas.base import Document
+from schemas.feature import Feature
 from skills.contribution import ContributedFile, Contribution, Dependency, Route, Setting
 from skills.templates import Templates
 
+_DEPENDENCIES = "app/dependencies/auth.py"
 _FILES = (
     "app/core/rate_limit.py",
     "app/core/tokens.py",
-    "app/dependencies/auth.py",
     "app/manage.py",
     "app/routers/auth.py",
     "app/schemas/auth.py",
@@ -49,7 +50,7 @@ _SETTINGS = (
 
 
 class Input(Document):
-    """Nothing: accounts work the same in every feature."""
+    feature: Feature
 
 
 class Output(Contribution):
@@ -60,10 +61,14 @@ class Output(Contribution):
     cookie_path: str = "/api/v1/auth"
 
 
-def contribute(request: Input, templates: Templates) -> Output:  # noqa: ARG001  # the signature of every blueprint
-    """Return the token, session and account modules, and the unit tests of the tokens."""
+def contribute(request: Input, templates: Templates) -> Output:
+    """Return the modules of tokens, sessions and accounts, and their unit tests."""
+    admins = any(entity.access.write == "admin" for entity in request.feature.entities)
     return Output(
-        files=tuple(ContributedFile(path=path, content=templates.read(path)) for path in _FILES),
+        files=(
+            ContributedFile(path=_DEPENDENCIES, content=templates.render(f"{_DEPENDENCIES}.j2", admins=admins)),
+            *(ContributedFile(path=path, content=templates.read(path)) for path in _FILES),
+        ),
         settings=_SETTINGS,
         routes=(Route(module="app.routers.auth"),),
         dependencies=(

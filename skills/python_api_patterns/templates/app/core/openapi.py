@@ -1,8 +1,7 @@
 """Make the OpenAPI document say what the app does.
 
 FastAPI documents its own answer to an invalid request (422, another body), where this app answers 400 with the error
-body; it cannot know that the body limit applies to every request with a body; and it writes an optional sign-in as a
-required one.
+body, and it cannot know that the body limit applies to every request with a body.
 """
 
 from typing import Any
@@ -11,10 +10,6 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 METHODS = frozenset({"get", "post", "put", "patch", "delete"})
-# Security schemes as `app.dependencies.auth` names them. The optional one is written as "nothing, or the required one".
-REQUIRED_SCHEME = "Bearer"
-OPTIONAL_SCHEME = "OptionalBearer"
-
 _TOO_LARGE = {
     "description": "Content Too Large",
     "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorResponse"}}},
@@ -37,12 +32,8 @@ def _corrected(document: dict[str, Any]) -> dict[str, Any]:
     for item in document["paths"].values():
         for method in METHODS & item.keys():
             _correct(item[method])
-    components = document.get("components", {})
     for name in ("HTTPValidationError", "ValidationError"):
-        components.get("schemas", {}).pop(name, None)
-    schemes = components.get("securitySchemes", {})
-    if OPTIONAL_SCHEME in schemes:
-        schemes.setdefault(REQUIRED_SCHEME, schemes.pop(OPTIONAL_SCHEME))
+        document["components"]["schemas"].pop(name, None)
     return document
 
 
@@ -52,5 +43,3 @@ def _correct(operation: dict[str, Any]) -> None:
     if "requestBody" in operation:
         documented["413"] = _TOO_LARGE
     operation["responses"] = dict(sorted(documented.items()))
-    if {OPTIONAL_SCHEME: []} in operation.get("security", []):
-        operation["security"] = [{}, {REQUIRED_SCHEME: []}]
