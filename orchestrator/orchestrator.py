@@ -143,6 +143,8 @@ class Orchestrator:
             context.plan = plan
             if plan is not None:
                 await refuse_conflicts(context, plan)
+            context.tree.mkdir(parents=True)
+            write_atomically(context.prd, path.read_bytes())  # before the row: a run that is known has its PRD
             record = await ledger.add_run(
                 run_id=run_id,
                 workspace=str(workspace.root),
@@ -151,8 +153,6 @@ class Orchestrator:
                 fingerprint=pipeline.fingerprint(),
             )
             context.started_at = record.started_at
-            context.tree.mkdir(parents=True)
-            write_atomically(context.prd, path.read_bytes())
             return await self._go(context, held)
 
     async def resume(self, run_id: str) -> Run:

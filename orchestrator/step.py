@@ -1,7 +1,7 @@
 """One agent's step: read → skills → assemble → guard → check → publish.
 
-Every way out of a step is in `work` and `make`. Nothing reaches the workspace before `publish`, and what reaches it is what
-was checked: the receipt names each file by hash before the first one is moved, so a run that is killed while it
+Every way out of a step is in `work` and `make`. Nothing reaches the workspace before `publish`, and what reaches it is
+what was checked: the receipt names each file by hash before the first one is moved, so a run that is killed while it
 publishes goes on publishing, and one that is killed earlier does the step again.
 
 Not here: the parts of a step (`orchestrator.making`, `orchestrator.measuring`, `orchestrator.publishing`).

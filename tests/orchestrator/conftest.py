@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -15,6 +16,10 @@ import pytest
 
 from orchestrator import database
 from orchestrator.postgres import Embedded, Server
+
+sys.path.insert(0, str(Path(__file__).parent))  # `small_agents` is imported by tests and run as a program
+
+from small_agents import PRD, Kit
 
 if TYPE_CHECKING:
     from orchestrator.database import Pool
@@ -59,3 +64,13 @@ async def server(embedded: Embedded) -> AsyncIterator[Server]:
 async def pool(server: Server) -> AsyncIterator[Pool]:
     async with database.connect(server) as pool:
         yield pool
+
+
+@pytest.fixture
+def kit(tmp_path: Path, server: Server, baton_home: Path, monkeypatch: pytest.MonkeyPatch) -> Kit:
+    """Small agents, and a database of their own for the engine that runs them."""
+    monkeypatch.setenv("BATON_DATABASE_URL", server.database)
+    monkeypatch.setenv("BATON_HOME", str(baton_home))
+    (tmp_path / "prd.md").write_text(PRD)
+    (tmp_path / "skills").mkdir()
+    return Kit(tmp_path / "skills")
