@@ -24,7 +24,7 @@ from handoff.prd_entities import (
 )
 from handoff.prd_labels import Known, Labels, access_of, has_owner, read_labels
 from handoff.prd_names import slug_of
-from handoff.prd_references import check_circles, check_named_fields
+from handoff.prd_references import check_circles, check_named_fields, check_unique_groups
 from handoff.prd_report import Report, Spot
 from handoff.prd_rules import read_rules
 from handoff.prd_stack import read_stack
@@ -151,6 +151,7 @@ def _entity(entity: PrdEntity, known: Mapping[str, None], spot: Spot) -> Entity:
         return _user(tuple(there.values()), entity.description)
     labels = read_labels(entity.labels, Known(entity.name, fields, owner), spot)
     check_named_fields(there, spots, owner=owner)
+    check_unique_groups(there, labels.unique, spots)
     return _built(entity, tuple(there.values()), labels)
 
 

@@ -122,25 +122,26 @@ def _applies(form: _Form) -> str:
 
 
 def _range(match: re.Match[str], rules: Rules, type_: FieldType) -> None:
-    rules.min_length, rules.max_length = _length(match[1], type_), _length(match[2], type_)
+    _min(match, rules, type_)
+    rules.max_length = _length(match[2], least=1)
 
 
-def _length(text: str, _: FieldType) -> int:
-    if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) > MAX_LENGTH:
-        raise NotAValue(f"a number of characters, at most {MAX_LENGTH}")
+def _length(text: str, *, least: int = 0) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= MAX_LENGTH:
+        raise NotAValue(f"a number of characters, from {least} to {MAX_LENGTH}")
     return int(text)
 
 
 def _min(match: re.Match[str], rules: Rules, type_: FieldType) -> None:
     if type_.kind in TEXTS:
-        rules.min_length = _length(match[1], type_)
+        rules.min_length = _length(match[1])
     else:
         rules.minimum = read_number(match[1], type_.kind)
 
 
 def _max(match: re.Match[str], rules: Rules, type_: FieldType) -> None:
     if type_.kind in TEXTS:
-        rules.max_length = _length(match[1], type_)
+        rules.max_length = _length(match[1], least=1)
     else:
         rules.maximum = read_number(match[1], type_.kind)
 

@@ -157,6 +157,7 @@ def test_enum_values_may_be_quoted() -> None:
         ("| a | string | yes | uniqe |", "unknown rule `uniqe`"),
         ("| a | string | yes | uniqe |", "did you mean `unique`?"),
         ("| a | string | yes | 9..3 chars |", "the smallest allowed is larger than the largest"),
+        ("| a | string | yes | max 0 |", "from 1 to 10485760"),
         ("| a | string | yes | min 300 |", "the smallest allowed is larger than the largest"),
         ("| a | integer | yes | min 5; max 3 |", "the smallest allowed is larger than the largest"),
         ("| a | decimal(3,1) | yes | min 100 |", "the smallest allowed is larger than the largest"),
@@ -228,6 +229,11 @@ def test_a_mistake_in_a_row_is_named_with_its_line(row: str, message: str) -> No
 )
 def test_fields_that_contradict_one_another_are_refused(rows: tuple[str, ...], message: str) -> None:
     assert message in problems(prd(*rows))
+
+
+def test_uniqueness_is_said_once() -> None:
+    rows = ("| room | Room | no | |", "| a | string | no | unique per room |")
+    assert "says what the label `Unique` says already" in problems(prd(*rows, labels="**Unique:** (room, a)"))
 
 
 def test_safe_expressions_are_accepted() -> None:
