@@ -94,7 +94,6 @@ def _imports(suites: list[EntitySuite], account: Account) -> dict[str, bool]:
     """Say which optional imports the helpers of the suite need."""
     made = [value for suite in (*suites, account.added) for _, value in suite.body_fields]
     return {
-        "uses_partial": any(suite.body_links for suite in suites),
         "uses_dates": any("datetime" in value or "date(" in value for value in made),
         "uses_uuid": any("UUID(" in value for value in made),
     }
