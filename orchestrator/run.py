@@ -97,7 +97,10 @@ class Run:
             await self.cancel()
 
     async def _begin(self) -> _Begin:
-        """Return the graph's input: a first state, the answers that are waited for, or None to go on after a crash."""
+        """Return the graph's input: a first state, the answers that are waited for, or None to go on after a crash.
+
+        A graph that has ended while its run has not crashed between the two: going on then only draws the result.
+        """
         state = await self._graph.aget_state(config(self.id))
         if state.created_at is None:  # crashed before its first checkpoint, or new
             return {"run": self.id}
@@ -111,7 +114,7 @@ class Run:
                         f"Answer with `baton answer {self.id} {question.id} VALUE`, then resume."
                     )
             return Command(resume={each: {"answer": question.answer} for each, question in asked.items()})
-        if not state.next:
+        if not state.next and (await self._context.ledger.run(self.id)).status != "running":
             raise NothingToResume(
                 f"run `{self.id}` has ended; there is nothing to resume. Start it anew with `baton run`."
             )
