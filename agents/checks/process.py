@@ -66,7 +66,8 @@ def installer_environment(home: Path, extra: Mapping[str, str] | None = None) ->
         for name, value in os.environ.items()
         if name in _INSTALLER or name.upper() in _PROXIES or name.upper().startswith(_INSTALLER_PREFIXES)
     }
-    return {**minimal_environment(home), **inherited, **(extra or {})}
+    # An interpreter that is not there is an error, not a download.
+    return {**minimal_environment(home), "UV_PYTHON_DOWNLOADS": "never", **inherited, **(extra or {})}
 
 
 async def run_process(
@@ -90,17 +91,25 @@ async def run_process(
         FileNotFoundError: There is no such program.
     """
     started = time.monotonic()
-    process = await asyncio.create_subprocess_exec(
-        *argv,
-        cwd=cwd,
-        env=dict(env),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        start_new_session=True,
-    )
+    # A pipe of our own: with asyncio's, waiting for the process also waits for whatever it left running.
+    read_end, write_end = os.pipe()
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *argv,
+            cwd=cwd,
+            env=dict(env),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=write_end,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,
+        )
+    except BaseException:
+        os.close(read_end)
+        raise
+    finally:
+        os.close(write_end)
     kept = _Kept()
-    reader = asyncio.create_task(_drain(process, kept))
+    reader = asyncio.create_task(_drain(read_end, kept))
     note = ""
     try:
         async with asyncio.timeout(timeout):
@@ -110,8 +119,9 @@ async def run_process(
         note = f"\n[stopped: still running after {timeout:g} s]\n"
     finally:
         await _end_group(process)
-        with suppress(asyncio.CancelledError):
-            await reader
+        # A process that left the group may still hold the pipe: what it prints is not waited for.
+        await asyncio.wait([reader], timeout=_GRACE)
+        reader.cancel()
     output = kept.text() + note
     if log is not None:
         await asyncio.to_thread(log.write_text, output, encoding="utf-8")
@@ -140,10 +150,18 @@ class _Kept:
         return bytes(self._head + middle + self._tail).decode("utf-8", "replace").replace("\0", "\ufffd")
 
 
-async def _drain(process: asyncio.subprocess.Process, kept: _Kept) -> None:
-    assert process.stdout is not None  # noqa: S101  # it was asked for above
-    while chunk := await process.stdout.read(_CHUNK):
-        kept.add(chunk)
+async def _drain(read_end: int, kept: _Kept) -> None:
+    """Read the pipe until everyone who could write to it is gone."""
+    stream = asyncio.StreamReader()
+    pipe = os.fdopen(read_end, "rb", buffering=0)
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(stream), pipe
+    )
+    try:
+        while chunk := await stream.read(_CHUNK):
+            kept.add(chunk)
+    finally:
+        transport.close()
 
 
 async def _end_group(process: asyncio.subprocess.Process) -> None:
