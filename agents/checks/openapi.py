@@ -141,8 +141,9 @@ def _differences(endpoint: Endpoint, operation: Operation, document: Mapping[str
     for status in sorted(actual_errors - planned_errors):
         yield f"error {status} is in the document, but not planned"
     yield from _example_faults("request", endpoint.request, body_schema(operation), document)
-    response = response_schema(operation, endpoint.response_status)
-    yield from _example_faults(f"response {endpoint.response_status}", endpoint.response, response, document)
+    if endpoint.response_status in statuses:
+        response = response_schema(operation, endpoint.response_status)
+        yield from _example_faults(f"response {endpoint.response_status}", endpoint.response, response, document)
 
 
 def _example_faults(what: str, example: JSON, schema: JSON, document: Mapping[str, JSON]) -> Iterator[str]:
