@@ -28,7 +28,7 @@ COOKIE_PATH = "/api/v1/auth"
 router = APIRouter(prefix="/auth", tags=["auth"])
 
 
-def same_site_caller(request: Request, settings: AppSettings) -> None:
+async def same_site_caller(request: Request, settings: AppSettings) -> None:
     """Refuse a browser's request from a page of another origin.
 
     `SameSite=Strict` lets in pages of sibling domains; the `Origin` header, which scripts cannot forge, does not.
