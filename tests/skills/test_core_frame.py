@@ -1,0 +1,81 @@
+"""The frame of a generated app, read as text: what a PRD's words become, and what belongs together."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+
+import pytest
+
+from tests.skills.core_build import build, example
+
+HOSTILE = (
+    "A\"\"\"b''' {{ 7 * 7 }} {% raw %} \\ $(rm -rf /) `id` </script> <!-- --> | *x* #h\r\n```\n---\u2028"
+    "DROP TABLE users;"
+)
+
+
+def test_the_same_feature_gives_the_same_bytes() -> None:
+    todo = example("todo-lists")
+    assert build(todo).files == build(todo).files
+
+
+@pytest.mark.parametrize("name", ["todo-lists", "room-bookings", "journal"])
+def test_every_python_file_parses_and_every_setting_is_explained(name: str) -> None:
+    files = build(example(name)).files
+    for path, text in files.items():
+        if path.endswith(".py"):
+            ast.parse(text)
+    declared = set(
+        re.findall(r"^    ([a-z_]+): .* = ", files["app/core/config.py"].partition("model_config")[2], re.MULTILINE)
+    )
+    assert {"environment", "database_url", "jwt_secret", "db_pool_size"} <= declared
+    for setting in declared:
+        assert re.search(rf"^(# )?{setting.upper()}=", files[".env.example"], re.MULTILINE), setting
+        assert f"| `{setting.upper()}` |" in files["README.md"]
+
+
+def test_every_router_is_mounted_health_at_the_root() -> None:
+    main = build(example("todo-lists")).files["app/main.py"]
+    assert "app.include_router(health_router)" in main
+    for name in ("auth", "todo", "todo_list"):
+        assert f"app.include_router({name}_router, prefix=API_PREFIX" in main
+
+
+def test_a_prds_words_stay_words() -> None:
+    feature = example("todo-lists").model_copy(update={"title": HOSTILE, "description": HOSTILE})
+    files = build(feature).files
+    assert tomllib.loads(files["pyproject.toml"])["project"]["description"].startswith("A\"\"\"b''' {{ 7 * 7 }}")
+    tree = ast.parse(files["app/main.py"])
+    given = {
+        k.arg: k.value.value for k in ast.walk(tree) if isinstance(k, ast.keyword) and isinstance(k.value, ast.Constant)
+    }
+    assert given["title"] == given["description"] == HOSTILE
+    readme = files["README.md"].splitlines()
+    assert readme[0].startswith("# A")
+    assert "```" not in readme[2]
+    assert "DROP TABLE users" in readme[0]  # on the heading's own line still
+    for path in {path for path in files if not path.startswith("alembic/")} - {
+        "app/main.py",
+        "pyproject.toml",
+        "README.md",
+    }:
+        assert "rm -rf" not in files[path], path
+
+
+def test_the_app_of_a_long_description_has_a_short_summary() -> None:
+    feature = example("todo-lists").model_copy(update={"description": "word " * 2000})
+    assert len(tomllib.loads(build(feature).files["pyproject.toml"])["project"]["description"]) <= 200
+
+
+def test_the_readme_lists_every_endpoint() -> None:
+    built = build(example("room-bookings"))
+    for endpoint in built.endpoints:
+        assert f"| `{endpoint.method} {endpoint.path}` |" in built.files["README.md"]
+
+
+def test_nothing_needs_a_package_index_by_name() -> None:
+    files = build(example("todo-lists")).files
+    for path in ("requirements.lock", "requirements-dev.lock", "Dockerfile", "pyproject.toml", "README.md"):
+        assert not re.search(r"https?://(?!localhost|127\.0\.0\.1)", files[path]), path
