@@ -106,7 +106,12 @@ def test_an_expected_endpoint_that_is_served_is_no_gap_whatever_its_parameter_is
 
 
 def test_what_a_prd_has_no_words_for_becomes_a_gap(tmp_path: Path) -> None:
-    document = {**F08, "entities": [TODO], "api_endpoints": [], "authentication": {"providers": ["local", "google"]}}
+    document: dict[str, JSON] = {
+        **F08,
+        "entities": [TODO],
+        "api_endpoints": [],
+        "authentication": {"providers": ["local", "google"]},
+    }
     request = read_request(written(tmp_path, document))
 
     assert [gap.text for gap in feature_of(request.prd).gaps] == ["People sign in with google."]
