@@ -1,0 +1,109 @@
+"""`baton phase14`."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from handoff.store import write_atomically
+from orchestrator.cli import logs
+from orchestrator.cli.console import say
+from orchestrator.cli.plan import show_plan
+from orchestrator.cli.progress import watch
+from orchestrator.cli.run import Json, Verbose
+from orchestrator.cli.summary import EXIT_CODES, exit_code, show_result
+from orchestrator.orchestrator import Orchestrator
+from orchestrator.phase14.phase import Explanation, explain, output, read_request, start
+from orchestrator.phase14.request import Request
+from orchestrator.phase14.specialists import require_available
+from schemas.agents import CodeQuality
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+Source = Annotated[
+    Path, typer.Argument(metavar="INPUT", help="A `@python-specialist.input` document (.json), or a PRD (.md).")
+]
+Prd = Annotated[Path | None, typer.Option(help="A PRD with the fields of the models that the document only names.")]
+
+
+@app.command("explain")
+def explain_command(source: Source, prd: Prd = None, json: Json = False) -> None:  # noqa: FBT002 - typer's way to say a flag
+    """Say which specialist is active and why, and what would be built."""
+    explanation = explain(read_request(source, prd))
+    if json:
+        say(explanation.model_dump_json())
+    else:
+        show_explanation(explanation)
+    if explanation.question:
+        raise typer.Exit(EXIT_CODES["waiting"])
+
+
+@app.command("run")
+def run_command(
+    source: Source,
+    prd: Prd = None,
+    workspace: Annotated[Path, typer.Option(help="Folder of the app; made if missing.")] = Path(),
+    output_file: Annotated[
+        Path | None, typer.Option("--output", help="Write the `@python-specialist.output` document here.")
+    ] = None,
+    json: Json = False,  # noqa: FBT002
+    verbose: Verbose = False,  # noqa: FBT002
+) -> None:
+    """Run the active specialist's pipeline; the result is a `@python-specialist.output` document."""
+    logs.configure(verbose=verbose)
+    request = read_request(source, prd)
+    require_available(request.language)
+    if request.missing:
+        say(request.question)
+        raise typer.Exit(EXIT_CODES["waiting"])
+    raise typer.Exit(asyncio.run(_run(request, workspace, output_file, json=json)))
+
+
+async def _run(request: Request, workspace: Path, output_file: Path | None, *, json: bool) -> int:
+    async with Orchestrator(workspace) as engine:
+        run = await start(engine, request)
+        try:
+            await watch(run.events(), json=json)
+        except asyncio.CancelledError:
+            await run.cancel()
+            raise
+        result = await run.result()
+    code = exit_code(result.status)
+    if not result.status.startswith("completed"):
+        if json:
+            say(result.model_dump_json())
+        else:
+            show_result(result)
+        return code
+    document = output(result)
+    text = document.model_dump_json(indent=None if json else 2)
+    if output_file:
+        write_atomically(output_file, f"{text}\n".encode())
+    if json:
+        say(text)
+    else:
+        show_result(result)
+        _show_quality(document.code_quality, document.next_phase)
+    return code
+
+
+def show_explanation(explanation: Explanation) -> None:
+    """Print every decision with its reason, then the plan or the question."""
+    for decision in explanation.decisions:
+        missing = " Baton does not have this specialist." if decision.active and not decision.available else ""
+        say(f"{'●' if decision.active else '○'} {decision.specialist:<20} {decision.reason}{missing}")
+    say()
+    if explanation.question:
+        say(explanation.question)
+    if explanation.plan:
+        show_plan(explanation.plan)
+
+
+def _show_quality(quality: CodeQuality, next_phase: str) -> None:
+    say(
+        f"type hints {quality.type_hints_coverage} %, test coverage {quality.test_coverage} %, "
+        f"{quality.endpoints_generated} endpoints; next phase: {next_phase}"
+    )
