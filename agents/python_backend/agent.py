@@ -87,13 +87,13 @@ AGENT = Agent(
         OrmResponses(_APP),
         HandoffColumns("app/models/"),
     ),
-    checks=(
-        RuffCheck("."),
-        MypyCheck(),
-        OrmCheck(),
-        OpenApiCheck(),
-        TypeHintsCheck(),
+    checks=(  # the longest first, so that the short ones fill the gaps
         UnitTestsCheck(),
+        OpenApiCheck(),
+        OrmCheck(),
+        MypyCheck(),
+        RuffCheck("."),
+        TypeHintsCheck(),
     ),
     compose=compose,
 )

@@ -9,6 +9,7 @@ alembic check                fail if the models and the migrations disagree
 from __future__ import annotations
 
 import asyncio
+import importlib
 import importlib.util
 import os
 from logging.config import fileConfig
@@ -46,9 +47,9 @@ def target_metadata() -> sa.MetaData | None:
     """Return the tables that the application's models declare, or None where there is no application yet."""
     if importlib.util.find_spec("app") is None or importlib.util.find_spec("app.models") is None:
         return None
-    from app.models import Base  # noqa: PLC0415  # migrations run without the application, too
-
-    return Base.metadata
+    importlib.import_module("app.models")  # every model registers itself
+    metadata: sa.MetaData = importlib.import_module("app.models.base").Base.metadata
+    return metadata
 
 
 def migrate(connection: Connection | None = None) -> None:
