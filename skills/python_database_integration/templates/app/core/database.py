@@ -11,6 +11,7 @@ from app.core.config import Settings
 
 DRIVER = "postgresql+asyncpg"
 POOL_TIMEOUT_SECONDS = 5
+POOL_RECYCLE_SECONDS = 1800  # below what firewalls and poolers commonly let a connection live
 
 
 def create_engine(settings: Settings) -> AsyncEngine:
@@ -21,6 +22,8 @@ def create_engine(settings: Settings) -> AsyncEngine:
         max_overflow=settings.db_max_overflow,
         pool_timeout=POOL_TIMEOUT_SECONDS,
         pool_pre_ping=True,
+        pool_recycle=POOL_RECYCLE_SECONDS,
+        hide_parameters=True,  # errors are logged, and parameters hold what people wrote
         connect_args={"server_settings": {"statement_timeout": str(settings.db_statement_timeout_ms)}},
     )
 
