@@ -18,3 +18,8 @@ def home() -> Path:
 def run_folder(root: Path, run_id: str) -> Path:
     """Return the folder of one run: its PRD as given, its staged tree, its logs."""
     return root / "runs" / run_id
+
+
+def cache_folder(root: Path) -> Path:
+    """Return the folder of the environments that checks share."""
+    return root / "cache"

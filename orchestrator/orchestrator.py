@@ -27,8 +27,10 @@ from handoff.feature import FeatureIncomplete
 from handoff.store import write_atomically
 from orchestrator import database, postgres
 from orchestrator.context import RunContext
+from orchestrator.contracts import refuse_unfit
 from orchestrator.event_log import EventLog, follow
-from orchestrator.home import home, run_folder
+from orchestrator.home import cache_folder, run_folder
+from orchestrator.home import home as default_home
 from orchestrator.intake import read_prd, refuse_conflicts, understand
 from orchestrator.ledger import Ledger, Question, RunRecord
 from orchestrator.pipeline import Pipeline, full_stack
@@ -80,11 +82,11 @@ class Orchestrator:
             executor: Runs skills; by templates by default.
         """
         self._workspace = Path(workspace)
-        self._home = home or _home()
+        self._home = home or default_home()
         self._pipeline = pipeline
         self._registry = registry
         self._executor = executor or TemplateExecutor()
-        self._environments = Environments(self._home / "cache")
+        self._environments = Environments(cache_folder(self._home))
         self._stack = AsyncExitStack()
         self._opening: asyncio.Task[tuple[Server, Ledger]] | None = None
         self._background: set[asyncio.Task[object]] = set()
@@ -114,12 +116,13 @@ class Orchestrator:
             agents: Names of the agents to run; all by default.
 
         Raises:
-            InputError: The PRD, its stack, the agents' names or the workspace will not do.
+            InputError: The PRD, its stack, the agents' names, their contracts or the workspace will not do.
             RunError: There is no database.
         """
         path = Path(prd)
         handoff = read_prd(path)
         pipeline = self.pipeline if agents is None else self.pipeline.subset(agents)
+        refuse_unfit(pipeline, self.registry)
         try:
             plan: Plan | None = make_plan(understand(handoff), pipeline, self.registry)
         except FeatureIncomplete:
@@ -335,10 +338,6 @@ class Orchestrator:
                 )
             if record.status == "running":
                 await ledger.set_status(record.id, "cancelled")  # the workspace's lock is ours: nobody works on it
-
-
-def _home() -> Path:
-    return home()
 
 
 def _changed(run_id: str, what: str) -> str:

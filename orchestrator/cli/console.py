@@ -1,0 +1,45 @@
+"""What the command line prints, made safe: text of a PRD or a tool is shown, never obeyed.
+
+Rich's markup is off throughout, and characters that steer a terminal are shown by their code.
+"""
+
+from __future__ import annotations
+
+import sys
+import unicodedata
+
+from rich.console import Console
+
+_STEERING = {"Cc", "Cf", "Co", "Cs"}
+_KEPT = {"\n", "\t", "\N{ZERO WIDTH JOINER}", "\N{ZERO WIDTH NON-JOINER}"}
+
+
+def harmless(text: str) -> str:
+    """Return `text` with control and direction-changing characters replaced by their escapes."""
+    if text.isprintable():
+        return text
+    return "".join(
+        f"\\x{ord(each):02x}" if unicodedata.category(each) in _STEERING and each not in _KEPT else each
+        for each in text
+    )
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return a console that prints text as it is."""
+    return Console(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=True)
+
+
+def say(text: str = "") -> None:
+    """Print text to standard output."""
+    sys.stdout.write(f"{harmless(text)}\n")
+
+
+def say_json(text: str) -> None:
+    """Print JSON, which has its own escapes, on a line of its own."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def say_error(text: str) -> None:
+    """Print an error to standard error."""
+    sys.stderr.write(f"baton: {harmless(text)}\n")

@@ -1,0 +1,110 @@
+"""`baton doctor`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import asyncpg
+import typer
+import uv
+from ruff import find_ruff_bin  # type: ignore[import-untyped]  # the package ships no types
+
+from agents.checks.node import find_node
+from orchestrator import postgres
+from orchestrator.cli.console import say
+from orchestrator.home import cache_folder, home
+from schemas.errors import BatonError
+
+app = typer.Typer(rich_markup_mode=None)
+
+FAILED = 1
+OLDEST_PYTHON = (3, 11)
+LEAST_FREE = 2 * 1024**3  # bytes: the environments of an app and PostgreSQL
+
+
+class Ailment(Exception):
+    """Something is missing."""
+
+
+@app.command()
+def doctor() -> None:
+    """Say whether this machine has what Baton needs, and what to do if not."""
+    looks = (
+        ("Python", _python),
+        ("folder", _folder),
+        ("PostgreSQL", _postgres),
+        ("Node.js", _node),
+        ("uv", _uv),
+        ("ruff", _ruff),
+    )
+    healthy = [asyncio.run(_look(name, look)) for name, look in looks]
+    if not all(healthy):
+        raise typer.Exit(FAILED)
+
+
+async def _look(name: str, look: Callable[[], Awaitable[str]]) -> bool:
+    try:
+        found = await look()
+    except (Ailment, BatonError, OSError) as error:
+        say(f"✗ {name}: {error}")
+        return False
+    say(f"✓ {name}: {found}")
+    return True
+
+
+async def _python() -> str:
+    if sys.version_info < OLDEST_PYTHON:
+        raise Ailment(f"{platform.python_version()} is too old. Install Python 3.11 or newer and Baton into it.")
+    return f"{platform.python_version()}, {sys.executable}"
+
+
+async def _folder() -> str:
+    folder = home()
+    folder.mkdir(parents=True, exist_ok=True)
+    if not os.access(folder, os.W_OK):
+        raise Ailment(f"`{folder}` cannot be written to. Set BATON_HOME to a folder that can.")
+    free = shutil.disk_usage(folder).free
+    if free < LEAST_FREE:
+        raise Ailment(f"`{folder}` has {free / 1024**3:.1f} GB left; 2 are needed. Make room, or set BATON_HOME.")
+    return f"{folder} ({free / 1024**3:.0f} GB free), caches in {cache_folder(folder)}"
+
+
+async def _postgres() -> str:
+    async with postgres.serve(home()) as server:
+        try:
+            connection = await asyncpg.connect(server.admin)
+        except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise Ailment(f"does not answer: {type(error).__name__}. Correct or unset BATON_DATABASE_URL.") from error
+        try:
+            may_create = await connection.fetchval("SELECT rolcreatedb FROM pg_roles WHERE rolname = current_user")
+            version = await connection.fetchval("SHOW server_version")
+        finally:
+            await connection.close()
+    if not may_create:
+        raise Ailment("checks need databases of their own: `ALTER ROLE … CREATEDB` for the user of BATON_DATABASE_URL.")
+    return f"{version}, {'embedded' if server.embedded else 'from BATON_DATABASE_URL'}"
+
+
+async def _node() -> str:
+    node = await find_node(cache_folder(home()))
+    return f"{node.version}, {node.bin}"
+
+
+async def _uv() -> str:
+    try:
+        return str(uv.find_uv_bin())
+    except FileNotFoundError as error:
+        raise Ailment("not found. Install it with `pip install uv`.") from error
+
+
+async def _ruff() -> str:
+    try:
+        return str(Path(find_ruff_bin()))
+    except FileNotFoundError as error:
+        raise Ailment("not found. Install it with `pip install ruff`.") from error

@@ -1,0 +1,90 @@
+"""`baton handoff check` and `baton handoff show`."""
+
+from __future__ import annotations
+
+import json as jsonlib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from handoff.problems import HandoffInvalid
+from handoff.store import FOLDER, Handoff, as_data, read_file
+from orchestrator.cli.console import say, say_error, say_json
+from schemas.contract import HANDOFF_MODELS
+from schemas.errors import InputError
+
+app = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
+
+BAD_INPUT = 2
+_Contract = Annotated[str, typer.Option(help="The contract, if the file's name does not say it.")]
+
+
+@app.callback()
+def handoff() -> None:
+    """Check and show handoff files."""
+
+
+@app.command()
+def check(
+    paths: Annotated[list[Path] | None, typer.Argument(help="Handoff files.")] = None,
+    workspace: Annotated[Path | None, typer.Option(help="Check every handoff of this folder.")] = None,
+    contract: _Contract = "",
+) -> None:
+    """Check handoff files against their contracts; exit with 2 if one breaks its own."""
+    files = [*(paths or []), *(_handoffs_of(workspace) if workspace else [])]
+    if not files:
+        raise InputError("name handoff files, or a workspace with `--workspace DIR`.")
+    broken = 0
+    for file in files:
+        try:
+            found = read_file(file, contract or _contract_of(file))
+        except (HandoffInvalid, InputError) as error:
+            broken += 1
+            say_error(str(error))
+        else:
+            say(f"{file}: {found.contract.id}{', edited by hand' if found.edited else ''}: fine")
+    if broken:
+        raise typer.Exit(BAD_INPUT)
+
+
+@app.command()
+def show(
+    path: Annotated[Path, typer.Argument(help="A handoff file.")],
+    contract: _Contract = "",
+) -> None:
+    """Print a handoff's data, and where it comes from, as JSON."""
+    found = read_file(path, contract or _contract_of(path))
+    say_json(jsonlib.dumps(_shown(found), indent=2))
+
+
+def _shown(found: Handoff) -> dict[str, object]:
+    return {
+        "contract": found.contract.id,
+        "version": found.contract.version,
+        "sha256": found.sha256,
+        "edited": found.edited,
+        "provenance": found.provenance.model_dump(mode="json") if found.provenance else None,
+        "data": as_data(found.data),
+    }
+
+
+def _handoffs_of(workspace: Path) -> list[Path]:
+    files = sorted(path for path in (workspace / FOLDER).glob("*.md") if path.stem in HANDOFF_MODELS)
+    if not files:
+        raise InputError(f"`{workspace / FOLDER}` holds no handoffs.")
+    return files
+
+
+def _contract_of(path: Path) -> str:
+    """Return the contract that a file's name says; a file of another name is a PRD if its first line says so."""
+    if path.stem in HANDOFF_MODELS:
+        return path.stem
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            head = file.read(4096)
+    except OSError as error:
+        raise InputError(f"`{path}` cannot be read: {error.strerror}.") from error
+    if "feature prd" in head.casefold():
+        return "feature-prd"
+    raise InputError(f"`{path}`: its name says no contract. Name one with --contract: {', '.join(HANDOFF_MODELS)}.")

@@ -1,0 +1,95 @@
+"""The command `baton`.
+
+A command's module is imported when the command is called, so `baton --help` is quick and imports no LangGraph.
+Exit codes: 0 completed, 1 failed, 2 bad input or usage, 3 waiting for a person, 4 completed with gaps.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import importlib.metadata
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from orchestrator.cli.console import say_error
+from schemas.errors import BatonError, InputError
+
+FAILED, BAD_INPUT = 1, 2
+
+# name: (module of `orchestrator.cli` with a Typer called `app`, what `baton --help` says of it)
+COMMANDS: dict[str, tuple[str, str]] = {
+    "init": ("init", "Write a PRD to start from."),
+    "plan": ("plan", "Show which agents and skills a PRD needs, and why."),
+    "run": ("run", "Build the app that a PRD describes."),
+    "resume": ("resume", "Go on with a run that was answered, stopped or killed."),
+    "answer": ("answer", "Answer a run's question."),
+    "cancel": ("cancel", "Give up a run that waits or was killed."),
+    "runs": ("runs", "List the runs."),
+    "show": ("show", "Show one run: what happened, what it made, what it asks."),
+    "handoff": ("handoff", "Check and show handoff files."),
+    "contracts": ("contracts", "Check and export the contracts."),
+    "agents": ("agents", "List the agents."),
+    "skills": ("skills", "List the skills."),
+    "phase14": ("phase14", "Phase 14: decide the backend specialist and run it."),
+    "doctor": ("doctor", "Say whether this machine has what Baton needs."),
+}
+
+
+class LazyCommand(TyperCommand):
+    """A command that is known by name and help; the rest is imported when it is called."""
+
+    def __init__(self, name: str, module: str, text: str) -> None:
+        super().__init__(name, help=text)
+        self._module = module
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:  # noqa: ANN401 - Typer's contexts are private
+        """Return the context of the real command."""
+        app = importlib.import_module(f"orchestrator.cli.{self._module}").app
+        real = typer.main.get_command(app)
+        real.name = self.name
+        return real.make_context(info_name, args, parent, **extra)
+
+
+class LazyGroup(TyperGroup):
+    """The commands of `COMMANDS`."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401, ARG002 - Typer's signature
+        """Return the commands' names in the order they are shown."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> LazyCommand | None:  # noqa: ANN401, ARG002
+        """Return a command without importing it."""
+        return LazyCommand(cmd_name, *COMMANDS[cmd_name]) if cmd_name in COMMANDS else None
+
+
+app = typer.Typer(cls=LazyGroup, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+def _version(value: bool) -> None:  # noqa: FBT001 - typer's signature
+    if value:
+        typer.echo(f"baton {importlib.metadata.version('baton-engine')}")
+        raise typer.Exit
+
+
+@app.callback()
+def baton(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it.")] = False,  # noqa: FBT002
+) -> None:
+    """Turn a PRD into a verified app, through agents that hand work to each other in checked files."""
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    gc.set_threshold(100_000, 20, 50)  # a short-lived process that imports much: collecting often only costs
+    try:
+        app()
+    except InputError as error:
+        say_error(str(error))
+        sys.exit(BAD_INPUT)
+    except BatonError as error:
+        say_error(str(error))
+        sys.exit(FAILED)

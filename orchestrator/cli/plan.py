@@ -1,0 +1,43 @@
+"""`baton plan`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.console import say, say_json
+from orchestrator.contracts import refuse_unfit
+from orchestrator.events import PlanMade
+from orchestrator.intake import read_prd, understand
+from orchestrator.pipeline import full_stack
+from orchestrator.plan import make_plan
+from skills.registry import Registry
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command()
+def plan(
+    prd: Annotated[Path, typer.Argument(help="The feature PRD.")],
+    json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,  # noqa: FBT002
+) -> None:
+    """Show which agents and skills a PRD needs, and why. Nothing is run or written."""
+    pipeline, registry = full_stack(), Registry()
+    refuse_unfit(pipeline, registry)
+    made = make_plan(understand(read_prd(prd)), pipeline, registry).event()
+    if json:
+        say_json(made.model_dump_json(exclude={"at"}))
+    else:
+        show_plan(made)
+
+
+def show_plan(made: PlanMade) -> None:
+    """Print a plan for people."""
+    for agent in made.agents:
+        say(f"{'+' if agent.active else '-'} {agent.name}: {agent.reason}")
+        for skill in agent.skills:
+            say(f"    {'+' if skill.active else '-'} {skill.name}: {skill.reason}")
+    for gap in made.gaps:
+        say(f"not implemented: {gap.text} ({gap.reason})")

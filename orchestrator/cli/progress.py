@@ -1,0 +1,182 @@
+"""Show a run while it works: a live view in a terminal, plain lines elsewhere, JSON lines for machines."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from orchestrator.cli.console import console, harmless, say
+from orchestrator.events import (
+    CheckFinished,
+    CheckStarted,
+    Event,
+    GuardFinished,
+    HandoffPublished,
+    PlanMade,
+    QuestionAsked,
+    RunFinished,
+    RunStarted,
+    SkillFinished,
+    SkillStarted,
+    StepFinished,
+    StepStarted,
+)
+
+MARKS = {"published": "✓", "skipped": "-", "failed": "✗", "waiting": "?"}
+
+
+class Display(Protocol):
+    """Shows events."""
+
+    def shown(self) -> AbstractContextManager[object]: ...
+
+    def show(self, event: Event, /) -> None: ...
+
+
+class JsonLines:
+    """One event a line."""
+
+    def shown(self) -> AbstractContextManager[object]:
+        return nullcontext()
+
+    def show(self, event: Event, /) -> None:
+        sys.stdout.write(event.model_dump_json() + "\n")
+        sys.stdout.flush()
+
+
+class PlainLines:
+    """One line for each thing that is over."""
+
+    def shown(self) -> AbstractContextManager[object]:
+        return nullcontext()
+
+    def show(self, event: Event, /) -> None:
+        text = line(event)
+        if text:
+            say(text)
+            sys.stdout.flush()
+
+
+def line(event: Event) -> str | None:  # noqa: PLR0911 - one a kind of event
+    """Return the line that says what happened, or None if it is not worth one."""
+    match event:
+        case RunStarted():
+            return f"{'resuming' if event.resumed else 'run'} {event.run}: {event.title} -> {event.workspace}"
+        case PlanMade():
+            skipped = [f"{agent.title} skipped: {agent.reason}" for agent in event.agents if not agent.active]
+            return "; ".join([f"{sum(agent.active for agent in event.agents)} agents", *skipped])
+        case StepFinished():
+            said = f"{event.status}, {event.files} files" if event.status == "published" else event.status
+            return "\n".join([f"{event.agent}: {said} ({event.seconds:.1f} s)", *event.problems])
+        case SkillFinished():
+            return f"{event.agent}: skill {event.skill}: {event.files} files ({event.seconds:.2f} s)"
+        case GuardFinished() if event.violations:
+            return f"{event.agent}: guard {event.guard}: {event.violations} violations"
+        case CheckFinished():
+            verdict = "passed" if event.passed else "FAILED"
+            return f"{event.agent}: check {event.check}: {verdict}, {event.summary} ({event.seconds:.1f} s)"
+        case HandoffPublished():
+            return f"{event.agent}: handoff {event.path}"
+        case QuestionAsked():
+            return f"{event.node} asks:\n{event.text}"
+        case RunFinished():
+            return f"{event.status} ({event.seconds:.1f} s)"
+        case _:
+            return None
+
+
+@dataclass
+class _Row:
+    """What is shown of one agent."""
+
+    title: str
+    mark: str = "·"
+    started: float | None = None
+    seconds: float | None = None
+    files: int = 0
+    passed: int = 0
+    doing: dict[str, float] = field(default_factory=dict)
+    note: str = ""
+
+
+class LiveView:
+    """A table that changes: one row an agent, with what it does right now."""
+
+    def __init__(self, screen: Console | None = None) -> None:
+        self._console = screen or console()
+        self._rows: dict[str, _Row] = {}
+        self._title = "reading the PRD"
+        self._live = Live(console=self._console, refresh_per_second=8, get_renderable=self._render, transient=True)
+
+    def shown(self) -> AbstractContextManager[object]:
+        return self._live
+
+    def show(self, event: Event, /) -> None:
+        match event:
+            case RunStarted():
+                self._title = f"{event.title} → {event.workspace}"
+            case PlanMade():
+                for agent in event.agents:
+                    note = "" if agent.active else agent.reason
+                    self._rows.setdefault(agent.name, _Row(agent.title)).note = note
+            case QuestionAsked() | RunFinished() | HandoffPublished() | GuardFinished():
+                pass
+            case _:
+                self._step(event)
+
+    def _step(
+        self, event: StepStarted | StepFinished | SkillStarted | SkillFinished | CheckStarted | CheckFinished
+    ) -> None:
+        row = self._rows.setdefault(event.agent, _Row(event.agent))
+        now = time.monotonic()
+        match event:
+            case StepStarted():
+                row.mark, row.started = "●", now
+            case SkillStarted():
+                row.doing[event.skill] = now
+            case SkillFinished():
+                row.doing.pop(event.skill, None)
+            case CheckStarted():
+                row.doing[event.check] = now
+            case CheckFinished():
+                row.doing.pop(event.check, None)
+                row.passed += event.passed
+                if not event.passed:
+                    row.note = f"{event.check}: {event.summary}"
+            case StepFinished():
+                row.mark, row.seconds, row.files = MARKS[event.status], event.seconds, event.files
+                row.doing.clear()
+
+    def _render(self) -> Group:
+        now = time.monotonic()
+        table = Table.grid(padding=(0, 2))
+        for row in self._rows.values():
+            seconds = row.seconds if row.seconds is not None else (now - row.started if row.started else None)
+            doing = ", ".join(f"{name} {now - since:.0f} s" for name, since in row.doing.items())
+            done = f"{row.files} files, {row.passed} checks" if row.mark == "✓" else ""
+            took = "" if seconds is None else f"{seconds:.1f} s"
+            table.add_row(*(Text(harmless(text)) for text in (row.mark, row.title, took, doing or done or row.note)))
+        return Group(Text(harmless(self._title), style="bold"), table)
+
+
+def _display(*, json: bool) -> Display:
+    if json:
+        return JsonLines()
+    return LiveView() if sys.stdout.isatty() else PlainLines()
+
+
+async def watch(events: AsyncIterator[Event], *, json: bool) -> None:
+    """Show events until there are no more."""
+    display = _display(json=json)
+    with display.shown():
+        async for event in events:
+            display.show(event)

@@ -1,0 +1,60 @@
+"""Say what a run came to."""
+
+from __future__ import annotations
+
+import json
+
+from rich.table import Table
+from rich.text import Text
+
+from orchestrator.cli.console import console, harmless, say
+from orchestrator.events import RunStatus
+from orchestrator.result import RunResult
+
+EXIT_CODES: dict[RunStatus, int] = {
+    "completed": 0,
+    "failed": 1,
+    "cancelled": 1,
+    "waiting": 3,
+    "completed with gaps": 4,
+}
+
+
+def exit_code(status: RunStatus) -> int:
+    """Return the exit code that says how a run ended."""
+    return EXIT_CODES.get(status, 1)
+
+
+def result_line(result: RunResult) -> str:
+    """Return a result as the last of the JSON lines."""
+    return json.dumps({"type": "result", **result.model_dump(mode="json")})
+
+
+def show_result(result: RunResult) -> None:
+    """Print a result for people: what was published, what is missing, what to do next."""
+    if result.handoffs:
+        console().print(_table(result))
+    for gap in result.gaps:
+        say(f"not implemented: {gap.text} ({gap.reason})")
+    for problem in result.problems:
+        say(problem)
+    if result.log:
+        say(f"log: {result.log}")
+    for question in result.questions:
+        say(f"\n{question.text}\n\n  baton answer {result.run} {question.id} VALUE\n  baton resume {result.run}")
+    total = result.timings.get("total", 0.0)
+    told = f"{len(result.files)} files, {total:.1f} s, run {result.run}"
+    say(f"{result.status}: {result.title} -> {result.workspace} ({told})")
+    if result.status == "cancelled":
+        say(f"go on with: baton resume {result.run}")
+
+
+def _table(result: RunResult) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading, justify in (("Agent", "left"), ("Seconds", "right"), ("Tool runs", "right"), ("Handoff", "left")):
+        table.add_column(heading, justify="right" if justify == "right" else "left")
+    for handoff in result.handoffs:
+        ran = sum(each.agent == handoff.agent for each in result.evidence)
+        cells = (handoff.agent, f"{result.timings.get(handoff.agent, 0.0):.1f}", str(ran), handoff.path)
+        table.add_row(*(Text(harmless(cell)) for cell in cells))
+    return table
