@@ -50,7 +50,10 @@ def registration(user: Entity) -> dict[str, JSON]:
 def account(user: Entity) -> dict[str, JSON]:
     """Return an account as the API answers it."""
     known: dict[str, JSON] = {"id": 1, "email": EMAIL, "name": "Ada Lovelace", "role": "user"}
-    return {**known, **{name: value for name, value in record(user).items() if name not in known}}
+    return {
+        **known,
+        **record(user.model_copy(update={"owner": False})),
+    }
 
 
 def writable(entity: Entity) -> list[FeatureField]:

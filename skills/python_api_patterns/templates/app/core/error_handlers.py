@@ -14,8 +14,16 @@ from app.core.exceptions import AppError, ServiceUnavailable, ValidationFailed, 
 
 MAX_DETAILS = 50
 MAX_FIELD_LENGTH = 200
-# SQLSTATE classes: connection failed, out of resources, cancelled (statement timeout) or shutting down.
-UNAVAILABLE_CLASSES = ("08", "53", "57")
+# Classes of SQLSTATE (PostgreSQL manual, appendix A).
+UNSTORABLE_VALUE = "22"
+UNAVAILABLE = (
+    "08",  # the connection failed
+    "28",  # the database does not let the app in
+    "3D",  # there is no such database
+    "40",  # a deadlock or a conflict between transactions: worth another try
+    "53",  # out of connections, memory or disk
+    "57",  # cancelled (a statement timeout) or shutting down
+)
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +62,9 @@ async def _database_error(request: Request, error: DBAPIError) -> Response:
     if isinstance(error, IntegrityError):
         return await _app_error(request, conflict_from(error))
     state = getattr(error.orig, "sqlstate", None) or ""
-    if error.connection_invalidated or state.startswith(UNAVAILABLE_CLASSES):
+    if state.startswith(UNSTORABLE_VALUE):
+        return await _app_error(request, ValidationFailed("A value cannot be stored."))
+    if error.connection_invalidated or state.startswith(UNAVAILABLE):
         return await _database_unreachable(request, error)
     raise error
 

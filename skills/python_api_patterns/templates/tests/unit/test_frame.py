@@ -11,6 +11,7 @@ import pytest
 from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient, Response
 from pydantic import BaseModel, SecretStr
+from sqlalchemy.exc import DBAPIError
 
 from app.core.config import Settings
 from app.core.database import DbSession
@@ -38,6 +39,12 @@ def add_routes(app: FastAPI) -> None:
     @app.get("/slow")
     async def slow() -> None:
         await asyncio.sleep(60)
+
+    @app.get("/database-error/{sqlstate}")
+    async def database_error(sqlstate: str) -> None:
+        cause = Exception("nobody's business")
+        cause.sqlstate = sqlstate  # type: ignore[attr-defined]  # as the driver's errors have it
+        raise DBAPIError("SELECT 1", None, cause)
 
     @app.get("/stored")
     async def stored(db: DbSession) -> None:
@@ -120,6 +127,25 @@ async def test_an_unreachable_database_makes_the_app_unavailable_but_not_dead(cl
     error_of(await client.get("/stored"), 503, "SERVICE_UNAVAILABLE")
     error_of(await client.get("/ready"), 503, "SERVICE_UNAVAILABLE")
     assert (await client.get("/health")).json() == {"status": "ok"}
+
+
+@pytest.mark.parametrize(
+    ("sqlstate", "status", "code"),
+    [
+        ("57014", 503, "SERVICE_UNAVAILABLE"),  # statement timeout
+        ("53300", 503, "SERVICE_UNAVAILABLE"),  # too many connections
+        ("40P01", 503, "SERVICE_UNAVAILABLE"),  # deadlock
+        ("3D000", 503, "SERVICE_UNAVAILABLE"),  # no such database
+        ("22021", 400, "VALIDATION_ERROR"),  # no valid text
+        ("42P01", 500, "INTERNAL_ERROR"),  # no such table
+    ],
+)
+async def test_what_the_database_says_decides_the_answer(
+    client: AsyncClient, sqlstate: str, status: int, code: str
+) -> None:
+    response = await client.get(f"/database-error/{sqlstate}")
+    error_of(response, status, code)
+    assert "nobody's business" not in response.text
 
 
 async def test_an_unknown_path_and_an_unknown_method_are_refused_like_all_else(client: AsyncClient) -> None:
