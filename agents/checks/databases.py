@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import asyncpg
 
 from agents.checks.errors import ScratchError
 
 _PREFIX = "baton_scratch"
+_PRISTINE = "template0"  # nobody can be connected to it, which would make copying it fail
 _LABEL_CHARACTERS = 24
 
 
@@ -36,7 +37,7 @@ class ScratchDatabases:
         """
         async with self._lock:
             if label not in self._names:
-                self._names[label] = await self._create(label, self._names[like] if like else "template1")
+                self._names[label] = await self._create(label, self._names[like] if like else _PRISTINE)
         return database_dsn(self._admin, self._names[label])
 
     async def close(self) -> None:
@@ -80,4 +81,5 @@ class ScratchDatabases:
 def database_dsn(admin: str, name: str) -> str:
     """Return the DSN `admin` pointing at the database `name`; host, user and query stay."""
     parts = urlsplit(admin)
-    return urlunsplit((parts.scheme, parts.netloc, f"/{name}", parts.query, parts.fragment))
+    query = f"?{parts.query}" if parts.query else ""
+    return f"{parts.scheme}://{parts.netloc}/{name}{query}"

@@ -106,9 +106,11 @@ class Scratch:
             The evidence, and the output (stdout and stderr as they came) with paths relative to the tree.
 
         Raises:
-            ScratchError: There is no such program.
+            ScratchError: There is no such program or folder.
         """
         words = [str(word) for word in argv]
+        if not (self.tree / cwd).is_dir():
+            raise ScratchError(f"check `{check}` cannot run in `{cwd}`: the staged tree has no such folder")
         log = self._log(check)
         try:
             finished = await run_process(

@@ -18,6 +18,7 @@ import pytest
 from agents.agent import Work
 from agents.checks.cache import cache_key, cached_folder
 from agents.checks.check import Outcome
+from agents.checks.databases import database_dsn
 from agents.checks.environment import Environments
 from agents.checks.errors import ScratchError
 from agents.checks.process import LOG_LIMIT, installer_environment, run_process
@@ -122,6 +123,8 @@ async def test_a_missing_tool_is_an_error_that_names_it(tmp_path: Path, scratch_
     async with scratch_in(tmp_path / "tree") as scratch:
         with pytest.raises(ScratchError, match="check `demo` cannot run `no-such-tool`"):
             await scratch.tool("demo", ["no-such-tool"])
+        with pytest.raises(ScratchError, match="no such folder"):
+            await scratch.tool("demo", ["true"], cwd="frontend")
 
 
 # ---- databases --------------------------------------------------------------------------------------------------
@@ -150,6 +153,19 @@ async def test_a_server_that_does_not_answer_is_an_error_with_the_fix(
     async with Scratch(tree=tmp_path, logs=tmp_path / "logs", environments=environments, admin_dsn=dsn) as scratch:
         with pytest.raises(ScratchError, match="BATON_DATABASE_URL"):
             await scratch.database("one")
+
+
+@pytest.mark.parametrize(
+    ("admin", "dsn"),
+    [
+        ("postgresql://u:p@h:5/postgres", "postgresql://u:p@h:5/x"),
+        ("postgresql:///postgres?host=/tmp/s", "postgresql:///x?host=/tmp/s"),
+        ("postgresql://u:@/postgres?host=/tmp/s&port=1", "postgresql://u:@/x?host=/tmp/s&port=1"),
+        ("postgresql://h", "postgresql://h/x"),
+    ],
+)
+def test_a_dsn_keeps_all_but_the_database(admin: str, dsn: str) -> None:
+    assert database_dsn(admin, "x") == dsn
 
 
 # ---- caches and environments ------------------------------------------------------------------------------------
