@@ -8,7 +8,6 @@ Not here: which fields a schema has and their defaults (`lines`).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
@@ -21,9 +20,6 @@ STRING = 255  # characters, unless the PRD bounds them
 MAX_INTEGER = 2**53 - 1
 
 Import = tuple[str, str]  # module, name
-
-# Groups, anchors and flags that only Python knows, or that JSON Schema's dialect (ECMA 262) reads differently.
-_ONLY_PYTHON = re.compile(r"\(\?(?![:=!])|\\[AZ]|[*+?}]\+|\(\?<")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,37 +61,25 @@ def in_response(f: FeatureField) -> Annotation:
 
 
 def _text(f: FeatureField) -> Annotation:
-    longest = f.max_length or (STRING if f.type.kind == "string" else None)
-    bounds = [f"{name}={bound}" for name, bound in (("min_length", f.min_length), ("max_length", longest)) if bound]
-    parts = ["str", *([f"Field({', '.join(bounds)})"] if bounds else []), "NoNul", *_pattern(f)]
-    ours = [(TYPES, name) for name in ("NoNul", *(["Matches"] if f.pattern else []))]
-    return Annotation(f"Annotated[{', '.join(parts)}]", (*_needed(bool(bounds)), *ours))
+    rules = _text_rules(f, f.max_length or (STRING if f.type.kind == "string" else None))
+    parts = ["str", *([f"Field({rules})"] if rules else []), "NoNul"]
+    return Annotation(f"Annotated[{', '.join(parts)}]", (*_needed(bool(rules)), (TYPES, "NoNul")))
 
 
-def _pattern(f: FeatureField) -> list[str]:
-    if f.pattern is None:
-        return []
-    options = "" if is_portable(f.pattern) else ", documented=False"
-    return [f"Matches({py(f.pattern)}{options})"]
+def _text_rules(f: FeatureField, longest: int | None) -> str:
+    """Return the arguments of `Field`. Pydantic matches patterns in linear time, whatever a client sends."""
+    rules = {"min_length": f.min_length, "max_length": longest, "pattern": f.pattern}
+    return ", ".join(f"{name}={py(rule)}" for name, rule in rules.items() if rule)
 
 
-def is_portable(pattern: str) -> bool:
-    """Say whether a Python regular expression means the same in the dialect of JSON Schema, as far as can be told."""
-    return _ONLY_PYTHON.search(pattern) is None
-
-
-def _bounded(alias: str) -> Callable[[FeatureField], Annotation]:
+def _narrowed(alias: str) -> Callable[[FeatureField], Annotation]:
     """Return the annotation of `alias`, narrowed by the field's own lengths and pattern."""
 
     def annotate(f: FeatureField) -> Annotation:
-        bounds = [
-            f"{name}={bound}" for name, bound in (("min_length", f.min_length), ("max_length", f.max_length)) if bound
-        ]
-        narrowed = [*([f"Field({', '.join(bounds)})"] if bounds else []), *_pattern(f)]
-        if not narrowed:
+        rules = _text_rules(f, f.max_length)
+        if not rules:
             return _ours(alias)
-        ours = [(TYPES, name) for name in (alias, *(["Matches"] if f.pattern else []))]
-        return Annotation(f"Annotated[{', '.join([alias, *narrowed])}]", (*_needed(bool(bounds)), *ours))
+        return Annotation(f"Annotated[{alias}, Field({rules})]", (*_ANNOTATED, (TYPES, alias)))
 
     return annotate
 
@@ -129,21 +113,22 @@ def _decimal(f: FeatureField) -> Annotation:
     bounds += [f"le={_decimal_literal(f.maximum)}"] if f.maximum is not None else []
     digits = _digits(f.type)
     return Annotation(
-        f"Annotated[Decimal, Field({', '.join([digits, *bounds])}), PlainNumber, scaled({_scale(f.type)})]",
-        (*_ANNOTATED, ("decimal", "Decimal"), (TYPES, "PlainNumber"), (TYPES, "scaled")),
+        f"Annotated[Decimal, Field({', '.join([digits, *bounds])}), {_exact(f.type)}]",
+        (*_ANNOTATED, ("decimal", "Decimal"), (TYPES, "Exact")),
     )
 
 
 def _digits(kind: FieldType) -> str:
-    return f"max_digits={kind.precision or 10}, decimal_places={_scale(kind)}"
+    return f"max_digits={kind.precision or 10}, decimal_places={kind.scale or 0}"
 
 
-def _scale(kind: FieldType) -> int:
-    return kind.scale or 0
+def _exact(kind: FieldType) -> str:
+    return f"Exact({kind.precision or 10}, {kind.scale or 0})"
 
 
 def _decimal_literal(value: Decimal) -> str:
-    return f"Decimal({py(format(value, 'f'))})"
+    whole = value == value.to_integral_value()
+    return f"Decimal({int(value)})" if whole else f"Decimal({py(format(value, 'f'))})"
 
 
 def _enum(f: FeatureField) -> Annotation:
@@ -177,8 +162,8 @@ _BODY: dict[str, Callable[[FeatureField], Annotation]] = {
     "time": _always(_ours("TimeInput")),
     "datetime": _always(_ours("Moment")),
     "uuid": _UUID,
-    "email": _bounded("Email"),
-    "url": _bounded("Url"),
+    "email": _narrowed("Email"),
+    "url": _narrowed("Url"),
     "json": _always(_ours("JsonDocument")),
     "enum": _enum,
     "reference": _always(_ours("Id")),
@@ -192,8 +177,8 @@ _CLEAN_TEXT = Annotation("Annotated[str, NoNul]", (("typing", "Annotated"), (TYP
 
 def _decimal_query(f: FeatureField) -> Annotation:
     return Annotation(
-        f"Annotated[Decimal, Field({_digits(f.type)}), PlainNumber]",
-        (*_ANNOTATED, ("decimal", "Decimal"), (TYPES, "PlainNumber")),
+        f"Annotated[Decimal, Field({_digits(f.type)}), {_exact(f.type)}]",
+        (*_ANNOTATED, ("decimal", "Decimal"), (TYPES, "Exact")),
     )
 
 
@@ -202,7 +187,9 @@ _QUERY: dict[str, Callable[[FeatureField], Annotation]] = {
     "string": _always(_CLEAN_TEXT),
     "text": _always(_CLEAN_TEXT),
     "email": _always(
-        Annotation("Annotated[str, NoNul, AfterValidator(str.lower)]", (*_CLEAN_TEXT.imports, ("pydantic", "AfterValidator")))
+        Annotation(
+            "Annotated[str, NoNul, AfterValidator(str.lower)]", (*_CLEAN_TEXT.imports, ("pydantic", "AfterValidator"))
+        )
     ),
     "url": _always(_CLEAN_TEXT),
     "integer": _always(_ours("IntegerParameter")),

@@ -5,6 +5,8 @@ A type that is more than a name is said once, as a private alias of the module, 
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -18,6 +20,8 @@ from skills.pydantic_validation.annotations import Annotation, Import, in_body, 
 from skills.pydantic_validation.queries import filter_parameters, sort_values
 
 COMMON = "app.schemas.common"
+
+DefaultValue = tuple[str, list[Import]]  # a Python expression, and what it needs
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,30 +152,45 @@ def _default(lines: SchemaLines, f: FeatureField) -> list[str]:
     if not f.has_default or f.default is None:
         return [] if f.required else ["default=None"]
     if f.type.kind == "json" and isinstance(f.default, dict | list):
-        return [f"default_factory=lambda: {py(f.default)}"]
+        lines.imports.append(("json", ""))
+        return [f"default_factory=lambda: json.loads({py(json.dumps(f.default, ensure_ascii=False))})"]
     expression, imports = _literal(f, f.default)
     lines.imports += imports
     return [f"default={expression}"]
 
 
-def _literal(f: FeatureField, value: JSON) -> tuple[str, list[Import]]:
-    text = str(value)
-    if f.type.kind == "decimal":
-        exact = Decimal(text).quantize(Decimal(1).scaleb(-(f.type.scale or 0)))
-        return f"Decimal({py(str(exact))})", [("decimal", "Decimal")]
-    if f.type.kind == "date":
-        day = date.fromisoformat(text)
-        return f"date({day.year}, {day.month}, {day.day})", [("datetime", "date")]
-    if f.type.kind == "time":
-        return f"time.fromisoformat({py(time.fromisoformat(text).isoformat())})", [("datetime", "time")]
-    if f.type.kind == "datetime":
-        moment = datetime.fromisoformat(text)
-        utc = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return f"datetime.fromisoformat({py(utc.isoformat())})", []
-    if f.type.kind == "uuid":
-        return f"UUID({py(str(UUID(text)))})", []
-    if f.type.kind == "float":
-        return py(float(text)), []
-    if f.type.kind == "email":
-        return py(text.lower()), []
-    return py(value), []
+def _literal(f: FeatureField, value: JSON) -> DefaultValue:
+    """Return a default as the Python value that the field holds after validation."""
+    build = _DEFAULTS.get(f.type.kind)
+    return build(f, str(value)) if build else (py(value), [])
+
+
+def _decimal(f: FeatureField, text: str) -> DefaultValue:
+    exact = Decimal(text).quantize(Decimal(1).scaleb(-(f.type.scale or 0)))
+    return f"Decimal({py(str(exact))})", [("decimal", "Decimal")]
+
+
+def _date(_: FeatureField, text: str) -> DefaultValue:
+    day = date.fromisoformat(text)
+    return f"date({day.year}, {day.month}, {day.day})", [("datetime", "date")]
+
+
+def _time(_: FeatureField, text: str) -> DefaultValue:
+    return f"time.fromisoformat({py(time.fromisoformat(text).isoformat())})", [("datetime", "time")]
+
+
+def _datetime(_: FeatureField, text: str) -> DefaultValue:
+    moment = datetime.fromisoformat(text)
+    utc = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return f"datetime.fromisoformat({py(utc.isoformat())})", []
+
+
+_DEFAULTS: dict[str, Callable[[FeatureField, str], DefaultValue]] = {
+    "decimal": _decimal,
+    "date": _date,
+    "time": _time,
+    "datetime": _datetime,
+    "uuid": lambda _, text: (f"UUID({py(str(UUID(text)))})", []),
+    "float": lambda _, text: (py(float(text)), []),
+    "email": lambda _, text: (py(text.lower()), []),
+}

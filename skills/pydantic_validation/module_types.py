@@ -6,27 +6,38 @@ from collections.abc import Iterable
 
 from skills.pydantic_validation.annotations import Import
 
-_ALWAYS = (("typing", "Annotated"), ("pydantic", "Field"), ("pydantic", "AfterValidator"), ("pydantic", "EmailStr"),
-           ("pydantic_core", "PydanticCustomError"))  # fmt: skip
+_ALWAYS = (
+    ("typing", "Annotated"),
+    ("pydantic", "AfterValidator"),
+    ("pydantic", "EmailStr"),
+    ("pydantic", "Field"),
+    ("pydantic_core", "PydanticCustomError"),
+)
 _BEFORE = ("pydantic", "BeforeValidator")
 _REGEX = ("re", "")
-
 # By group: the names that call for it, and what it imports. A module without a name is imported as a whole.
 _GROUPS: dict[str, tuple[frozenset[str], tuple[Import, ...]]] = {
     "id": (frozenset({"Id", "Ids"}), ()),
     "integer": (frozenset({"Integer"}), ()),
     "integer_parameter": (frozenset({"IntegerParameter"}), ()),
     "ids": (frozenset({"Ids", "SortedIds"}), (_BEFORE,)),
-    "matches": (
-        frozenset({"Matches"}),
-        (_REGEX, ("dataclasses", "dataclass"), ("typing", "Any"), ("pydantic", "GetCoreSchemaHandler"),
-         ("pydantic", "GetJsonSchemaHandler"), ("pydantic.json_schema", "JsonSchemaValue"),
-         ("pydantic_core", "CoreSchema"), ("pydantic_core", "core_schema")),
+    "url": (
+        frozenset({"Url"}),
+        (("pydantic", "HttpUrl"), ("pydantic", "TypeAdapter"), ("pydantic", "ValidationError")),
     ),
-    "url": (frozenset({"Url"}), (("pydantic", "HttpUrl"), ("pydantic", "TypeAdapter"), ("pydantic", "ValidationError"))),
     "decimal": (
-        frozenset({"scaled", "PlainNumber"}),
-        (_REGEX, _BEFORE, ("decimal", "Context"), ("decimal", "Decimal")),
+        frozenset({"Exact"}),
+        (
+            _REGEX,
+            ("dataclasses", "dataclass"),
+            ("decimal", "Context"),
+            ("decimal", "Decimal"),
+            ("pydantic", "GetCoreSchemaHandler"),
+            ("pydantic", "GetJsonSchemaHandler"),
+            ("pydantic.json_schema", "JsonSchemaValue"),
+            ("pydantic_core", "CoreSchema"),
+            ("pydantic_core", "core_schema"),
+        ),
     ),
     "written": (frozenset({"Moment", "Day", "TimeInput"}), (_REGEX, _BEFORE)),
     "datetime": (
@@ -39,7 +50,7 @@ _GROUPS: dict[str, tuple[frozenset[str], tuple[Import, ...]]] = {
         frozenset({"JsonDocument"}),
         (("json", ""), ("collections.abc", "Iterator"), ("pydantic", "JsonValue")),
     ),
-}  # fmt: skip
+}
 
 
 def types_context(names: Iterable[str]) -> dict[str, object]:

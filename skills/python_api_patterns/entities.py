@@ -103,6 +103,7 @@ class EntityCode:
     restricted: bool
     unique: bool
     refresh: bool
+    null_defaults: bool
     writer: str
     references: list[ReferenceCode]
     filters: list[FilterCode]
@@ -126,7 +127,11 @@ class EntityCode:
     def made(self) -> list[str]:
         """The arguments that make a record: what was sent, and what no client sends."""
         slugs = [f"{slug.attribute}={slug.variable}" for slug in self.slugs]
-        return ["**values" if self.references else "**data.model_dump()", *slugs, *(["owner_id=caller.id"] if self.owner else [])]
+        if self.null_defaults:
+            sent = "**{name: null() if value is None else value for name, value in values.items()}"
+        else:
+            sent = "**values" if self.references else "**data.model_dump()"
+        return [sent, *slugs, *(["owner_id=caller.id"] if self.owner else [])]
 
     @property
     def many_changed(self) -> str:
@@ -182,10 +187,13 @@ def entity_code(feature: Feature, database: DatabaseAgentOutput, entity: Entity)
         owner_check=needs_owner_check(entity),
         restricted=_is_restricted(database, entity),
         unique=_has_unique(database, entity),
-        refresh=any(f.read_only and not f.has_default for f in entity.fields),
+        refresh=any(f.read_only and not f.has_default for f in entity.fields) or _has_null_defaults(entity),
+        null_defaults=_has_null_defaults(entity),
         writer="AdminUser" if entity.access.write == "admin" else "CurrentUser",
         references=[
-            ReferenceCode(attribute=attribute(json_name(f)), model=class_name(f.type.target)) for f in sent if f.type.target
+            ReferenceCode(attribute=attribute(json_name(f)), model=class_name(f.type.target))
+            for f in sent
+            if f.type.target
         ],
         filters=[_filter(feature, entity, parameter) for parameter in filter_parameters(entity)],
         orders=[order for name in entity.sorts for order in _orders(model, listed_field(entity, name))],
@@ -203,7 +211,7 @@ def entity_code(feature: Feature, database: DatabaseAgentOutput, entity: Entity)
 def _statuses(feature: Feature, entity: Entity) -> dict[str, str]:
     """Return the error statuses of each operation as arguments: `400, 401, 404`."""
     planned = {(e.method, e.path): e for e in endpoints(feature)}
-    statuses = {}
+    statuses: dict[str, str] = {}
     for operation in entity.operations:
         path = collection_path(entity) if operation in _COLLECTION_OPERATIONS else item_path(entity)
         endpoint = planned[_METHODS[operation], path]
@@ -218,6 +226,11 @@ def _is_restricted(database: DatabaseAgentOutput, entity: Entity) -> bool:
 
 def _has_unique(database: DatabaseAgentOutput, entity: Entity) -> bool:
     return any(c.kind == "unique" for table in database.tables if table.name == entity.table for c in table.constraints)
+
+
+def _has_null_defaults(entity: Entity) -> bool:
+    """Say whether a client may send null where leaving a field out means the database's default."""
+    return any(f.has_default and f.default is not None and not f.required for f in writable(entity))
 
 
 # ---- lists ------------------------------------------------------------------------------------------------------
@@ -289,17 +302,23 @@ def _service_imports(feature: Feature, entity: Entity, code: EntityCode) -> Iter
         yield from (("collections.abc", "Mapping"), ("typing", "Final"))
     if code.references:
         yield "app.models.base", "Record"
-        for f in writable(entity):
-            if f.type.target:
-                yield f"app.models.{module_name(f.type.target)}", class_name(f.type.target)
-    if code.slugs and "create" in operations:
-        yield "app.services", "slugs"
-    if any(scope == "true()" for slug in code.slugs for scope in slug.scopes):
-        yield "sqlalchemy", "true"
-    if code.many and "update" in operations:
-        yield "sqlalchemy", "func"
+        targets = [f.type.target for f in writable(entity) if f.type.target]
+        yield from ((f"app.models.{module_name(target)}", class_name(target)) for target in targets)
     if _service_names_caller(code):
         yield f"app.models.{module_name(feature.user.name)}", class_name(feature.user.name)
+    yield from _value_imports(code)
+
+
+def _value_imports(code: EntityCode) -> Iterable[Import]:
+    """What a service needs to make and change values."""
+    if code.slugs and "create" in code.operations:
+        yield "app.services", "slugs"
+        if any(scope == "true()" for slug in code.slugs for scope in slug.scopes):
+            yield "sqlalchemy", "true"
+    if code.null_defaults and "create" in code.operations:
+        yield "sqlalchemy", "null"
+    if code.many and "update" in code.operations:
+        yield "sqlalchemy", "func"
 
 
 def _service_names_caller(code: EntityCode) -> bool:

@@ -53,7 +53,7 @@ def contribute(request: Input, templates: Templates) -> Output:
         ),
         dependencies=(
             Dependency(ecosystem="python", name="asyncpg", version=">=0.30", group="runtime"),
-            Dependency(ecosystem="python", name="sqlalchemy[asyncio]", version=">=2.0.44", group="runtime"),
+            Dependency(ecosystem="python", name="sqlalchemy[asyncio]", version=">=2.1", group="runtime"),
         ),
         models=tuple(fact for model in models for fact in _facts(model)),
     )

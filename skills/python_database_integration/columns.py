@@ -8,7 +8,6 @@ Not here: constraints and indexes (`constraints`), which module a model stands i
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -117,7 +116,8 @@ def _type(table: str, column: Column) -> ColumnType:
             return build(*found.groups())
     known = ", ".join((*_PLAIN_TYPES, "character varying(n)", "numeric(p,s)"))
     raise DatabaseNotMappable(
-        f"column `{column.name}` of table `{table}` has type `{column.type}`, which the models cannot say; known: {known}"
+        f"column `{column.name}` of table `{table}` has type `{column.type}`, which the models cannot say; "
+        f"known: {known}"
     )
 
 
@@ -165,8 +165,10 @@ def _default(table: str, column: Column, default: str) -> tuple[str, list[Import
 
 
 def _quoted_default(column: Column, text: str) -> tuple[str, list[Import]]:
+    if "'" not in text:
+        return py(text), []
+    # Alembic compares a plain string without escaping it.
+    expression, imports = f"literal({py(text)})", [("sqlalchemy", "literal")]
     if column.type == "jsonb":
-        return f"literal({py(json.loads(text))}, JSONB())", [("sqlalchemy", "literal")]
-    if "'" in text:  # Alembic compares a plain string without escaping it
-        return f"literal({py(text)})", [("sqlalchemy", "literal")]
-    return py(text), []
+        return f"cast({expression}, JSONB())", [*imports, ("sqlalchemy", "cast")]
+    return expression, imports

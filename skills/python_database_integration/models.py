@@ -107,9 +107,7 @@ def _entity_model(feature: Feature, entity: Entity, tables: dict[str, Table]) ->
         for c in table.columns
         if c.name not in _RECORD_COLUMNS
     ]
-    own_rules = [
-        _moment_index(table, name, rule) for name in _RECORD_COLUMNS for rule in rules.on_column.get(name, ())
-    ]
+    own_rules = [_moment_index(table, name, rule) for name in _RECORD_COLUMNS for rule in rules.on_column.get(name, ())]
     many = [_link_model(feature, entity, f, tables) for f in entity.fields if f.type.kind == "references"]
     imports = [*rules.imports, *(i for c in columns for i in c.imports), *(i for m in many for i in m.imports)]
     return EntityModel(

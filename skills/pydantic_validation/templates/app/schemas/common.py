@@ -32,7 +32,6 @@ class Schema(BaseModel):
         from_attributes=True,
         validate_by_alias=True,
         validate_by_name=True,
-        serialize_by_alias=True,
     )
 
 
@@ -76,7 +75,7 @@ class Page(Schema, Generic[ItemT]):
     offset: int
 
 
-def omitted(alias: str | None = None) -> Any:
+def omitted(alias: str | None = None) -> Any:  # noqa: ANN401  # it stands in for a value of any field's type
     """Return the default of a field that a PATCH may leave out, but not set to null.
 
     It is never read: `model_dump(exclude_unset=True)` holds only what was sent.

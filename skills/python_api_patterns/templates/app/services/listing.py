@@ -22,7 +22,7 @@ def conditions(filters: Mapping[str, Filter], query: PageParams) -> list[ColumnE
 
 
 async def fetch_page(
-    db: AsyncSession, records: Select[tuple[RecordT]], order: Order, page: PageParams
+    db: AsyncSession, records: Select[RecordT], order: Order, page: PageParams
 ) -> tuple[Sequence[RecordT], int]:
     """Return one page of `records`, and how many there are in all. `order` must tell any two records apart."""
     total = await db.scalar(select(func.count()).select_from(records.order_by(None).subquery()))
