@@ -16,7 +16,7 @@ from handoff import parse as parsing
 from handoff import render as rendering
 from handoff.blocks import source
 from handoff.compiling import layout_of
-from handoff.problems import HandoffInvalid
+from handoff.problems import HandoffInvalid, Problem
 from handoff.provenance import Provenance, sha256, split
 from handoff.source import checked
 from handoff.validation import breaches
@@ -69,6 +69,11 @@ def parse(contract: Contract, text: str, file: str = "") -> Parsed:
     layout = layout_of(contract)
     text = checked(text, contract=contract.id, file=file)
     provenance, body, offset = split(text, contract=contract.id, file=file)
+    if provenance is not None and provenance.contract != contract.id:
+        message = f"its front matter names the contract `{provenance.contract}`"
+        raise HandoffInvalid(
+            contract.id, file, [Problem(file=file, line=1, message=message, expected=f"`{contract.id}`")]
+        )
     reading = parsing.read(layout, source(body, offset), file)
     problems = list(reading.problems)
     if reading.lines:  # else it is not this kind of file at all, and that has been said

@@ -178,10 +178,7 @@ class _Compiler:
         properties = _properties(schema)
         required = _names(schema.get("required"))
         labels = "".join(str(_hints_of(self, value, seen).get("label", "")) for value in properties.values())
-        carried = {
-            name: self._carried(name, properties, required, seen)
-            for name in holes(carried_by + labels)
-        }
+        carried = {name: self._carried(name, properties, required, seen) for name in holes(carried_by + labels)}
         names = _Labels()
         members = [
             self._member(name, value, level, seen, required=name in required, carried=carried, names=names)

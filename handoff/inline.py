@@ -188,6 +188,8 @@ def encoded_list(scalar: Scalar, values: list[JSON]) -> str:
     """Return `values` on one line, separated by commas."""
     if not values:
         return NO_ITEMS
+    if values == [None]:
+        return f"{NULL},"  # a list of one null; without the comma it would be no list at all
     return ", ".join(_list_item(scalar, value) for value in values)
 
 

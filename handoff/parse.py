@@ -364,7 +364,9 @@ class _Reader:
         groups: list[dict[str, JSON]] = []
         for line, text in entries:
             label, colon, value = text.partition(":")
-            member = members.get(key(label.strip("*")))
+            if label.startswith("**"):  # a person's `**Label:** value`
+                label, value = label.removeprefix("**").removesuffix("**"), value.strip().removeprefix("**")
+            member = members.get(key(label))
             if not colon or member is None:
                 hint = _listed("Labels here", [f"`{m.label}:`" for m in shape.members])
                 self._problem(place, line, "unknown bullet", expected="`- Label: value`", got=text, hint=hint)
@@ -376,7 +378,7 @@ class _Reader:
             if member.name in groups[-1] or here.member(member.name).pointer in self.found.failed:
                 self._problem(here, line, f"the bullet `{member.label}` stands here twice", hint="Keep one.")
             else:
-                self._line(groups[-1], member, value.strip().removeprefix("**").strip(), line, here)
+                self._line(groups[-1], member, value.strip(), line, here)
         return cast("list[JSON]", groups)
 
     # ---- tables --------------------------------------------------------------------------------------------------
@@ -393,12 +395,14 @@ class _Reader:
     def _columns(self, shape: Table, header: Row, place: Place) -> list[Member | None]:
         known = {key(column.label): column for column in shape.columns}
         columns: list[Member | None] = []
+        explained: set[str] = set()
         for title in header.cells:
             column = known.get(key(title))
             if column is None:
                 near = get_close_matches(key(title)[:200], known, n=1)
-                named = known[near[0]].label if near else ""
-                hint = f"Did you mean `{named}`?" if near else _listed("Columns", [c.label for c in shape.columns])
+                explained.update(known[name].name for name in near)
+                said = [known[name].label for name in near or known]
+                hint = f"Did you mean `{said[0]}`?" if near else _listed("Columns", [f"`{label}`" for label in said])
                 self._problem(place, header.line, f"unknown column `{title}`", hint=hint)
             elif column in columns:
                 self._problem(place, header.line, f"the column `{title}` stands here twice", hint="Keep one.")
@@ -406,7 +410,8 @@ class _Reader:
             columns.append(column)
         missing = [c for c in shape.columns if c.required and c not in columns and not c.empties]
         for column in missing:
-            self._problem(place, header.line, f"the column `{column.label}` is missing")
+            if column.name not in explained:
+                self._problem(place, header.line, f"the column `{column.label}` is missing")
         self.missing_columns = {column.name for column in missing}
         return columns
 

@@ -22,12 +22,13 @@ import hashlib
 from typing import cast
 
 import yaml
-from pydantic import ValidationError
+from pydantic import ConfigDict, ValidationError
 
 from handoff.problems import HandoffInvalid, Problem
 from schemas.base import JSON, Document, Field
 
 MAX_BYTES = 200_000
+MAX_DEPTH = 20
 _FENCE = "---"
 
 
@@ -44,6 +45,8 @@ class CheckRun(Document):
 
 class Provenance(Document):
     """What is known about a handoff's making. Hashes are SHA-256 in hexadecimal; paths relative to the workspace."""
+
+    model_config = ConfigDict(coerce_numbers_to_str=True)  # YAML reads `version: 1` as a number
 
     contract: str
     version: str
@@ -86,16 +89,19 @@ def split(text: str, *, contract: str, file: str) -> tuple[Provenance | None, st
     return _provenance(front, contract, file), body, text.count("\n", 0, len(text) - len(body))
 
 
-def _provenance(front: str, contract: str, file: str) -> Provenance:
+def _provenance(front: str, contract: str, file: str) -> Provenance | None:
     try:
-        data = yaml.load(front, Loader=_Loader)  # noqa: S506 (a SafeLoader that refuses aliases)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        _refuse_bombs(front)
+        data = yaml.load(front, Loader=_Loader)  # noqa: S506 (a safe loader)
+    except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 2 if mark else 1
         reason = getattr(error, "problem", None) or str(error).split("\n", 1)[0]
         raise _invalid(contract, file, line, f"the front matter is not plain YAML: {reason}") from error
     if not isinstance(data, dict):
         raise _invalid(contract, file, 1, "the front matter is not a mapping")
+    if "contract" not in data:
+        return None  # another tool's front matter
     try:
         return Provenance.model_validate(data)
     except ValidationError as error:
@@ -106,18 +112,23 @@ def _provenance(front: str, contract: str, file: str) -> Provenance:
         raise HandoffInvalid(contract, file, problems) from error
 
 
+def _refuse_bombs(front: str) -> None:
+    """Refuse aliases, which can multiply, and nesting that would overflow the loader's stack."""
+    depth = 0
+    for event in yaml.parse(front, Loader=_Loader):
+        if isinstance(event, yaml.AliasEvent):
+            raise yaml.MarkedYAMLError(problem="aliases are not allowed", problem_mark=cast("yaml.Mark", event.start_mark))
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise yaml.MarkedYAMLError(problem="nested too deeply", problem_mark=cast("yaml.Mark", event.start_mark))
+
+
 def _invalid(contract: str, file: str, line: int, message: str, hint: str = "") -> HandoffInvalid:
     return HandoffInvalid(contract, file, [Problem(file=file, line=line, message=message, hint=hint)])
 
 
-class _Loader(yaml.SafeLoader):
-    """Plain data only: no tags beyond YAML's own, no aliases (they can blow up), scalars kept as text or numbers."""
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]  # the stubs leave it untyped
-            raise yaml.composer.ComposerError(None, None, "aliases are not allowed", mark)
-        return super().compose_node(parent, index)
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # C where PyYAML has it
+    """Plain data only."""
 
 
 class _Dumper(yaml.SafeDumper):

@@ -131,9 +131,13 @@ def _said(breach: Breach, name: str) -> tuple[str, str]:
 
 
 def _value(data: JSON, path: Sequence[str | int]) -> JSON:
+    """Return the value at `path`, or None where the validator's path lost a step (an empty key)."""
     value: Any = data
     for step in path:
-        value = value[step]
+        try:
+            value = value[step]
+        except (KeyError, IndexError, TypeError):
+            return None
     return value  # type: ignore[no-any-return]  # data is JSON
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from hypothesis import strategies as st
@@ -9,14 +10,16 @@ from hypothesis import strategies as st
 Pair = tuple[dict[str, Any], st.SearchStrategy[Any]]
 
 HOSTILE = [
-    "", " ", "  x", "x  ", "\n", "a\nb", "a\n\nb", "\r", "a\r\nb", "\u2028", "a\u2029b", "\x85", "\t", "a\tb", "\x0b", "\x0c", "\x00",
-    "|", "a|b", "\\|", "a\\", "\\", "`", "``", "```", "`a`", '`"', '`"a"`', '"', '"a"', "`null`", "null", "`[]`", "[]", "{}",
-    "# x", "## x", "#", "x #", "---", "===", "- a", "* a", "+ a", "1. a", "1) a", "> a", "    a", "~~~", "```json\n{}\n```",
-    "```text\na\n```", "```", "**a**", "**a:** b", "**a**: b", "**:** x", "*a*", "_a_", "__", "___", "<b>x</b>", "<!-- x -->", "<!--",
-    "<script>", "&amp;", "[a]: b", "[a](b)", "![a](b)", "a | b\n---|---\nc | d", "| a |\n|---|\n| b |", "yes", "no", "Yes", "TRUE",
-    "false", "1", "-1", "1.0", "1e5", "01", "0x1", "NaN", "None", ",", "a, b", "a,b", ", ", ":", "a: b", "{name}", "💩", "👩‍👧", "é", "\u00a0",
-    "\ufeff", "\u202ea", "Item 1", "Name", "\U0010ffff", "\x7f", "a\n# b", "a\n**b:** c", "- a\n- b", "- a\n\n  b", "1. a\n2. b",
-    "> a\n\nb", "a\n\n    code\n\nb", "a\n\n---\n\nb", "---\na: b\n---", "```\nopen", "Other Members", "Member 1",
+    "", " ", "  x", "x  ", "\n", "a\nb", "a\n\nb", "\r", "a\r\nb", "\u2028", "a\u2029b", "\x85", "\t", "a\tb",
+    "\x0b", "\x0c", "\x00", "|", "a|b", "\\|", "a\\", "\\", "`", "``", "```", "`a`", '`"', '`"a"`', '"',
+    '"a"', "`null`", "null", "`[]`", "[]", "{}", "# x", "## x", "#", "x #", "---", "===", "- a", "* a", "+ a",
+    "1. a", "1) a", "> a", "    a", "~~~", "```json\n{}\n```", "```text\na\n```", "```", "**a**", "**a:** b",
+    "**a**: b", "**:** x", "*a*", "_a_", "__", "___", "<b>x</b>", "<!-- x -->", "<!--", "<script>", "&amp;",
+    "[a]: b", "[a](b)", "![a](b)", "a | b\n---|---\nc | d", "| a |\n|---|\n| b |", "yes", "no", "Yes", "TRUE",
+    "false", "1", "-1", "1.0", "1e5", "01", "0x1", "NaN", "None", ",", "a, b", "a,b", ", ", ":", "a: b",
+    "{name}", "💩", "👩‍👧", "é", "\u00a0", "\ufeff", "\u202ea", "Item 1", "Name", "\U0010ffff", "\x7f",
+    "a\n# b", "a\n**b:** c", "- a\n- b", "- a\n\n  b", "1. a\n2. b", "> a\n\nb", "a\n\n    code\n\nb",
+    "a\n\n---\n\nb", "---\na: b\n---", "```\nopen", "Other Members", "Member 1",
 ]  # fmt: skip
 
 
@@ -32,7 +35,9 @@ def numbers() -> st.SearchStrategy[Any]:
 
 def free() -> st.SearchStrategy[Any]:
     leaf = st.one_of(st.none(), st.booleans(), numbers(), texts())
-    return st.recursive(leaf, lambda x: st.one_of(st.lists(x, max_size=3), st.dictionaries(texts(), x, max_size=3)), max_leaves=5)
+    return st.recursive(
+        leaf, lambda x: st.one_of(st.lists(x, max_size=3), st.dictionaries(texts(), x, max_size=3)), max_leaves=5
+    )
 
 
 NAMES = st.one_of(
@@ -43,7 +48,9 @@ NAMES = st.one_of(
 
 @st.composite
 def scalars(draw: st.DrawFn) -> Pair:
-    kind = draw(st.sampled_from(["string", "string", "integer", "number", "boolean", "enum", "types", "union", "const"]))
+    kind = draw(
+        st.sampled_from(["string", "string", "integer", "number", "boolean", "enum", "types", "union", "const"])
+    )
     pair: Pair
     if kind == "string":
         pair = {"type": "string"}, texts()
@@ -66,7 +73,7 @@ def scalars(draw: st.DrawFn) -> Pair:
     if draw(st.integers(0, 3)) == 0:
         pair = {"anyOf": [pair[0], {"type": "null"}]}, st.one_of(st.none(), pair[1])
     code = draw(st.sampled_from([None, None, True, "read"]))
-    return (({**pair[0], "x-markdown": {"code": code}}, pair[1]) if code else pair)
+    return ({**pair[0], "x-markdown": {"code": code}}, pair[1]) if code else pair
 
 
 def hinted(schema: dict[str, Any], **hints: Any) -> dict[str, Any]:  # noqa: ANN401 (JSON)
@@ -89,7 +96,7 @@ def built(properties: dict[str, Pair], required: list[str], *, extra: dict[str, 
 
 
 @st.composite
-def flat_objects(draw: st.DrawFn, first_required: bool = False) -> Pair:
+def flat_objects(draw: st.DrawFn, *, first_required: bool = False) -> Pair:
     cell = st.one_of(scalars(), scalars().map(array_of))
     properties = draw(st.dictionaries(NAMES, cell, min_size=1, max_size=4))
     required = [name for name in properties if draw(st.booleans())]
@@ -104,45 +111,59 @@ def array_of(pair: Pair) -> Pair:
     return (hinted(schema, **hints) if hints else schema), st.lists(pair[1], max_size=4)
 
 
+def pairs_of(first: str, second: str) -> Pair:
+    """Return an array of objects that hold two required texts."""
+    return array_of(built({name: ({"type": "string"}, texts()) for name in (first, second)}, [first, second]))
+
+
+def laid_out(pair: Pair, **hints: Any) -> Pair:  # noqa: ANN401 (JSON)
+    return hinted(pair[0], **hints), pair[1]
+
+
+def of_kind(kind: str, depth: int) -> st.SearchStrategy[Pair]:
+    text: Pair = ({"type": "string"}, texts())
+    fixed: dict[str, Pair] = {
+        "prose": laid_out(text, layout="prose"),
+        "labels": laid_out(pairs_of("label", "value"), layout="labels"),
+        "free": ({}, free()),
+        "open": ({"type": "object"}, st.dictionaries(texts(), free(), max_size=2)),
+    }
+    if kind in fixed:
+        return st.just(fixed[kind])
+    drawn: dict[str, Callable[[], st.SearchStrategy[Pair]]] = {
+        "scalar": scalars,
+        "lines": lambda: st.sampled_from(["", "text", "sh"]).map(
+            lambda x: laid_out(array_of(text), layout="lines", language=x)
+        ),
+        "bullets": lambda: scalars().map(array_of),
+        "cells": lambda: scalars().map(array_of).map(lambda pair: laid_out(pair, layout="cells")),
+        "table": lambda: flat_objects().map(array_of),
+        "groups": lambda: (
+            flat_objects(first_required=True).map(array_of).map(lambda pair: laid_out(pair, layout="bullets"))
+        ),
+        "object": lambda: objects(depth - 1),
+        "items": lambda: item_arrays(depth - 1),
+    }
+    return drawn[kind]()
+
+
+def or_null(pair: Pair) -> Pair:
+    hints = pair[0].get("x-markdown")
+    inner = {key: value for key, value in pair[0].items() if key != "x-markdown"}
+    return {"anyOf": [inner, {"type": "null"}], **({"x-markdown": hints} if hints else {})}, st.one_of(
+        st.none(), pair[1]
+    )
+
+
 @st.composite
 def members(draw: st.DrawFn, depth: int) -> Pair:
     kinds = ["scalar", "scalar", "prose", "bullets", "lines", "cells", "table", "groups", "free", "open", "labels"]
-    if depth:
-        kinds += ["object", "items", "items"]
-    kind = draw(st.sampled_from(kinds))
-    pair: Pair
-    if kind == "scalar":
-        return draw(scalars())
-    if kind == "prose":
-        return hinted({"type": "string"}, layout="prose"), texts()
-    if kind == "lines":
-        pair = array_of(({"type": "string"}, texts()))
-        pair = hinted(pair[0], layout="lines", language=draw(st.sampled_from(["", "text", "sh"]))), pair[1]
-    elif kind in ("bullets", "cells"):
-        pair = array_of(draw(scalars()))
-        pair = (hinted(pair[0], layout="cells") if kind == "cells" else pair[0]), pair[1]
-    elif kind == "table":
-        pair = array_of(draw(flat_objects()))
-    elif kind == "groups":
-        pair = array_of(draw(flat_objects(first_required=True)))
-        pair = hinted(pair[0], layout="bullets"), pair[1]
-    elif kind == "labels":
-        pair = array_of(built({"label": ({"type": "string"}, texts()), "value": ({"type": "string"}, texts())}, ["label", "value"]))
-        pair = hinted(pair[0], layout="labels"), pair[1]
-    elif kind == "free":
-        pair = {}, free()
-    elif kind == "open":
-        pair = {"type": "object"}, st.dictionaries(texts(), free(), max_size=2)
-    elif kind == "object":
-        pair = draw(objects(depth - 1))
-    else:
-        pair = draw(item_arrays(depth - 1))
-    if kind not in ("free", "open", "labels") and draw(st.integers(0, 4)) == 0:
-        hints = pair[0].get("x-markdown")
-        inner = {k: v for k, v in pair[0].items() if k != "x-markdown"}
-        pair = {"anyOf": [inner, {"type": "null"}], **({"x-markdown": hints} if hints else {})}, st.one_of(st.none(), pair[1])
+    kind = draw(st.sampled_from([*kinds, "object", "items", "items"] if depth else kinds))
+    pair = draw(of_kind(kind, depth))
+    if kind not in ("free", "open", "prose") and draw(st.integers(0, 4)) == 0:
+        pair = or_null(pair)
     if kind in ("table", "bullets", "lines", "free", "groups") and draw(st.booleans()):
-        pair = hinted(pair[0], place=draw(st.sampled_from(["section", "label"]))), pair[1]
+        pair = laid_out(pair, place=draw(st.sampled_from(["section", "label"])))
     return pair
 
 
@@ -158,7 +179,9 @@ def item_arrays(draw: st.DrawFn, depth: int) -> Pair:
     ]  # fmt: skip
     array = {"type": "array", "items": schema}
     if carried and draw(st.booleans()):
-        array = hinted(array, item=draw(st.sampled_from([" ", ": ", " (", "/", " #"])).join(f"{{{name}}}" for name in carried))
+        array = hinted(
+            array, item=draw(st.sampled_from([" ", ": ", " (", "/", " #"])).join(f"{{{name}}}" for name in carried)
+        )
     return array, st.lists(data, max_size=3)
 
 
@@ -196,11 +219,13 @@ def documents(draw: st.DrawFn) -> tuple[dict[str, Any], Any]:
         value["heading"] = draw(texts())
         hints["title"] = "A kind of file: {heading}"
     if draw(st.integers(0, 3)) == 0:
-        note, entries = array_of(built({"heading": ({"type": "string"}, texts()), "text": ({"type": "string"}, texts())}, ["heading", "text"]))
+        note, entries = pairs_of("heading", "text")
         properties["notes"] = hinted(note, layout="notes")
         value["notes"] = draw(entries)
         hints["lenient"] = draw(st.booleans())
     elif draw(st.integers(0, 3)) == 0:
         del schema["additionalProperties"]
-        value.update({k: v for k, v in draw(st.dictionaries(texts(), free(), max_size=2)).items() if k not in properties})
+        value.update(
+            {k: v for k, v in draw(st.dictionaries(texts(), free(), max_size=2)).items() if k not in properties}
+        )
     return {**schema, "x-markdown": hints}, value

@@ -1,0 +1,86 @@
+"""Imports point one way, and the lower layers stay light."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LAYERS = ("schemas", "handoff", "skills", "agents", "orchestrator")
+HEAVY = ("langgraph", "langchain", "google", "deepagents")
+
+
+def modules(layer: str) -> list[Path]:
+    """The modules of a package; `templates` folders hold text of the produced app."""
+    return [path for path in sorted((ROOT / layer).rglob("*.py")) if "templates" not in path.parts]
+
+
+def imported(path: Path) -> list[tuple[int, str]]:
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), path)):
+        if isinstance(node, ast.Import):
+            found += [(node.lineno, alias.name) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            found.append((node.lineno, "." * node.level + (node.module or "")))
+    return found
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_a_layer_imports_only_itself_and_the_layers_below(layer: str) -> None:
+    above = LAYERS[LAYERS.index(layer) + 1 :]
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line} imports {name}"
+        for path in modules(layer)
+        for line, name in imported(path)
+        if name.split(".")[0] in above
+    ]
+
+    assert wrong == []
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_imports_are_absolute(layer: str) -> None:
+    relative = [
+        f"{path.relative_to(ROOT)}:{line}"
+        for path in modules(layer)
+        for line, name in imported(path)
+        if name.startswith(".")
+    ]
+
+    assert relative == []
+
+
+@pytest.mark.parametrize("layer", ["schemas", "handoff"])
+def test_contracts_and_handoffs_name_no_orchestration_or_cloud_library(layer: str) -> None:
+    heavy = [
+        f"{path.relative_to(ROOT)}:{line} imports {name}"
+        for path in modules(layer)
+        for line, name in imported(path)
+        if name.startswith(HEAVY)
+    ]
+
+    assert heavy == []
+
+
+def test_reading_handoffs_loads_no_orchestration_or_cloud_library() -> None:
+    program = "import sys, handoff.store, handoff.compatible, schemas.export; print('\\n'.join(sys.modules))"
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+
+    assert [name for name in loaded.split() if name.startswith(HEAVY)] == []
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_package_files_only_export_again(layer: str) -> None:
+    for path in modules(layer):
+        if path.name == "__init__.py":
+            body = ast.parse(path.read_text(encoding="utf-8")).body
+            allowed = ast.Import | ast.ImportFrom | ast.Expr | ast.Assign | ast.AnnAssign | ast.If
+            other = [node for node in body if not isinstance(node, allowed)]
+            # A module's `__getattr__` and `__dir__` export again what is heavy only when it is used.
+            assert all(isinstance(node, ast.FunctionDef) and node.name.startswith("__") for node in other), path
