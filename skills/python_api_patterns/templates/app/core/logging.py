@@ -44,7 +44,9 @@ def configure_logging(settings: Settings) -> None:
 def _renderers(settings: Settings) -> list[Processor]:
     # Neither shows the local variables of a traceback: they may hold passwords and tokens.
     if settings.environment == "development":
-        return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+        return [
+            structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        ]
     tracebacks = structlog.processors.ExceptionRenderer(
         structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
     )

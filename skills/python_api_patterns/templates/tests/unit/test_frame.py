@@ -109,9 +109,7 @@ async def test_an_unforeseen_error_says_nothing_of_what_went_wrong(client: Async
     assert response.headers["access-control-allow-origin"] == ORIGIN  # or a browser hides the answer from the page
 
 
-async def test_an_unforeseen_error_is_logged_with_its_place(
-    client: AsyncClient, log: StringIO
-) -> None:
+async def test_an_unforeseen_error_is_logged_with_its_place(client: AsyncClient, log: StringIO) -> None:
     await client.get("/broken/7", headers={"X-Request-ID": "abc-1"})
     [record] = logged("unhandled_error", log)
     assert record["request_id"] == "abc-1"
@@ -161,9 +159,7 @@ async def test_invalid_fields_are_named_as_the_client_wrote_them(client: AsyncCl
     assert [detail["field"] for detail in error["details"]] == ["name", "sizes.1"]
 
 
-@pytest.mark.parametrize(
-    "body", [b"", b"{", b"[]", b"null", b"\xff\xfe", b'"text"', b"[" * 900]
-)
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"\xff\xfe", b'"text"', b"[" * 900])
 async def test_a_body_that_is_no_such_json_is_refused(client: AsyncClient, body: bytes) -> None:
     response = await client.post("/things", content=body, headers={"Content-Type": "application/json"})
     error_of(response, 400, "VALIDATION_ERROR")
@@ -171,7 +167,9 @@ async def test_a_body_that_is_no_such_json_is_refused(client: AsyncClient, body:
 
 async def test_json_is_only_read_if_it_is_announced_as_json(client: AsyncClient) -> None:
     """A page of another site can send a form without asking, and must not pass it off as JSON."""
-    response = await client.post("/things", content=b'{"name": "a", "sizes": []}', headers={"Content-Type": "text/plain"})
+    response = await client.post(
+        "/things", content=b'{"name": "a", "sizes": []}', headers={"Content-Type": "text/plain"}
+    )
     error_of(response, 400, "VALIDATION_ERROR")
 
 
@@ -224,9 +222,7 @@ async def test_requests_are_counted_by_path_template(client: AsyncClient) -> Non
     assert "/broken/1" not in counts
 
 
-async def test_a_request_is_logged_once_without_its_query(
-    client: AsyncClient, log: StringIO
-) -> None:
+async def test_a_request_is_logged_once_without_its_query(client: AsyncClient, log: StringIO) -> None:
     await client.get("/health?token=secret", headers={"Authorization": "Bearer secret"})
     [record] = logged("request", log)
     assert (record["method"], record["path"], record["status"]) == ("GET", "/health", 200)
@@ -236,7 +232,12 @@ async def test_a_request_is_logged_once_without_its_query(
 
 async def test_the_openapi_document_knows_no_422(client: AsyncClient) -> None:
     document = (await client.get("/openapi.json")).json()
-    answers = {status for item in document["paths"].values() for operation in item.values() for status in operation["responses"]}
+    answers = {
+        status
+        for item in document["paths"].values()
+        for operation in item.values()
+        for status in operation["responses"]
+    }
     assert "422" not in answers
     assert "HTTPValidationError" not in document["components"]["schemas"]
     assert "413" in document["paths"]["/things"]["post"]["responses"]
