@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import cast
 
@@ -102,9 +103,16 @@ def _rules(schema: JSON, document: Mapping[str, JSON]) -> list[str]:
     """List the bounds of a field, those of its alternatives too."""
     resolved = _resolved(schema, document)
     nested = [s for word in ("anyOf", "allOf") for s in cast("list[JSON]", resolved.get(word) or [])]
-    own = [text.format(resolved[word]) for word, text in _BOUNDS.items() if word in resolved]
-    own += [f"default {resolved['default']}"] if resolved.get("default") is not None else []
+    own = [text.format(_shown(resolved[word])) for word, text in _BOUNDS.items() if word in resolved]
+    own += [f"default {_shown(resolved['default'])}"] if resolved.get("default") is not None else []
     return [*own, *(rule for s in nested for rule in _rules(s, document))]
+
+
+def _shown(value: JSON) -> str:
+    """Return a bound or default in words: booleans as JSON has them, whole numbers without a point."""
+    if isinstance(value, str):
+        return value
+    return json.dumps(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
 def _resolved(schema: JSON, document: Mapping[str, JSON]) -> dict[str, JSON]:

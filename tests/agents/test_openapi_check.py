@@ -175,7 +175,7 @@ DOCUMENT: dict[str, JSON] = {
 }
 
 
-def with_changes(**changes: JSON) -> tuple[Endpoint, ...]:
+def with_changes(**changes: object) -> tuple[Endpoint, ...]:
     return (PLAN[0].model_copy(update=changes), PLAN[1])
 
 

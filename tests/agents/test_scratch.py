@@ -223,7 +223,7 @@ async def test_node_and_the_frontend_s_packages_are_at_hand(tmp_path: Path, scra
     async with scratch_in(tmp_path / "tree") as scratch:
         environment, again = await asyncio.gather(scratch.node(), scratch.node())
         assert environment == again
-        argv = [environment.bin / "node", "node_modules/vite/bin/vite.js", "--version"]
+        argv: list[str | Path] = [environment.bin / "node", "node_modules/vite/bin/vite.js", "--version"]
         evidence, output = await scratch.tool("vite", argv, cwd="frontend", tool="vite")
         (scratch.tree / "frontend" / "node_modules" / ".cache").mkdir()
     assert evidence.exit_code == 0, output
