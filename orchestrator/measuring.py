@@ -6,8 +6,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
-from typing import Literal
 
 from agents.agent import Agent, Work
 from agents.checks.check import Outcome
@@ -65,8 +63,8 @@ async def measure(run: RunContext, plan: Plan, agent: Agent, todo: Work, made: M
         logs=run.folder / "logs" / agent.name,
         environments=run.environments,
         admin_dsn=run.admin_dsn,
-        python_lock=_lock(plan, "python"),
-        node_lock=_lock(plan, "node"),
+        python_lock=plan.locks.get("python"),
+        node_lock=plan.locks.get("node"),
     )
     async with scratch:
         outcomes = await run_checks(agent.checks, scratch, todo, notify=_Reporter(run, agent))
@@ -108,11 +106,6 @@ class _Reporter:
                 seconds=round(now - self._started.get(progress.check, now), 3),
             )
         )
-
-
-def _lock(plan: Plan, ecosystem: Literal["python", "node"]) -> Path | None:
-    """Return the lock file of the environment that the plan's skills prepare."""
-    return next((each.lock for each in plan.preparations() if each.ecosystem == ecosystem), None)
 
 
 def _verdict(name: str, outcome: Outcome) -> Verdict:

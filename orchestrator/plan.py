@@ -40,11 +40,16 @@ class StackUnavailable(InputError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
-    """Who works on a feature, with which skills. `skills` holds each working agent's, in running order."""
+    """Who works on a feature, with which skills.
+
+    `skills` holds each working agent's, in running order; `locks` the lock file of each ecosystem's environment, also
+    if the skill that brings it belongs to an agent that does not work in this run.
+    """
 
     feature: Feature
     agents: tuple[PlannedAgent, ...]
     skills: Mapping[str, tuple[Skill, ...]]
+    locks: Mapping[str, Path]
 
     def agent(self, name: str) -> PlannedAgent:
         """Return what is planned for the agent called `name`."""
@@ -80,6 +85,7 @@ def make_plan(feature: Feature, pipeline: Pipeline, registry: Registry) -> Plan:
         feature=feature,
         agents=tuple(_planned(agent.name, agent.title, selections) for agent in pipeline.agents),
         skills={agent.name: _active(agent.name, selections) for agent in pipeline.agents},
+        locks={lock.ecosystem: lock.lock for each in selections if each.active for lock in each.skill.prepares},
     )
 
 

@@ -76,7 +76,7 @@ def line(event: Event) -> str | None:  # noqa: PLR0911 - one a kind of event
             return "; ".join([f"{sum(agent.active for agent in event.agents)} agents", *skipped])
         case StepFinished():
             said = f"{event.status}, {event.files} files" if event.status == "published" else event.status
-            return "\n".join([f"{event.agent}: {said} ({event.seconds:.1f} s)", *event.problems])
+            return f"{event.agent}: {said} ({event.seconds:.1f} s)"
         case SkillFinished():
             return f"{event.agent}: skill {event.skill}: {event.files} files ({event.seconds:.2f} s)"
         case GuardFinished() if event.violations:

@@ -52,7 +52,7 @@ def show_result(result: RunResult) -> None:
 def _table(result: RunResult) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for heading, justify in (("Agent", "left"), ("Seconds", "right"), ("Tool runs", "right"), ("Handoff", "left")):
-        table.add_column(heading, justify="right" if justify == "right" else "left")
+        table.add_column(heading, justify="right" if justify == "right" else "left", overflow="fold")
     for handoff in result.handoffs:
         ran = sum(each.agent == handoff.agent for each in result.evidence)
         cells = (handoff.agent, f"{result.timings.get(handoff.agent, 0.0):.1f}", str(ran), handoff.path)

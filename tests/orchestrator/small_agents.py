@@ -24,7 +24,7 @@ from orchestrator import Orchestrator
 from orchestrator.pipeline import Pipeline
 from schemas.base import Document
 from schemas.handoffs import DatabaseAgentOutput, Endpoint, Measure, PythonBackendAgentOutput, TestAgentOutput
-from skills.registry import Registry, _discover, _ordered
+from skills.registry import Registry
 
 PRD = """# Feature PRD: Small
 
@@ -151,13 +151,6 @@ DATABASE_READ = Reads(contract="database-agent-output", name="database", questio
 BACKEND_READ = Reads(contract="python-backend-agent-output", name="backend", required=False)
 
 
-class OnlyThese(Registry):
-    """The skills of one folder, without the built-in ones."""
-
-    def __init__(self, folder: Path) -> None:
-        self.skills = _ordered(_discover((folder,)))
-
-
 @dataclass
 class Kit:
     """Agents `one-agent`, `two-agent`, `three-agent` and their skills, with room for a test's own twist."""
@@ -195,7 +188,7 @@ class Kit:
         )
 
     def engine(self, workspace: Path) -> Orchestrator:
-        return Orchestrator(workspace, pipeline=self.pipeline(), registry=OnlyThese(self.skills))
+        return Orchestrator(workspace, pipeline=self.pipeline(), registry=Registry((self.skills,), built_in=False))
 
 
 def kill_at(moment: int) -> None:
