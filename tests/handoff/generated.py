@@ -229,3 +229,32 @@ def documents(draw: st.DrawFn) -> tuple[dict[str, Any], Any]:
             {k: v for k, v in draw(st.dictionaries(texts(), free(), max_size=2)).items() if k not in properties}
         )
     return {**schema, "x-markdown": hints}, value
+
+
+def admitted(schema: Any, root: dict[str, Any]) -> st.SearchStrategy[Any]:  # noqa: ANN401, PLR0911 (JSON; one return a kind)
+    """Return data that a model's schema admits (the part of JSON Schema that models use here)."""
+    if "$ref" in schema:
+        name = schema["$ref"].removeprefix("#/$defs/")
+        return free() if name == "JsonValue" else admitted(root["$defs"][name], root)
+    if "anyOf" in schema:
+        return st.one_of(*(admitted(option, root) for option in schema["anyOf"]))
+    if "enum" in schema:
+        return st.sampled_from(schema["enum"])
+    match schema["type"]:
+        case "object":
+            required = schema.get("required", [])
+            properties = {name: admitted(value, root) for name, value in schema["properties"].items()}
+            return st.fixed_dictionaries(
+                {name: properties[name] for name in required},
+                optional={name: value for name, value in properties.items() if name not in required},
+            )
+        case "array":
+            return st.lists(admitted(schema["items"], root), max_size=3)
+        case "string":
+            return texts().filter(lambda text: len(text) >= schema.get("minLength", 0))
+        case "integer":
+            return st.integers()
+        case "boolean":
+            return st.booleans()
+        case _:
+            return st.none()

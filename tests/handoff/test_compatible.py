@@ -113,6 +113,7 @@ def admits(schema: dict[str, Any]) -> Any:  # noqa: ANN401 (a function)
     return jsonschema_rs.Draft202012Validator(schema).is_valid
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 @given(pairs())
 def test_a_yes_is_never_wrong(pair: tuple[dict[str, Any], dict[str, Any]]) -> None:

@@ -36,7 +36,7 @@ def reads_or_refuses(contract: Contract, text: str) -> None:
     assert lines == sorted(lines)
 
 
-@settings(max_examples=200, **LENIENT)
+@settings(max_examples=150, **LENIENT)
 @given(st.sampled_from(sorted(TEXTS)), st.data())
 def test_a_truncated_or_damaged_file_is_refused_or_read(contract_id: str, data: st.DataObject) -> None:
     text = TEXTS[contract_id]
@@ -47,7 +47,8 @@ def test_a_truncated_or_damaged_file_is_refused_or_read(contract_id: str, data: 
     reads_or_refuses(contract_of(contract_id), text[:start] + damage + text[end:])
 
 
-@settings(max_examples=150, **LENIENT)
+@pytest.mark.slow
+@settings(max_examples=100, **LENIENT)
 @given(documents(), st.data())
 def test_a_damaged_file_of_any_contract_is_refused_or_read(
     document: tuple[dict[str, Any], Any], data: st.DataObject
@@ -109,16 +110,16 @@ SLOW = {
 def test_cost_is_linear_in_the_size_of_the_file(kind: str) -> None:
     def seconds(size: int) -> float:
         text = SLOW[kind](size)
-        best = 1e9
-        for _ in range(2):
-            start = time.process_time()
-            reads_or_refuses(contract_of("feature-prd"), text)
-            best = min(best, time.process_time() - start)
-        return best
+        start = time.process_time()
+        reads_or_refuses(contract_of("feature-prd"), text)
+        return time.process_time() - start
 
-    small, large = seconds(3_000), seconds(24_000)
+    large = seconds(8_000)
+    small = min(seconds(1_000) for _ in range(3)) if large > 0.2 else 1.0
+    if large > 25 * small:  # once more: the machine may have been busy
+        large = min(large, seconds(8_000))
 
-    assert large < 0.1 or large < 25 * small, f"{small:.3f} s became {large:.3f} s for 8 times the text"
+    assert large < 25 * small, f"{small:.3f} s became {large:.3f} s for 8 times the text"
 
 
 def test_every_contract_refuses_the_others_files_by_their_title() -> None:
