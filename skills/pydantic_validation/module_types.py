@@ -23,7 +23,14 @@ _GROUPS: dict[str, tuple[frozenset[str], tuple[Import, ...]]] = {
     "ids": (frozenset({"Ids", "SortedIds"}), (_BEFORE,)),
     "url": (
         frozenset({"Url"}),
-        (("pydantic", "HttpUrl"), ("pydantic", "TypeAdapter"), ("pydantic", "ValidationError")),
+        (
+            ("pydantic", "GetJsonSchemaHandler"),
+            ("pydantic", "HttpUrl"),
+            ("pydantic", "TypeAdapter"),
+            ("pydantic", "ValidationError"),
+            ("pydantic.json_schema", "JsonSchemaValue"),
+            ("pydantic_core", "CoreSchema"),
+        ),
     ),
     "decimal": (
         frozenset({"Exact"}),
