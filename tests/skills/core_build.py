@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from handoff.feature import feature_of
 from handoff.store import read_file
-from schemas.feature import Feature
+from schemas.feature import Access, Entity, Feature, FeatureField, FieldType, Kind, Stack
 from schemas.handoffs import DatabaseAgentOutput, Endpoint, FeaturePrd
 from skills.contribution import Contribution, merge
 from skills.executor import TemplateExecutor
@@ -21,6 +22,83 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 class Built(NamedTuple):
     files: Mapping[str, str]
     endpoints: tuple[Endpoint, ...]
+
+
+OWNED = Access(read="owner", write="owner")
+
+
+def field(name: str, kind: Kind = "string", *, required: bool = True, **rules: object) -> FeatureField:
+    parts = {key: rules.pop(key) for key in ("precision", "scale", "values", "target") if key in rules}
+    return FeatureField.model_validate(
+        {"name": name, "type": FieldType.model_validate({"kind": kind, **parts}), "required": required, **rules}
+    )
+
+
+def entity(
+    name: str, *fields: FeatureField, access: Access = OWNED, unique: tuple[tuple[str, ...], ...] = ()
+) -> Entity:
+    singular = re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+    return Entity(
+        name=name,
+        singular=singular,
+        table=f"{singular}s",
+        collection=f"{singular}s".replace("_", "-"),
+        fields=fields,
+        owner=access.read == "owner" or access.write == "owner",
+        access=access,
+        unique=unique,
+    )
+
+
+def feature(*entities: Entity, user: tuple[FeatureField, ...] = (), authentication: str = "JWT") -> Feature:
+    return Feature(
+        title="Shop",
+        slug="shop",
+        stack=Stack(authentication=authentication),
+        user=entity("User", *user),
+        entities=entities,
+    )
+
+
+def everything() -> Feature:
+    """Every type and rule, names that mean something to Python or SQLAlchemy, every kind of access."""
+    sink = entity(
+        "Sink",
+        field("metadata", min_length=3, max_length=9),
+        field("class"),
+        field("model_x", "text", required=False, max_length=4),
+        field("limit", "integer", minimum=-5, maximum=-2),
+        field("price", "decimal", precision=8, scale=2, minimum=0),
+        field("share", "decimal", precision=2, scale=2, has_default=True, default="0.10"),
+        field("ratio", "float", minimum=0, maximum=1),
+        field("ok", "boolean", has_default=True, default=True),
+        field("day", "date"),
+        field("at", "time"),
+        field("moment", "datetime"),
+        field("uid", "uuid"),
+        field("mail", "email"),
+        field("site", "url"),
+        field("doc", "json"),
+        field("state", "enum", values=('a"b', "c")),
+        field("code", pattern=r"^[A-Z]{2}-\d{3,5}$", max_length=8, unique=True),
+        field("slug", slug_of="metadata", unique=True),
+        field("tags", "references", target="Tag", required=False),
+        field("parent", "reference", target="Sink", required=False),
+        field("boss", "reference", target="User"),
+        field("hidden", write_only=True),
+        field("counted", "integer", read_only=True, has_default=True, default=0),
+        access=Access(read="public", write="owner"),
+    )
+    return feature(
+        entity("Tag", field("label", unique=True), access=Access(read="public", write="admin")),
+        entity("Note", field("text", "text"), access=Access(read="signed-in", write="signed-in")),
+        sink,
+        user=(
+            field("username", unique=True, min_length=3, max_length=30, pattern="^[a-z0-9_]+$"),
+            field("metadata", "text", required=False),
+            field("tag", "reference", target="Tag", required=False),
+        ),
+    )
 
 
 def example(name: str) -> Feature:

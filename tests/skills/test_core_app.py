@@ -23,7 +23,8 @@ from agents.checks.environment import Environments
 from agents.checks.openapi import compare
 from orchestrator.home import home
 from orchestrator.postgres import Embedded
-from tests.skills.core_build import build, example, write
+from schemas.feature import Feature
+from tests.skills.core_build import build, everything, example, write
 
 pytestmark = pytest.mark.slow
 
@@ -121,16 +122,27 @@ def _serve(app: App, **changes: str) -> Server:
     pytest.fail("the app does not answer")
 
 
-@pytest.mark.parametrize("name", ["todo-lists", "room-bookings", "journal"])
-def test_the_app_is_clean_typed_and_answers_what_was_planned(name: str, tmp_path: Path, python: Path) -> None:
-    built = build(example(name))
+@pytest.mark.parametrize(
+    "feature",
+    [pytest.param(example(name), id=name) for name in ("todo-lists", "room-bookings", "journal")]
+    + [pytest.param(everything(), id="everything")],
+)
+def test_the_app_answers_what_was_planned(feature: Feature, tmp_path: Path, python: Path) -> None:
+    built = build(feature)
     write(built.files, tmp_path)
-    app = App(tmp_path, python, {"PATH": os.environ["PATH"], "ENVIRONMENT": "test"})
+    app = App(tmp_path, python, {"ENVIRONMENT": "test"})
+    describe = "import json; from app.main import app; print(json.dumps(app.openapi()))"
+    described = app.run("-W", "error", "-c", describe)
+    assert described.returncode == 0, described.stderr
+    assert compare(built.endpoints, json.loads(described.stdout)) == []
+
+
+def test_the_app_is_clean_and_typed(tmp_path: Path, python: Path) -> None:
+    write(build(everything()).files, tmp_path)
+    app = App(tmp_path, python, {"PATH": os.environ["PATH"]})
     for tool in (("ruff", "check"), ("ruff", "format", "--check"), ("mypy", "app", "tests")):
         ran = app.run("-m", *tool)
         assert ran.returncode == 0, ran.stdout + ran.stderr
-    described = app.run("-c", "import json; from app.main import app; print(json.dumps(app.openapi()))")
-    assert compare(built.endpoints, json.loads(described.stdout)) == []
 
 
 def test_the_apps_own_unit_tests_pass(todo: App) -> None:

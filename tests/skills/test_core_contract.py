@@ -9,46 +9,11 @@ from decimal import Decimal
 import pytest
 
 from schemas.base import JSON
-from schemas.feature import Access, Entity, Feature, FeatureField, FieldType, Kind, Operation, Stack
+from schemas.feature import Access, Entity, Feature, Kind
 from schemas.handoffs import Endpoint
 from skills.python_api_patterns.contract import endpoints
 from skills.python_api_patterns.examples import example, record, request_body
-
-ALL: tuple[Operation, ...] = ("list", "create", "read", "update", "delete")
-OWNED = Access(read="owner", write="owner")
-
-
-def field(name: str, kind: Kind = "string", *, required: bool = True, **rules: object) -> FeatureField:
-    parts = {key: rules.pop(key) for key in ("precision", "scale", "values", "target") if key in rules}
-    return FeatureField.model_validate(
-        {"name": name, "type": FieldType.model_validate({"kind": kind, **parts}), "required": required, **rules}
-    )
-
-
-def entity(
-    name: str, *fields: FeatureField, access: Access = OWNED, unique: tuple[tuple[str, ...], ...] = ()
-) -> Entity:
-    singular = re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
-    return Entity(
-        name=name,
-        singular=singular,
-        table=f"{singular}s",
-        collection=f"{singular}s".replace("_", "-"),
-        fields=fields,
-        owner=access.read == "owner" or access.write == "owner",
-        access=access,
-        unique=unique,
-    )
-
-
-def feature(*entities: Entity, user: tuple[FeatureField, ...] = (), authentication: str = "JWT") -> Feature:
-    return Feature(
-        title="Shop",
-        slug="shop",
-        stack=Stack(authentication=authentication),
-        user=entity("User", *user),
-        entities=entities,
-    )
+from tests.skills.core_build import OWNED, entity, feature, field
 
 
 def planned(shop: Feature) -> Mapping[str, Endpoint]:
