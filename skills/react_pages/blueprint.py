@@ -1,0 +1,55 @@
+"""Contributes what people see: the pages of every entity, accounts, the components and forms they are built from.
+
+Each page is plain React over small components. What a page may call comes from `react-typed-client`.
+"""
+
+from __future__ import annotations
+
+from schemas.base import JSON, Document
+from schemas.feature import Feature, Gap
+from schemas.handoffs import Page, PythonBackendAgentOutput
+from skills.contribution import Contribution
+from skills.react_pages.files import Site
+from skills.react_pages.pages import EntityPages
+from skills.react_pages.site import described_pages
+from skills.react_typed_client.api import Api, entity_calls
+from skills.templates import Templates
+
+_ACCOUNT_CALLS = ("register", "login", "refresh", "logout", "read_me")
+
+
+class Input(Document):
+    feature: Feature
+    backend: PythonBackendAgentOutput
+    openapi: dict[str, JSON]
+
+
+class Output(Contribution):
+    """`pages` with the endpoints each calls; `unreachable` is what the API offers but no page can."""
+
+    pages: tuple[Page, ...]
+    unreachable: tuple[Gap, ...]
+
+
+def contribute(request: Input, templates: Templates) -> Output:
+    """Return the pages, components, forms, theme and component tests.
+
+    Raises:
+        ApiMismatch: The published API lacks an operation, a schema or a query parameter a page needs.
+    """
+    feature, api = request.feature, Api(request.openapi)
+    calls = {entity.name: entity_calls(api, entity) for entity in feature.entities}
+    account = {operation: str(api.call(operation)) for operation in _ACCOUNT_CALLS}
+    registered = frozenset(api.properties("RegisterRequest"))
+    api.done()
+    site = [EntityPages(entity, feature) for entity in feature.entities]
+    return Output(
+        files=tuple(Site(feature, site, templates).files(registered)),
+        pages=described_pages(site, calls, account),
+        unreachable=tuple(_no_form(pages) for pages in site if pages.can("update") and not pages.is_edited),
+    )
+
+
+def _no_form(pages: EntityPages) -> Gap:
+    reason = "the API can change it but not return it, so there is nothing to fill a form with"
+    return Gap(text=f"Changing a {pages.one} in the browser", reason=reason)
