@@ -6,6 +6,8 @@ that would leave one of them out is refused.
 
 from __future__ import annotations
 
+import re
+
 from schemas.base import Document
 from schemas.errors import RunError
 from schemas.feature import Feature
@@ -90,10 +92,12 @@ def _tested(request: Input, suites: list[EntitySuite], account: Account) -> tupl
     return tuple(there)
 
 
-def _imports(suites: list[EntitySuite], account: Account) -> dict[str, bool]:
-    """Say which optional imports the helpers of the suite need."""
-    made = [value for suite in (*suites, account.added) for _, value in suite.body_fields]
+def _imports(suites: list[EntitySuite], account: Account) -> dict[str, object]:
+    """Return what the values of new records need to be imported."""
+    made = "\n".join(value for suite in (*suites, account.added) for _, value in suite.body_fields)
     return {
-        "uses_dates": any("datetime" in value or "date(" in value for value in made),
-        "uses_uuid": any("UUID(" in value for value in made),
+        "moment_names": [
+            name for name in ("UTC", "date", "datetime", "timedelta") if re.search(rf"\b{name}\b[(,)]", made)
+        ],
+        "uses_uuid": "UUID(" in made,
     }
