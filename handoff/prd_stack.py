@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from handoff.prd_report import Spot, listed
+from schemas.agents import SPECIALISTS
 from schemas.feature import Stack
 from schemas.handoffs import PrdChoice
 
@@ -27,12 +28,6 @@ _MADE: Final[dict[str, tuple[str, ...]]] = {
     "ORM": ("SQLAlchemy",),
     "Frontend": ("React", "none"),
     "Authentication": ("JWT",),
-}
-_SPECIALISTS: Final = {
-    ".NET": "@dotnet-specialist",
-    "Node.js": "@nodejs-specialist",
-    "Go": "@go-specialist",
-    "Java": "@java-specialist",
 }
 
 
@@ -67,8 +62,9 @@ def _choice(part: str, written: str, spot: Spot) -> str | None:
     elif choice in _MADE[part]:
         return choice
     elif part == "Backend":
+        specialist = next(name for language, name in SPECIALISTS.items() if language == choice)
         spot.problem(
-            f"the backend `{choice}` needs the specialist `{_SPECIALISTS[choice]}`, which Baton does not have",
+            f"the backend `{choice}` needs the specialist `{specialist}`, which Baton does not have",
             got=written,
             expected="`Python`",
         )

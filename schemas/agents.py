@@ -6,7 +6,7 @@ not have are marked "added"; all of them are optional, so a document written for
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import ConfigDict
 
@@ -22,6 +22,15 @@ from schemas.handoffs import (
 )
 
 BackendLanguage = Literal[".NET", "Node.js", "Python", "Go", "Java"]
+
+# Phase 14: the one specialist that is active for a backend language (feature F08).
+SPECIALISTS: Final[dict[BackendLanguage, str]] = {
+    ".NET": "@dotnet-specialist",
+    "Node.js": "@nodejs-specialist",
+    "Python": "@python-specialist",
+    "Go": "@go-specialist",
+    "Java": "@java-specialist",
+}
 
 
 # ---- @python-specialist, input -----------------------------------------------------------------------------------

@@ -8,17 +8,10 @@ from __future__ import annotations
 
 from typing import get_args
 
-from schemas.agents import BackendLanguage
+from schemas.agents import SPECIALISTS, BackendLanguage
 from schemas.base import Document
 from schemas.errors import InputError
 
-SPECIALISTS: dict[BackendLanguage, str] = {
-    ".NET": "@dotnet-specialist",
-    "Node.js": "@nodejs-specialist",
-    "Python": "@python-specialist",
-    "Go": "@go-specialist",
-    "Java": "@java-specialist",
-}
 AVAILABLE: frozenset[BackendLanguage] = frozenset({"Python"})
 
 
