@@ -61,27 +61,12 @@ def in_response(f: FeatureField) -> Annotation:
 
 
 def _text(f: FeatureField) -> Annotation:
-    rules = _text_rules(f, f.max_length or (STRING if f.type.kind == "string" else None))
-    parts = ["str", *([f"Field({rules})"] if rules else []), "NoNul"]
-    return Annotation(f"Annotated[{', '.join(parts)}]", (*_needed(bool(rules)), (TYPES, "NoNul")))
-
-
-def _text_rules(f: FeatureField, longest: int | None) -> str:
-    """Return the arguments of `Field`. Pydantic matches patterns in linear time, whatever a client sends."""
+    """Annotate free text. Pydantic matches patterns in linear time, whatever a client sends."""
+    longest = f.max_length or (STRING if f.type.kind == "string" else None)
     rules = {"min_length": f.min_length, "max_length": longest, "pattern": f.pattern}
-    return ", ".join(f"{name}={py(rule)}" for name, rule in rules.items() if rule)
-
-
-def _narrowed(alias: str) -> Callable[[FeatureField], Annotation]:
-    """Return the annotation of `alias`, narrowed by the field's own lengths and pattern."""
-
-    def annotate(f: FeatureField) -> Annotation:
-        rules = _text_rules(f, f.max_length)
-        if not rules:
-            return _ours(alias)
-        return Annotation(f"Annotated[{alias}, Field({rules})]", (*_ANNOTATED, (TYPES, alias)))
-
-    return annotate
+    listed = ", ".join(f"{name}={py(rule)}" for name, rule in rules.items() if rule)
+    parts = ["str", *([f"Field({listed})"] if listed else []), "NoNul"]
+    return Annotation(f"Annotated[{', '.join(parts)}]", (*(_ANNOTATED if listed else _ANNOTATED[:1]), (TYPES, "NoNul")))
 
 
 def _integer(f: FeatureField) -> Annotation:
@@ -141,10 +126,6 @@ def _references(f: FeatureField) -> Annotation:
     return Annotation("Annotated[Ids, Field(min_length=1)]", (*_ANNOTATED, (TYPES, "Ids")))
 
 
-def _needed(field: bool) -> tuple[Import, ...]:  # noqa: FBT001  # says whether `Field` is used beside `Annotated`
-    return _ANNOTATED if field else _ANNOTATED[:1]
-
-
 def _always(annotation: Annotation) -> Callable[[FeatureField], Annotation]:
     return lambda _: annotation
 
@@ -162,8 +143,8 @@ _BODY: dict[str, Callable[[FeatureField], Annotation]] = {
     "time": _always(_ours("TimeInput")),
     "datetime": _always(_ours("Moment")),
     "uuid": _UUID,
-    "email": _narrowed("Email"),
-    "url": _narrowed("Url"),
+    "email": _always(_ours("Email")),
+    "url": _always(_ours("Url")),
     "json": _always(_ours("JsonDocument")),
     "enum": _enum,
     "reference": _always(_ours("Id")),

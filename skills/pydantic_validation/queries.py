@@ -43,18 +43,8 @@ def listed_field(entity: Entity, name: str) -> FeatureField:
 
 
 def filter_parameters(entity: Entity) -> tuple[FilterParameter, ...]:
-    """Return the filters of `entity` in the PRD's order.
-
-    Where a range would take a name that another filter has (`a_from` beside a field `a_from`), the field has it.
-    """
-    fields = [listed_field(entity, name) for name in entity.filters]
-    exact = {query_name(json_name(f)) for f in fields}
-    return tuple(
-        parameter
-        for f in fields
-        for parameter in _parameters(f)
-        if parameter.comparison in {"==", "links"} or parameter.parameter not in exact
-    )
+    """Return the filters of `entity` in the PRD's order; no two share a name (`handoff.prd_labels` sees to it)."""
+    return tuple(parameter for name in entity.filters for parameter in _parameters(listed_field(entity, name)))
 
 
 def sort_values(entity: Entity) -> tuple[str, ...]:
@@ -64,10 +54,8 @@ def sort_values(entity: Entity) -> tuple[str, ...]:
 
 
 def _parameters(f: FeatureField) -> Iterator[FilterParameter]:
-    name = json_name(f)
-    yield FilterParameter(
-        parameter=query_name(name), field=f, comparison="links" if f.type.kind == "references" else "=="
-    )
+    name = query_name(json_name(f))
+    yield FilterParameter(parameter=name, field=f, comparison="links" if f.type.kind == "references" else "==")
     if f.type.kind in ORDERED:
-        yield FilterParameter(parameter=query_name(f"{name}_from"), field=f, comparison=">=")
-        yield FilterParameter(parameter=query_name(f"{name}_to"), field=f, comparison="<=")
+        yield FilterParameter(parameter=f"{name}_from", field=f, comparison=">=")
+        yield FilterParameter(parameter=f"{name}_to", field=f, comparison="<=")

@@ -35,6 +35,9 @@ _LISTING = "app/services/listing.py"
 _SLUGS = "app/services/slugs.py"
 _SLUG_LENGTH = 255
 _METHODS = {"list": "GET", "create": "POST", "read": "GET", "update": "PATCH", "delete": "DELETE"}
+_NAMES_IN_SERVICES = frozenset(
+    {"access", "caller", "data", "db", "func", "listing", "null", "record", "slugs", "true", "value", "values"}
+)
 _COLLECTION_OPERATIONS = ("list", "create")
 
 Import = tuple[str, str]
@@ -64,7 +67,10 @@ class OrderCode:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SlugCode:
-    """A field the server makes. `scopes` are conditions on the records among which it is unique."""
+    """A field the server makes; `optional` if its source may be absent.
+
+    `scopes` are conditions on the records among which it is unique.
+    """
 
     model: str
     attribute: str
@@ -73,6 +79,7 @@ class SlugCode:
     longest: int
     otherwise: str
     unique: bool
+    optional: bool
     scopes: tuple[str, ...]
 
     @property
@@ -265,11 +272,12 @@ def _slug(entity: Entity, f: FeatureField) -> SlugCode:
     return SlugCode(
         model=class_name(entity.name),
         attribute=attribute(f.name),
-        variable=f"{f.name}_value" if f.name in {"db", "data", "caller", "values"} else attribute(f.name),
+        variable=f"{f.name}_value" if f.name in _NAMES_IN_SERVICES else attribute(f.name),
         source=attribute(f.slug_of or ""),
         longest=f.max_length or _SLUG_LENGTH,
         otherwise=entity.singular.replace("_", "-"),
         unique=f.unique or bool(groups),
+        optional=not next(other.required for other in entity.fields if other.name == f.slug_of),
         scopes=() if f.unique else tuple(_scope(entity, f, group) for group in groups),
     )
 

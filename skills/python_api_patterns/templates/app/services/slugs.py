@@ -12,12 +12,12 @@ from sqlalchemy.orm import InstrumentedAttribute
 SUFFIX_LENGTH = 8  # room for `-2` to `-9999999`
 
 
-def slugify(text: str | None, *, longest: int, otherwise: str) -> str:
+def slugify(text: str, *, longest: int, otherwise: str) -> str:
     """Return `text` in ASCII lower case with hyphens, `Ça va?` as `ca-va`, or `otherwise` if nothing is left of it.
 
     It leaves room for a suffix within `longest` characters.
     """
-    ascii_text = unicodedata.normalize("NFKD", text or "").encode("ascii", "ignore").decode()
+    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     slug = re.sub(r"[^a-z0-9]+", "-", ascii_text.lower()).strip("-")
     return (slug or otherwise)[: max(longest - SUFFIX_LENGTH, longest // 2)].rstrip("-")
 
