@@ -1,10 +1,9 @@
 """Accounts and sessions."""
 
 from sqlalchemy import select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.exceptions import Unauthorized, conflict_from
+from app.core.exceptions import Unauthorized
 from app.core.passwords import hash_password, needs_rehash, verify_password
 from app.models.user import User
 from app.schemas.auth import RegisterRequest
@@ -14,16 +13,12 @@ async def register(db: AsyncSession, data: RegisterRequest) -> User:
     """Return the new account.
 
     Raises:
-        Conflict: The email, or another value that must be unique, is taken.
+        IntegrityError: The email, or another value that must be unique, is taken.
     """
     columns = data.model_dump(exclude={"password"}, by_alias=False)
     user = User(**columns, hashed_password=await hash_password(data.password))
     db.add(user)
-    try:
-        await db.commit()
-    except IntegrityError as error:
-        raise conflict_from(error) from error
-    await db.refresh(user)
+    await db.commit()
     return user
 
 

@@ -59,8 +59,9 @@ async def _validation_error(request: Request, error: RequestValidationError) -> 
 
 
 async def _database_error(request: Request, error: DBAPIError) -> Response:
-    if isinstance(error, IntegrityError):
-        return await _app_error(request, conflict_from(error))
+    refused = conflict_from(error) if isinstance(error, IntegrityError) else None
+    if refused:
+        return await _app_error(request, refused)
     state = getattr(error.orig, "sqlstate", None) or ""
     if state.startswith(UNSTORABLE_VALUE):
         return await _app_error(request, ValidationFailed("A value cannot be stored."))

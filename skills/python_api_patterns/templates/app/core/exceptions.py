@@ -131,8 +131,8 @@ def error_response(
     return JSONResponse({"error": error}, status_code=status, headers=dict(headers or {}))
 
 
-def conflict_from(error: IntegrityError) -> AppError:
-    """Return what a broken constraint means to the client.
+def conflict_from(error: IntegrityError) -> AppError | None:
+    """Return what a broken constraint means to the client, or None if the fault is the app's own.
 
     A unique constraint and a restricted delete are a `Conflict`; a reference to a record that vanished in the meantime
     and a check constraint are `ValidationFailed`. Fields are found by the constraint's name in the models, so the
@@ -149,7 +149,7 @@ def conflict_from(error: IntegrityError) -> AppError:
         return ValidationFailed(details=[(f, "does not exist") for f in fields])
     if state == CHECK_VIOLATION:
         return ValidationFailed(details=[(f, "is not allowed") for f in fields])
-    return Conflict()
+    return None
 
 
 def _columns(table_name: str | None, constraint_name: str | None) -> list[str]:
