@@ -55,7 +55,7 @@ def feature(*entities: Entity, user: tuple[FeatureField, ...] = (), authenticati
         title="Shop",
         slug="shop",
         stack=Stack(authentication=authentication),
-        user=entity("User", *user),
+        user=entity("User", *user).model_copy(update={"owner": False}),
         entities=entities,
     )
 
