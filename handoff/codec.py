@@ -16,8 +16,10 @@ from handoff import parse as parsing
 from handoff import render as rendering
 from handoff.blocks import source
 from handoff.compiling import layout_of
+from handoff.json_text import unwritable
 from handoff.problems import HandoffInvalid, Problem
 from handoff.provenance import Provenance, sha256, split
+from handoff.reading import Reading
 from handoff.source import checked
 from handoff.validation import breaches
 from schemas.base import JSON
@@ -47,8 +49,8 @@ def render(contract: Contract, data: Mapping[str, JSON]) -> str:
         ContractInvalid: The contract's schema or hints are broken.
     """
     layout = layout_of(contract)
-    reading = parsing.Reading(data=dict(data))
-    problems = parsing.unwritable(reading.data) or breaches(contract, layout, reading, "")
+    reading = Reading(data=dict(data))
+    problems = unwritable(reading.data) or breaches(contract, layout, reading, "")
     if problems:
         raise HandoffInvalid(contract.id, "", problems)
     return rendering.document(layout, data)

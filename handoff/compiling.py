@@ -12,7 +12,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import cast
 
-from handoff.inline import Scalar, ScalarType
+from handoff.inline import Scalar
 from handoff.layout import (
     Bullets,
     Cells,
@@ -33,19 +33,13 @@ from handoff.layout import (
     holes,
     key,
 )  # fmt: skip
+from handoff.schema import Schema, SchemaReader, hints_of, is_closed, names_of, properties_of
 from schemas.base import JSON
 from schemas.contract import Contract, ContractInvalid
 
-Schema = Mapping[str, JSON]
-
-HINTS = "x-markdown"
 MAX_LEVEL = 6  # markdown has six heading levels
-_ANNOTATIONS = {"title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly", "$comment", HINTS}
 _SAFE_LABEL = re.compile(r"[A-Za-z][\w /().,'&+-]*(?<![ :])")
 _SAFE_FIXED = re.compile(r"[\w /().,'&+:#-]*")
-_TYPES: Mapping[str, ScalarType] = MappingProxyType(
-    {"string": "string", "integer": "number", "number": "number", "boolean": "boolean", "null": "null"}
-)
 
 
 @lru_cache(maxsize=128)
@@ -58,15 +52,12 @@ def layout_of(contract: Contract) -> Layout:
     return _Compiler(contract).layout()
 
 
-class _Compiler:
-    """Walks one schema. Holds the contract for references and for naming it in errors."""
-
-    def __init__(self, contract: Contract) -> None:
-        self.contract = contract
+class _Compiler(SchemaReader):
+    """Walks one contract's schema, from the root down."""
 
     def layout(self) -> Layout:
         schema = self.contract.schema
-        hints = _hints(schema)
+        hints = hints_of(schema)
         root = self._object(schema, 1, (), carried_by=str(hints.get("title", "")), opened=True)
         return Layout(
             title=self._template(self._title(schema, hints), root.carried),
@@ -81,103 +72,14 @@ class _Compiler:
         names = (str(schema.get("title", "")), self.contract.id)
         return next((_words(name) for name in names if _SAFE_LABEL.fullmatch(_words(name))), "Document")
 
-    # ---- schemas -------------------------------------------------------------------------------------------------
-
-    def _resolved(self, schema: JSON | Schema, seen: tuple[str, ...]) -> tuple[Schema, tuple[str, ...]] | None:
-        """Return `schema` with its reference followed, or None if it is recursive or says more than the reference."""
-        if not isinstance(schema, Mapping):
-            return None
-        while "$ref" in schema:
-            reference = str(schema["$ref"])
-            target = self._target(reference)
-            if reference in seen or target is None or not set(schema) - {"$ref"} <= _ANNOTATIONS:
-                return None
-            seen = (*seen, reference)
-            schema = {**target, **{name: value for name, value in schema.items() if name != "$ref"}}
-        return schema, seen
-
-    def _target(self, reference: str) -> Schema | None:
-        place: JSON = cast("JSON", self.contract.schema)
-        if not reference.startswith("#/"):
-            return None
-        for step in reference[2:].split("/"):
-            step = step.replace("~1", "/").replace("~0", "~")  # noqa: PLW2901 (unescaped: RFC 6901)
-            if not isinstance(place, Mapping) or step not in place:
-                return None
-            place = place[step]
-        return place if isinstance(place, Mapping) else None
-
-    def _without_null(self, schema: Schema, seen: tuple[str, ...]) -> tuple[Schema, tuple[str, ...], bool] | None:
-        """Return what `schema` is when it is not null, and whether it may be: `anyOf: [X, null]`, `type: [x, null]`."""
-        options = schema.get("anyOf")
-        if isinstance(options, list) and set(schema) - {"anyOf"} <= _ANNOTATIONS:
-            rest = [option for option in options if option != {"type": "null"}]
-            if len(rest) == 1 and len(options) == 2:  # noqa: PLR2004 (the value or null)
-                found = self._resolved(rest[0], seen)
-                if found is None:
-                    return None
-                around = {name: value for name, value in schema.items() if name != "anyOf"}
-                return {**found[0], **around}, found[1], True
-        kinds = schema.get("type")
-        if isinstance(kinds, list) and "null" in kinds and len(kinds) == 2:  # noqa: PLR2004 (the type or null)
-            return {**schema, "type": next(kind for kind in kinds if kind != "null")}, seen, True
-        return schema, seen, False
-
-    def _scalar(self, schema: JSON, seen: tuple[str, ...], hints: Schema) -> Scalar | None:
-        found = self._resolved(schema, seen)
-        if found is None:
-            return None
-        types = self._scalar_types(*found)
-        if not types:
-            return None
-        choices = self._choices(*found)
-        code = hints.get("code", "")
-        return Scalar(types, choices, "write" if code is True else "read" if code == "read" else "")
-
-    def _scalar_types(self, schema: Schema, seen: tuple[str, ...]) -> frozenset[ScalarType] | None:
-        """Return the scalar types a schema admits; None or nothing if it admits anything else."""
-        kinds = schema.get("type")
-        if kinds is not None:
-            names = kinds if isinstance(kinds, list) else [kinds]
-            if all(name in _TYPES for name in names):
-                return frozenset(_TYPES[str(name)] for name in names)
-            return None
-        if "const" in schema:
-            return _types_of([schema["const"]])
-        options = schema.get("enum")
-        if isinstance(options, list):
-            return _types_of(options)
-        return self._union(schema.get("anyOf"), seen)
-
-    def _union(self, options: JSON, seen: tuple[str, ...]) -> frozenset[ScalarType] | None:
-        types: frozenset[ScalarType] = frozenset()
-        for option in options if isinstance(options, list) else ():
-            found = self._resolved(option, seen)
-            kinds = self._scalar_types(*found) if found else None
-            if not kinds:
-                return None
-            types |= kinds
-        return types
-
-    def _choices(self, schema: Schema, seen: tuple[str, ...]) -> tuple[str, ...]:
-        values = schema.get("enum", [schema["const"]] if "const" in schema else None)
-        if values is None and isinstance(options := schema.get("anyOf"), list):
-            found = [self._resolved(option, seen) for option in options if option != {"type": "null"}]
-            if len(found) == 1 and found[0] is not None:
-                return self._choices(*found[0])
-        if not isinstance(values, list):
-            return ()
-        strings = tuple(value for value in values if isinstance(value, str))
-        return strings if len(strings) == len([value for value in values if value is not None]) else ()
-
     # ---- objects -------------------------------------------------------------------------------------------------
 
     def _object(
         self, schema: Schema, level: int, seen: tuple[str, ...], *, carried_by: str = "", opened: bool = False
     ) -> Object:
-        properties = _properties(schema)
-        required = _names(schema.get("required"))
-        labels = "".join(str(_hints_of(self, value, seen).get("label", "")) for value in properties.values())
+        properties = properties_of(schema)
+        required = names_of(schema.get("required"))
+        labels = "".join(str(self.hints(value, seen).get("label", "")) for value in properties.values())
         carried = {name: self._carried(name, properties, required, seen) for name in holes(carried_by + labels)}
         names = _Labels()
         members = [
@@ -186,13 +88,13 @@ class _Compiler:
             if name not in carried
         ]
         extras = None
-        if opened and not _closed(schema):
+        if opened and not is_closed(schema):
             label = names.unique("section", "Other Members")
             extras = Member("", label, Free(), "section", required=False, nullable=False)
         return Object(tuple(members), MappingProxyType(carried), extras)
 
     def _carried(self, name: str, properties: Schema, required: set[str], seen: tuple[str, ...]) -> Scalar:
-        scalar = self._scalar(properties.get(name), seen, {}) if name in properties else None
+        scalar = self.scalar(properties.get(name), seen, {}) if name in properties else None
         if scalar is None or name not in required or "null" in scalar.types:
             raise self._wrong(f"`{{{name}}}` needs a required scalar member `{name}` that is never null")
         return scalar
@@ -208,7 +110,7 @@ class _Compiler:
         carried: Mapping[str, Scalar],
         names: _Labels,
     ) -> Member:
-        hints = _hints_of(self, schema, seen)
+        hints = self.hints(schema, seen)
         shape, nullable = self._shape(schema, level, seen, hints)
         placement = self._placement(name, shape, level, hints)
         if nullable and placement == "bare":
@@ -236,7 +138,7 @@ class _Compiler:
 
     def _shape(self, schema: JSON, level: int, seen: tuple[str, ...], hints: Schema) -> tuple[Shape, bool]:
         """Return a member's shape and whether null is written outside it (a scalar writes its own)."""
-        scalar = self._scalar(schema, seen, hints)
+        scalar = self.scalar(schema, seen, hints)
         layout = hints.get("layout")
         if scalar is not None:
             if layout == "prose":
@@ -244,8 +146,8 @@ class _Compiler:
                     raise self._wrong("only text can be laid out as prose")
                 return Prose(), False
             return scalar, False
-        found = self._resolved(schema, seen)
-        stripped = self._without_null(*found) if found else None
+        found = self.resolved(schema, seen)
+        stripped = self.without_null(*found) if found else None
         if stripped is None or layout == "json":
             return Free(), False
         inner, seen, nullable = stripped
@@ -255,16 +157,16 @@ class _Compiler:
     def _container(self, schema: Schema, level: int, seen: tuple[str, ...], hints: Schema) -> Shape:
         if schema.get("type") == "array" and "prefixItems" not in schema:
             return self._array(schema, level, seen, hints)
-        if schema.get("type") == "object" and _closed(schema) and level < MAX_LEVEL:
+        if schema.get("type") == "object" and is_closed(schema) and level < MAX_LEVEL:
             return self._object(schema, level + 1, seen)
         return Free()
 
     def _array(self, schema: Schema, level: int, seen: tuple[str, ...], hints: Schema) -> Shape:
-        scalar = self._scalar(schema.get("items"), seen, hints)
+        scalar = self.scalar(schema.get("items"), seen, hints)
         if scalar is not None:
             return _list_of(scalar, hints)
-        found = self._resolved(schema.get("items"), seen)
-        if found is None or found[0].get("type") != "object" or not _closed(found[0]) or not _properties(found[0]):
+        found = self.resolved(schema.get("items"), seen)
+        if found is None or found[0].get("type") != "object" or not is_closed(found[0]) or not properties_of(found[0]):
             return Free()
         if hints.get("layout") in ("labels", "notes"):
             return self._pair(*found, str(hints["layout"]))
@@ -280,11 +182,11 @@ class _Compiler:
 
     def _flat(self, schema: Schema, seen: tuple[str, ...]) -> tuple[Member, ...] | None:
         """Return the columns of a table with one row an object, or None if a member does not fit in a cell."""
-        required = _names(schema.get("required"))
+        required = names_of(schema.get("required"))
         names = _Labels()
         columns = []
-        for name, value in _properties(schema).items():
-            hints = _hints_of(self, value, seen)
+        for name, value in properties_of(schema).items():
+            hints = self.hints(value, seen)
             shape, nullable = self._cell(value, seen, hints)
             if shape is None:
                 return None
@@ -307,20 +209,20 @@ class _Compiler:
         return Items(self._template(text, inner.carried) if text else None, inner)
 
     def _default_item(self, schema: Schema, seen: tuple[str, ...]) -> str:
-        required = _names(schema.get("required"))
-        for name, value in _properties(schema).items():
-            scalar = self._scalar(value, seen, {})
+        required = names_of(schema.get("required"))
+        for name, value in properties_of(schema).items():
+            scalar = self.scalar(value, seen, {})
             if name in ("name", "title", "id") and name in required and scalar and scalar.types == {"string"}:
                 return f"{{{name}}}"
         return ""
 
     def _pair(self, schema: Schema, seen: tuple[str, ...], layout: str) -> Shape:
         """Return the shape of an array whose objects hold two texts: a label or heading, and what stands under it."""
-        names = list(_properties(schema))
-        scalars = [self._scalar(value, seen, {}) for value in _properties(schema).values()]
+        names = list(properties_of(schema))
+        scalars = [self.scalar(value, seen, {}) for value in properties_of(schema).values()]
         if len(names) != 2 or any(s is None or s.types != {"string"} for s in scalars):  # noqa: PLR2004 (a pair)
             raise self._wrong(f"layout `{layout}` needs objects of two texts")
-        if not set(names) <= _names(schema.get("required")):
+        if not set(names) <= names_of(schema.get("required")):
             raise self._wrong(f"layout `{layout}` needs both texts to be required")
         return Labels(*names) if layout == "labels" else Notes(*names)
 
@@ -359,43 +261,6 @@ def _list_of(scalar: Scalar, hints: Schema) -> Shape:
     if hints.get("layout") == "lines" and scalar.types == {"string"}:
         return Lines(str(hints.get("language", "")))
     return Cells(scalar) if hints.get("layout") == "cells" else Bullets(scalar)
-
-
-def _hints(schema: JSON | Schema) -> Schema:
-    hints = schema.get(HINTS) if isinstance(schema, Mapping) else None
-    return hints if isinstance(hints, Mapping) else {}
-
-
-def _hints_of(compiler: _Compiler, schema: JSON | Schema, seen: tuple[str, ...]) -> Schema:
-    found = compiler._resolved(schema, seen)  # noqa: SLF001 (same module)
-    return _hints(found[0] if found else schema)
-
-
-def _properties(schema: Schema) -> Schema:
-    properties = schema.get("properties")
-    return properties if isinstance(properties, Mapping) else {}
-
-
-def _names(value: JSON) -> set[str]:
-    return {str(name) for name in value} if isinstance(value, list) else set()
-
-
-def _closed(schema: Schema) -> bool:
-    return schema.get("additionalProperties") is False and "patternProperties" not in schema
-
-
-def _types_of(values: list[JSON]) -> frozenset[ScalarType] | None:
-    types: set[ScalarType] = set()
-    for value in values:
-        if value is None:
-            types.add("null")
-        elif isinstance(value, bool):
-            types.add("boolean")
-        elif isinstance(value, str | int | float):
-            types.add("string" if isinstance(value, str) else "number")
-        else:
-            return None
-    return frozenset(types)
 
 
 def _words(name: str) -> str:

@@ -117,7 +117,9 @@ def _refuse_bombs(front: str) -> None:
     depth = 0
     for event in yaml.parse(front, Loader=_Loader):
         if isinstance(event, yaml.AliasEvent):
-            raise yaml.MarkedYAMLError(problem="aliases are not allowed", problem_mark=cast("yaml.Mark", event.start_mark))
+            raise yaml.MarkedYAMLError(
+                problem="aliases are not allowed", problem_mark=cast("yaml.Mark", event.start_mark)
+            )
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:
             raise yaml.MarkedYAMLError(problem="nested too deeply", problem_mark=cast("yaml.Mark", event.start_mark))

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from handoff.layout import Items, Layout, Member, Object, Shape, Table
-from handoff.parse import Reading, escaped
 from handoff.problems import Problem, shortened
+from handoff.reading import Reading, escaped
 from schemas.base import JSON
 from schemas.contract import Breach, Contract
 
