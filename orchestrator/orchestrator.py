@@ -38,6 +38,7 @@ from orchestrator.plan import Plan, make_plan
 from orchestrator.postgres import Server
 from orchestrator.workspace import Workspace
 from schemas.errors import InputError, RunError
+from schemas.feature import Feature
 from skills.executor import Executor, TemplateExecutor
 from skills.registry import Registry
 
@@ -121,12 +122,13 @@ class Orchestrator:
         """
         path = Path(prd)
         handoff = read_prd(path)
+        try:
+            feature: Feature | None = understand(handoff)
+        except FeatureIncomplete:
+            feature = None  # the run begins, and asks
         pipeline = self.pipeline if agents is None else self.pipeline.subset(agents)
         refuse_unfit(pipeline, self.registry)
-        try:
-            plan: Plan | None = make_plan(understand(handoff), pipeline, self.registry)
-        except FeatureIncomplete:
-            plan = None  # the run begins, and asks
+        plan = None if feature is None else make_plan(feature, pipeline, self.registry)
         self._prepare(plan)
         workspace = Workspace(self._workspace)
         server, ledger = await self._opened()

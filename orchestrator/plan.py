@@ -13,29 +13,10 @@ from pathlib import Path
 
 from orchestrator.events import PlanMade, PlannedAgent, PlannedSkill
 from orchestrator.pipeline import Pipeline, digest
-from schemas.errors import InputError
 from schemas.feature import Feature
 from skills.manifest import Preparation
 from skills.registry import Registry, Selection
 from skills.skill import Skill
-
-# What the built-in skills can make. A choice beyond it is refused: another choice would not be what was asked for.
-AVAILABLE: Mapping[str, tuple[str, ...]] = {
-    "backend": ("Python",),
-    "framework": ("FastAPI",),
-    "database": ("PostgreSQL",),
-    "orm": ("SQLAlchemy",),
-    "frontend": ("React", "none"),
-    "authentication": ("JWT",),
-    "background_tasks": ("none",),
-    "dependency_manager": ("uv",),
-}
-
-
-class StackUnavailable(InputError):
-    """The PRD's stack names a choice that Baton knows but has no skills for."""
-
-    code = "stack_unavailable"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,12 +55,7 @@ class Plan:
 
 
 def make_plan(feature: Feature, pipeline: Pipeline, registry: Registry) -> Plan:
-    """Return the plan for `feature`.
-
-    Raises:
-        StackUnavailable: The stack asks for something that no skill makes.
-    """
-    refuse_unavailable(feature)
+    """Return the plan for `feature`."""
     selections = registry.select(feature.stack)
     return Plan(
         feature=feature,
@@ -87,23 +63,6 @@ def make_plan(feature: Feature, pipeline: Pipeline, registry: Registry) -> Plan:
         skills={agent.name: _active(agent.name, selections) for agent in pipeline.agents},
         locks={lock.ecosystem: lock.lock for each in selections if each.active for lock in each.skill.prepares},
     )
-
-
-def refuse_unavailable(feature: Feature) -> None:
-    """Refuse a stack that the built-in skills cannot make.
-
-    Raises:
-        StackUnavailable: With every choice that is not available, and those that are.
-    """
-    chosen = feature.stack.model_dump()
-    problems = [
-        f"  {part.replace('_', ' ').capitalize()}: {chosen[part]} is not available yet; available: {', '.join(choices)}"
-        for part, choices in AVAILABLE.items()
-        if chosen[part] not in choices
-    ]
-    if problems:
-        listed = "\n".join(problems)
-        raise StackUnavailable(f"the PRD's stack cannot be built:\n{listed}\nChange the PRD's `## Stack`.")
 
 
 def _active(agent: str, selections: list[Selection]) -> tuple[Skill, ...]:

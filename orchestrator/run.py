@@ -12,8 +12,6 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any, TypeAlias
 
-import structlog
-
 from orchestrator.context import RunContext
 from orchestrator.event_log import follow
 from orchestrator.events import Event, RunFinished, RunStarted, RunStatus, StepFinished, parse_event
@@ -31,8 +29,6 @@ from langgraph.types import Command
 from orchestrator.checkpoint import PostgresSaver
 
 _Begin: TypeAlias = dict[str, Any] | Command[Any] | None
-
-_log = structlog.get_logger()
 
 
 class NothingToResume(InputError):
@@ -175,7 +171,6 @@ class Run:
         log = self._context.folder / "logs" / "crash.txt"
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
-        _log.error("run crashed", run=self.id, error=type(error).__name__)
         return (f"a fault in Baton, not in your input: {type(error).__name__}: {error}",), str(log)
 
     async def _result(self, status: RunStatus, problems: tuple[str, ...], log: str | None) -> RunResult:

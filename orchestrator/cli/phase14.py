@@ -9,12 +9,10 @@ from typing import Annotated
 import typer
 
 from handoff.store import write_atomically
-from orchestrator.cli import logs
-from orchestrator.cli.console import say
+from orchestrator.cli.console import say, say_json
 from orchestrator.cli.plan import show_plan
-from orchestrator.cli.progress import watch
-from orchestrator.cli.run import Json, Verbose
-from orchestrator.cli.summary import EXIT_CODES, exit_code, show_result
+from orchestrator.cli.run import Json, Verbose, show_run
+from orchestrator.cli.summary import EXIT_CODES, exit_code, result_line, show_result
 from orchestrator.orchestrator import Orchestrator
 from orchestrator.phase14.phase import Explanation, explain, output, read_request, start
 from orchestrator.phase14.request import Request
@@ -34,7 +32,7 @@ def explain_command(source: Source, prd: Prd = None, json: Json = False) -> None
     """Say which specialist is active and why, and what would be built."""
     explanation = explain(read_request(source, prd))
     if json:
-        say(explanation.model_dump_json())
+        say_json(explanation.model_dump_json())
     else:
         show_explanation(explanation)
     if explanation.question:
@@ -53,28 +51,23 @@ def run_command(
     verbose: Verbose = False,  # noqa: FBT002
 ) -> None:
     """Run the active specialist's pipeline; the result is a `@python-specialist.output` document."""
-    logs.configure(verbose=verbose)
     request = read_request(source, prd)
     require_available(request.language)
     if request.missing:
         say(request.question)
         raise typer.Exit(EXIT_CODES["waiting"])
-    raise typer.Exit(asyncio.run(_run(request, workspace, output_file, json=json)))
+    raise typer.Exit(asyncio.run(_run(request, workspace, output_file, json=json, verbose=verbose)))
 
 
-async def _run(request: Request, workspace: Path, output_file: Path | None, *, json: bool) -> int:
+async def _run(request: Request, workspace: Path, output_file: Path | None, *, json: bool, verbose: bool) -> int:
     async with Orchestrator(workspace) as engine:
         run = await start(engine, request)
-        try:
-            await watch(run.events(), json=json)
-        except asyncio.CancelledError:
-            await run.cancel()
-            raise
+        await show_run(run, json=json, verbose=verbose)
         result = await run.result()
     code = exit_code(result.status)
     if not result.status.startswith("completed"):
         if json:
-            say(result.model_dump_json())
+            say_json(result_line(result))
         else:
             show_result(result)
         return code
@@ -83,7 +76,7 @@ async def _run(request: Request, workspace: Path, output_file: Path | None, *, j
     if output_file:
         write_atomically(output_file, f"{text}\n".encode())
     if json:
-        say(text)
+        say_json(text)
     else:
         show_result(result)
         _show_quality(document.code_quality, document.next_phase)

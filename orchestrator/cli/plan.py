@@ -24,9 +24,10 @@ def plan(
     json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,  # noqa: FBT002
 ) -> None:
     """Show which agents and skills a PRD needs, and why. Nothing is run or written."""
+    feature = understand(read_prd(prd))
     pipeline, registry = full_stack(), Registry()
     refuse_unfit(pipeline, registry)
-    made = make_plan(understand(read_prd(prd)), pipeline, registry).event()
+    made = make_plan(feature, pipeline, registry).event()
     if json:
         say_json(made.model_dump_json(exclude={"at"}))
     else:

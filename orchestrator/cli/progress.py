@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.cli.console import console, harmless, say
+from orchestrator.cli.logs import event_log
 from orchestrator.events import (
     CheckFinished,
     CheckStarted,
@@ -174,9 +175,11 @@ def _display(*, json: bool) -> Display:
     return LiveView() if sys.stdout.isatty() else PlainLines()
 
 
-async def watch(events: AsyncIterator[Event], *, json: bool) -> None:
-    """Show events until there are no more."""
+async def watch(events: AsyncIterator[Event], *, json: bool, verbose: bool = False) -> None:
+    """Show events until there are no more, and log them with `verbose`."""
+    log = event_log(verbose=verbose)
     display = _display(json=json)
     with display.shown():
         async for event in events:
             display.show(event)
+            log(event)

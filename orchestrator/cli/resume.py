@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli import logs
 from orchestrator.cli.run import Json, Verbose, attend
 from orchestrator.orchestrator import Orchestrator
 
@@ -21,10 +20,9 @@ def resume(
     verbose: Verbose = False,  # noqa: FBT002
 ) -> None:
     """Go on with a run that was answered, stopped or killed."""
-    logs.configure(verbose=verbose)
-    raise typer.Exit(asyncio.run(_resume(run, json=json)))
+    raise typer.Exit(asyncio.run(_resume(run, json=json, verbose=verbose)))
 
 
-async def _resume(run_id: str, *, json: bool) -> int:
+async def _resume(run_id: str, *, json: bool, verbose: bool) -> int:
     async with Orchestrator() as engine:
-        return await attend(await engine.resume(run_id), json=json)
+        return await attend(await engine.resume(run_id), json=json, verbose=verbose)

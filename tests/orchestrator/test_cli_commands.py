@@ -92,8 +92,8 @@ BAD_PRDS = {
     "another field": (TODO.read_bytes().replace(b"due_at, priority", b"due_on, priority"), "due_at"),
     "a default outside the enum": (TODO.read_bytes().replace(b"default grey", b"default pink"), "pink"),
     "min > max": (TODO.read_bytes().replace(b"min 1; max 5", b"min 5; max 1"), "max"),
-    "another backend": (TODO.read_bytes().replace(b"| Backend | Python |", b"| Backend | Go |"), "not available yet"),
-    "Django": (TODO.read_bytes().replace(b"| FastAPI |", b"| Django |"), "not available yet"),
+    "another backend": (TODO.read_bytes().replace(b"| Backend | Python |", b"| Backend | Go |"), "@go-specialist"),
+    "Django": (TODO.read_bytes().replace(b"| FastAPI |", b"| Django |"), "not implemented yet"),
 }
 
 
