@@ -9,12 +9,12 @@ Not here: reading and writing files (`handoff.store`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from handoff import parse as parsing
 from handoff import render as rendering
-from handoff.blocks import source
+from handoff.blocks import Source, source
 from handoff.compiling import layout_of
 from handoff.json_text import unwritable
 from handoff.problems import HandoffInvalid, Problem
@@ -23,7 +23,7 @@ from handoff.reading import Reading
 from handoff.source import checked
 from handoff.validation import breaches
 from schemas.base import JSON
-from schemas.contract import Contract
+from schemas.contract import HANDOFF_MODELS, Contract, contract_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +76,21 @@ def parse(contract: Contract, text: str, file: str = "") -> Parsed:
         raise HandoffInvalid(
             contract.id, file, [Problem(file=file, line=1, message=message, expected=f"`{contract.id}`")]
         )
-    reading = parsing.read(layout, source(body, offset), file)
+    taken_apart = source(body, offset)
+    reading = parsing.read(layout, taken_apart, file)
     problems = list(reading.problems)
-    if reading.lines:  # else it is not this kind of file at all, and that has been said
+    if reading.lines:
         problems += breaches(contract, layout, reading, file)
+    else:  # not this kind of file at all, and that has been said
+        problems = [replace(problem, hint=_kind_of(taken_apart) or problem.hint) for problem in problems]
     if problems:
         raise HandoffInvalid(contract.id, file, sorted(problems, key=lambda problem: problem.line))
     edited = provenance is not None and provenance.body is not None and provenance.body != sha256(body)
     return Parsed(reading.data, MappingProxyType(reading.lines), provenance, edited)
+
+
+def _kind_of(text: Source) -> str:
+    """Return which built-in contract a document's title belongs to, as a hint; empty if none."""
+    title = text.top.children[0].title if text.top.children else ""
+    fitting = [name for name in HANDOFF_MODELS if layout_of(contract_of(name)).title.read(title) is not None]
+    return f"Its title is that of a `{fitting[0]}` file." if fitting else ""

@@ -126,5 +126,7 @@ def test_every_contract_refuses_the_others_files_by_their_title() -> None:
     for contract_id in HANDOFF_MODELS:
         for other, text in TEXTS.items():
             if other != contract_id:
-                with pytest.raises(HandoffInvalid, match="not the expected kind of file"):
+                with pytest.raises(
+                    HandoffInvalid, match=f"(?s)not the expected kind of file.*Its title is that of a `{other}` file"
+                ):
                     parse(contract_of(contract_id), text, "x.md")

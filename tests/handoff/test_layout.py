@@ -135,6 +135,12 @@ def test_unions_and_recursion_are_json() -> None:
     assert parse(made, render(made, data)).data == data
 
 
+def test_a_hint_makes_anything_json() -> None:
+    properties = {"rows": array(closed({"a": TEXT})) | markdown(layout="json", place="label")}
+
+    assert written(properties, {"rows": []}) == "**Rows:**\n\n```json\n[]\n```\n"
+
+
 def test_more_levels_than_markdown_has_headings_are_json() -> None:
     schema: dict[str, Any] = closed({"x": TEXT})
     data: dict[str, Any] = {"x": "y"}
