@@ -24,6 +24,7 @@ _COPIED = {
         "app/core/middleware.py",
         "app/core/openapi.py",
         "app/routers/health.py",
+        "tests/unit/test_conflicts.py",
         "tests/unit/test_frame.py",
         "requirements.lock",
         "requirements-dev.lock",
