@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,7 +13,9 @@ from handoff.problems import HandoffInvalid, HandoffMissing
 from handoff.provenance import CheckRun
 from handoff.store import HandoffStore
 from orchestrator.event_log import EventLog
+from orchestrator.events import RunStarted
 from orchestrator.ledger import Ledger
+from orchestrator.outcome import StepOutcome
 from orchestrator.ownership import owns
 from orchestrator.pipeline import Pipeline
 from orchestrator.plan import Plan
@@ -45,6 +48,14 @@ class Receipt(Document):
     evidence: tuple[Evidence, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ahead:
+    """A step whose making began before the graph asked for it; `started` on the monotonic clock."""
+
+    started: float
+    making: asyncio.Task[Receipt | StepOutcome]
+
+
 @dataclass(kw_only=True, slots=True)
 class RunContext:
     """One run at work. `folder` holds its PRD, its staged tree and its logs; `plan` is set by the intake."""
@@ -61,6 +72,8 @@ class RunContext:
     ledger: Ledger
     events: EventLog
     plan: Plan | None = None
+    understood: bool = False  # the intake is over
+    ahead: dict[str, Ahead] = field(default_factory=dict)  # by agent
     handoffs: HandoffStore = field(init=False)
 
     def __post_init__(self) -> None:
@@ -73,6 +86,12 @@ class RunContext:
     @property
     def tree(self) -> Path:
         return self.folder / "tree"
+
+    def announce(self, *, resumed: bool) -> None:
+        """Emit the event that the run begins, or goes on."""
+        title = self.plan.feature.title if self.plan else self.prd.name
+        workspace = str(self.workspace.root)
+        self.events.emit(RunStarted(run=self.run_id, title=title, workspace=workspace, resumed=resumed))
 
     async def receipts(self) -> dict[str, Receipt]:
         """Return this run's receipts by agent."""

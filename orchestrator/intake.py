@@ -58,6 +58,8 @@ async def intake(run: RunContext, answer: str | None) -> StepOutcome:
     Raises:
         WorkspaceConflict: Files stand where the planned agents would write.
     """
+    if run.understood:
+        return StepOutcome(status="published", files=1)
     try:
         if answer is not None:
             take_answer(run, answer)
@@ -69,6 +71,7 @@ async def intake(run: RunContext, answer: str | None) -> StepOutcome:
     run.events.emit(plan.event())
     await refuse_conflicts(run, plan)
     await _publish(run)
+    run.understood = True
     return StepOutcome(status="published", files=1)
 
 

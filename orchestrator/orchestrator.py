@@ -20,7 +20,7 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from agents.checks.environment import Environments
 from handoff.feature import FeatureIncomplete
@@ -31,11 +31,12 @@ from orchestrator.contracts import refuse_unfit
 from orchestrator.event_log import EventLog, follow
 from orchestrator.home import cache_folder, run_folder
 from orchestrator.home import home as default_home
-from orchestrator.intake import read_prd, refuse_conflicts, understand
+from orchestrator.intake import intake, read_prd, refuse_conflicts, understand
 from orchestrator.ledger import Ledger, Question, RunRecord
 from orchestrator.pipeline import Pipeline, full_stack
 from orchestrator.plan import Plan, make_plan
 from orchestrator.postgres import Server
+from orchestrator.step import begin_ahead
 from orchestrator.workspace import Workspace
 from schemas.errors import InputError, RunError
 from schemas.feature import Feature
@@ -90,7 +91,7 @@ class Orchestrator:
         self._environments = Environments(cache_folder(self._home))
         self._stack = AsyncExitStack()
         self._opening: asyncio.Task[tuple[Server, Ledger]] | None = None
-        self._background: set[asyncio.Task[object]] = set()
+        self._background: set[asyncio.Task[Any]] = set()
         self._runs: list[Run] = []
 
     async def __aenter__(self) -> Self:
@@ -121,14 +122,7 @@ class Orchestrator:
             RunError: There is no database.
         """
         path = Path(prd)
-        handoff = read_prd(path)
-        try:
-            feature: Feature | None = understand(handoff)
-        except FeatureIncomplete:
-            feature = None  # the run begins, and asks
-        pipeline = self.pipeline if agents is None else self.pipeline.subset(agents)
-        refuse_unfit(pipeline, self.registry)
-        plan = None if feature is None else make_plan(feature, pipeline, self.registry)
+        pipeline, plan = self._plan(path, agents)
         self._prepare(plan)
         workspace = Workspace(self._workspace)
         server, ledger = await self._opened()
@@ -158,7 +152,11 @@ class Orchestrator:
                 fingerprint=pipeline.fingerprint(),
             )
             context.started_at = record.started_at
-            return await self._go(context, held)
+            context.events = await held.enter_async_context(EventLog(ledger.pool, run_id))
+            context.announce(resumed=False)
+            if plan is not None:
+                await self._begin_ahead(context, plan)
+            return await self._go(context, held, resumed=False)
 
     async def resume(self, run_id: str) -> Run:
         """Go on with a run that waits and has its answer, was stopped, or whose process died.
@@ -196,7 +194,8 @@ class Orchestrator:
             await held.enter_async_context(ledger.lease(run_id))
             if context.plan is not None:
                 await refuse_conflicts(context, context.plan)
-            return await self._go(context, held)
+            context.events = await held.enter_async_context(EventLog(ledger.pool, run_id))
+            return await self._go(context, held, resumed=True)
 
     async def runs(self, *, workspace: str | Path | None = None, limit: int = 50) -> list[RunRecord]:
         """Return the newest runs first: of every workspace, or of one."""
@@ -286,16 +285,33 @@ class Orchestrator:
             self._in_background(asyncio.create_task(make(each.lock)))
         self._in_background(asyncio.create_task(asyncio.to_thread(importlib.import_module, "orchestrator.run")))
 
-    def _in_background(self, task: asyncio.Task[object]) -> None:
+    def _in_background(self, task: asyncio.Task[Any]) -> None:
         self._background.add(task)
         # A failure shows again where the result is needed; here it is only marked as seen.
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
 
-    async def _go(self, context: RunContext, held: AsyncExitStack) -> Run:
+    def _plan(self, prd: Path, agents: Sequence[str] | None) -> tuple[Pipeline, Plan | None]:
+        """Return the pipeline and its plan; None for a PRD of prose, whose run begins and asks."""
+        handoff = read_prd(prd)
+        try:
+            feature: Feature | None = understand(handoff)
+        except FeatureIncomplete:
+            feature = None
+        pipeline = self.pipeline if agents is None else self.pipeline.subset(agents)
+        refuse_unfit(pipeline, self.registry)
+        return pipeline, None if feature is None else make_plan(feature, pipeline, self.registry)
+
+    async def _begin_ahead(self, context: RunContext, plan: Plan) -> None:
+        """Do the intake and begin the first step: neither needs LangGraph, whose import takes its time meanwhile."""
+        await intake(context, None)
+        begun = begin_ahead(context, plan)
+        if begun is not None:
+            self._in_background(begun.making)
+
+    async def _go(self, context: RunContext, held: AsyncExitStack, *, resumed: bool) -> Run:
         module = await asyncio.to_thread(importlib.import_module, "orchestrator.run")
-        context.events = await held.enter_async_context(EventLog(context.ledger.pool, context.run_id))
         run: Run = module.Run(context)
-        await run.go(held)
+        await run.go(held, resumed=resumed)
         self._runs.append(run)
         return run
 

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from orchestrator.context import RunContext
 from orchestrator.event_log import follow
-from orchestrator.events import Event, RunFinished, RunStarted, RunStatus, StepFinished, parse_event
+from orchestrator.events import Event, RunFinished, RunStatus, StepFinished, parse_event
 from orchestrator.graph import INTAKE, compile_graph, config, outcome_key
 from orchestrator.intake import intake
 from orchestrator.ledger import Ledger
@@ -46,17 +46,20 @@ class Run:
         self._graph = compile_graph(context.pipeline, self._step, PostgresSaver(context.ledger.pool))
         self._task: asyncio.Future[RunResult] = asyncio.get_running_loop().create_future()
 
-    async def go(self, held: AsyncExitStack) -> None:
+    async def go(self, held: AsyncExitStack, *, resumed: bool) -> None:
         """Begin to work, or go on where the run stopped.
 
         Args:
             held: The run's lease, its workspace's lock, its event log: let go when the work ends.
+            resumed: Whether it goes on; the start of a new run is announced by whoever started it.
 
         Raises:
             NothingToResume: The run waits for an answer that it does not have, or has ended. `held` is still the
                 caller's then.
         """
         begin = await self._begin()
+        if resumed:
+            self._context.announce(resumed=True)
         await self._context.ledger.set_status(self.id, "running")
         self._task = asyncio.create_task(self._work(held.pop_all(), begin), name=f"run {self.id}")
 
@@ -120,15 +123,10 @@ class Run:
         run = self._context
         started = time.monotonic()
         async with held:
-            run.events.emit(
-                RunStarted(
-                    run=run.run_id,
-                    title=run.plan.feature.title if run.plan else run.prd.name,
-                    workspace=str(run.workspace.root),
-                    resumed=not isinstance(begin, dict),
-                )
-            )
             status, problems, log = await self._drive(begin)
+            for begun in run.ahead.values():  # stopped before the graph came to it
+                begun.making.cancel()
+            await asyncio.gather(*(begun.making for begun in run.ahead.values()), return_exceptions=True)
             run.events.emit(RunFinished(status=status, seconds=round(time.monotonic() - started, 3), problems=problems))
             await run.events.flush()
             result = await self._result(status, problems, log)

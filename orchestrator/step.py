@@ -9,12 +9,13 @@ Not here: the parts of a step (`orchestrator.making`, `orchestrator.measuring`, 
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping
 
 from agents.agent import Agent, Work
 from handoff.store import Handoff
-from orchestrator.context import Receipt, RunContext
+from orchestrator.context import Ahead, Receipt, RunContext
 from orchestrator.events import QuestionAsked, StepFinished, StepStarted
 from orchestrator.ledger import Question
 from orchestrator.making import Broken, assemble, read_handoffs, run_skills
@@ -34,7 +35,8 @@ async def work(run: RunContext, plan: Plan, agent: Agent) -> StepOutcome:
     """
     if not plan.agent(agent.name).active:
         return StepOutcome(status="skipped")
-    receipt = await staged_receipt(run, agent) or await make(run, plan, agent)
+    begun = run.ahead.pop(agent.name, None)
+    receipt = await begun.making if begun else await staged_receipt(run, agent) or await make(run, plan, agent)
     if isinstance(receipt, StepOutcome):
         return receipt
     await publish(run, agent, receipt)
@@ -83,8 +85,10 @@ async def refusals(
 
 async def step(run: RunContext, plan: Plan, agent: Agent) -> StepOutcome:
     """Do one agent's step with its events around it. Raises as `work` does."""
-    started = time.monotonic()
-    run.events.emit(StepStarted(agent=agent.name))
+    begun = run.ahead.get(agent.name)
+    started = begun.started if begun else time.monotonic()
+    if begun is None:
+        run.events.emit(StepStarted(agent=agent.name))
     outcome = await work(run, plan, agent)
     run.events.emit(
         StepFinished(
@@ -97,6 +101,20 @@ async def step(run: RunContext, plan: Plan, agent: Agent) -> StepOutcome:
         )
     )
     return outcome
+
+
+def begin_ahead(run: RunContext, plan: Plan) -> Ahead | None:
+    """Begin to make the first agent's work before the graph asks for it, while LangGraph is still being imported.
+
+    Making changes nothing outside the run's own folder and rows, so it does no harm if the graph never asks.
+    """
+    for agent in run.pipeline.agents:
+        if plan.agent(agent.name).active:
+            run.events.emit(StepStarted(agent=agent.name))
+            making = asyncio.create_task(make(run, plan, agent), name=f"{agent.name}, begun ahead")
+            run.ahead[agent.name] = Ahead(started=time.monotonic(), making=making)
+            return run.ahead[agent.name]
+    return None
 
 
 async def ask(run: RunContext, node: str, text: str) -> StepOutcome:
