@@ -156,17 +156,14 @@ class _Builder:
     def _blank(self) -> str:
         default = self._field.default if self._field.has_default else None
         if self._is_checkbox:
-            return "true" if default is True else "false"
+            return ts(default is True)
         if self._is_checklist:
             return "[]"
         if default is None:
             return '""'
-        if self._kind == "json":
-            return f"{self._use('convert', 'toJson')}({ts(default)})"
-        if self._kind == "boolean":
-            return ts("true" if default else "false")
-        if self._kind == "datetime":
-            return f"{self._use('convert', 'toLocal')}({ts(default)})"
+        convert = {"json": "toJson", "boolean": "toChoice", "datetime": "toLocal"}.get(self._kind)
+        if convert:
+            return f"{self._use('convert', convert)}({ts(default)})"
         return ts(default if isinstance(default, str) else str(default))
 
     def _from_record(self) -> str:

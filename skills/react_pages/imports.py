@@ -29,7 +29,7 @@ class Imports:
         packages = [module for module in self._names if not module.startswith(".")]
         own = [module for module in self._names if module.startswith(".")]
         # `../../api` before `../x` before `./y`: from far to near.
-        own.sort(key=lambda module: (-module.count("../"), module))
+        own.sort(key=lambda module: (-module.count("../"), module.lower()))
         groups = ["".join(self._line(module) for module in group) for group in (sorted(packages), own) if group]
         return "\n".join(groups)
 

@@ -68,7 +68,7 @@ def collection_imports(pages: EntityPages) -> Imports:
     for each in pages.filters:
         if each.target:
             imports.add(reference(each.target, "..", pages.entity), f"{class_name(each.target.name)}Filter")
-    used = {each.choices for each in (*pages.filters, *pages.columns)} - {""}
+    used = {*(each.choices for each in pages.filters), *(each.choices for each in pages.columns)} - {""}
     imports.add("./choices", *used)
     imports.add("./name", f"nameOf{stem}")
     return imports

@@ -85,7 +85,9 @@ class EntityPages:
 
     @property
     def is_referenced(self) -> bool:
-        return any(f.type.target == self.entity.name for e in (self.feature.user, *self.feature.entities) for f in e.fields)
+        return any(
+            f.type.target == self.entity.name for e in (self.feature.user, *self.feature.entities) for f in e.fields
+        )
 
     @property
     def home(self) -> str:

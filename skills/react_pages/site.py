@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from schemas.handoffs import Page
+from skills.react_pages.controls import Control
 from skills.react_pages.imports import Imports
 from skills.react_pages.pages import EntityPages
+from skills.react_pages.values import Filter, Value
 from skills.react_typed_client.api import Call
 
 Audience = Literal["public", "signed_in", "admin"]
@@ -109,7 +111,10 @@ def described_pages(
         Page(path="/", component="HomePage", purpose="Start: what there is", endpoints=every),
         Page(path="/sign-in", component="SignInPage", purpose="Sign in", endpoints=sign_in),
         Page(
-            path="/sign-up", component="SignUpPage", purpose="Create an account", endpoints=(account["register"], *sign_in)
+            path="/sign-up",
+            component="SignUpPage",
+            purpose="Create an account",
+            endpoints=(account["register"], *sign_in),
         ),
     ]
     for pages in site:
@@ -125,13 +130,13 @@ def described_pages(
 def _named(pages: EntityPages, route: Route, calls: Mapping[str, Mapping[str, Call]]) -> list[str]:
     """Return the calls with which a page names or offers the records that its own refer to."""
     kind = route.component.removeprefix(pages.stem).removesuffix("Page")
-    shown = {
+    shown: dict[str, Sequence[Value | Filter | Control]] = {
         "Collection": [*pages.columns, *pages.filters],
         "Detail": pages.values,
         "New": pages.controls,
         "Edit": pages.controls,
-    }[kind]
-    targets = {each.target.name: each.target for each in shown if each.target}
+    }
+    targets = {each.target.name: None for each in shown[kind] if each.target}
     found = []
     for name in targets:
         wanted = ("list", "read") if kind in ("Collection", "Detail") else ("list",)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from schemas.feature import Entity, Feature, FeatureField
-from skills.naming import class_name, json_name, query_name, title
+from skills.naming import class_name, json_name, query_name
 from skills.pydantic_validation.queries import filter_parameters, listed_field
 from skills.react_pages.controls import choices_name, choosable, field_label
 
@@ -76,7 +76,12 @@ def value(field: FeatureField, feature: Feature) -> Value:
 
 def filters(entity: Entity, feature: Feature) -> list[Filter]:
     """Return the controls that filter the list of `entity`, in the PRD's order."""
-    return [_filter(listed_field(entity, name), feature) for name in entity.filters]
+    ranges = {(p.field.name, p.comparison): p.parameter for p in filter_parameters(entity)}
+    found = []
+    for field in (listed_field(entity, name) for name in entity.filters):
+        bounds = ranges.get((field.name, ">=")), ranges.get((field.name, "<="))
+        found.append(_range(field, *bounds) if all(bounds) else _filter(field, feature))
+    return found
 
 
 def parameters(entity: Entity) -> list[Parameter]:
@@ -107,7 +112,7 @@ def _reference(field: FeatureField, target: Entity, record: str, *, wide: bool) 
 
 
 def _filter(field: FeatureField, feature: Feature) -> Filter:
-    kind, label = field.type.kind, title(field.name)
+    kind, label = field.type.kind, field_label(field)
     names = f'name="{_query(field)}" label="{label}"'
     if field.type.target:
         target = feature.entity(field.type.target)
@@ -122,10 +127,13 @@ def _filter(field: FeatureField, feature: Feature) -> Filter:
         return Filter(element=element, component="SelectFilter", choices=choices)
     if kind == "boolean":
         return Filter(element=f"<BooleanFilter {names} />", component="BooleanFilter")
-    if kind in _RANGE_TYPES:
-        element = f'<RangeFilter name="{json_name(field)}" label="{label}" type="{_RANGE_TYPES[kind]}" />'
-        return Filter(element=element, component="RangeFilter")
     return Filter(element=f"<InputFilter {names} />", component="InputFilter")
+
+
+def _range(field: FeatureField, low: str | None, high: str | None) -> Filter:
+    kind = _RANGE_TYPES[field.type.kind]
+    element = f'<RangeFilter from="{low}" to="{high}" label="{field_label(field)}" type="{kind}" />'
+    return Filter(element=element, component="RangeFilter")
 
 
 def _query(field: FeatureField) -> str:

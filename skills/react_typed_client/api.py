@@ -100,7 +100,7 @@ class Api:
 def entity_calls(api: Api, entity: Entity) -> dict[str, Call]:
     """Return the calls of an entity's operations by name (`list`, `create` …); what is missing is noted in `api`."""
     stem = class_name(entity.name)
-    calls = {name: api.call(_operation_id(name, entity)) for name in entity.operations}
+    calls: dict[str, Call] = {name: api.call(_operation_id(name, entity)) for name in entity.operations}
     if {"list", "read", "create", "update"} & set(calls):
         api.require_schema(f"{stem}Response")
     for name in ("create", "update"):

@@ -75,9 +75,7 @@ def contribute(request: Input, templates: Templates) -> Output:
     api.done()
     return Output(
         files=(
-            *(
-                ContributedFile(path=f"{ROOT}/{name}", content=templates.read(f"{ROOT}/{name}")) for name in _COPIED
-            ),
+            *(ContributedFile(path=f"{ROOT}/{name}", content=templates.read(f"{ROOT}/{name}")) for name in _COPIED),
             *(_records_file(entity, calls[entity.name], templates) for entity in feature.entities),
         ),
         dependencies=_dependencies(templates),

@@ -6,6 +6,7 @@ from typing import Any
 
 from schemas.feature import Entity, Feature, FeatureField
 from skills import naming
+from skills.pydantic_validation.queries import filter_parameters
 
 _FORMATS: dict[str, dict[str, Any]] = {
     "string": {"type": "string"},
@@ -24,7 +25,6 @@ _FORMATS: dict[str, dict[str, Any]] = {
     "reference": {"type": "integer"},
     "references": {"type": "array", "items": {"type": "integer"}},
 }
-_RANGES = {"integer", "decimal", "float", "date", "time", "datetime"}
 _ID = {"type": "integer"}
 
 
@@ -39,7 +39,7 @@ def openapi(feature: Feature) -> dict[str, Any]:
     _add_auth(document["paths"])
     for entity in feature.entities:
         document["components"]["schemas"].update(_schemas(entity))
-        _add_paths(document["paths"], feature, entity)
+        _add_paths(document["paths"], entity)
     return document
 
 
@@ -97,7 +97,7 @@ def _schemas(entity: Entity) -> dict[str, Any]:
     }
 
 
-def _add_paths(paths: dict[str, Any], feature: Feature, entity: Entity) -> None:
+def _add_paths(paths: dict[str, Any], entity: Entity) -> None:
     stem, many = naming.class_name(entity.name), f"/api/v1/{entity.collection}"
     one = f"{many}/{{{entity.singular}_id}}"
     identifier = {"name": f"{entity.singular}_id", "in": "path", "required": True, "schema": _ID}
@@ -125,21 +125,13 @@ def _add_paths(paths: dict[str, Any], feature: Feature, entity: Entity) -> None:
 
 def _query(entity: Entity) -> list[dict[str, Any]]:
     names: dict[str, Any] = {"limit": _ID, "offset": _ID, "sort": {"type": "string"}}
-    fields = {field.name: field for field in entity.fields}
-    for name in entity.filters:
-        if name == "owner":
-            names["owner_id"] = _ID
-            continue
-        kind = fields[name].type.kind if name in fields else "datetime"
-        schema = _filter_schema(fields[name]) if name in fields else _FORMATS["datetime"]
-        exact = naming.json_name(fields[name]) if name in fields else name
-        suffixes = ("", "_from", "_to") if kind in _RANGES else ("",)
-        names |= {naming.query_name(f"{exact}{suffix}"): schema for suffix in suffixes}
+    for parameter in filter_parameters(entity):
+        names[parameter.parameter] = _filter_schema(parameter.field)
     return [{"name": name, "in": "query", "required": False, "schema": schema} for name, schema in names.items()]
 
 
 def _filter_schema(field: FeatureField) -> dict[str, Any]:
-    if field.type.kind == "references":
+    if field.type.target:
         return _ID
     return _enum(field.type.values) if field.type.kind == "enum" else _FORMATS[field.type.kind]
 

@@ -11,6 +11,12 @@ type Page<T> = { items: T[]; total: number; limit: number; offset: number };
 
 export type Column<T> = { header: string; cell: (record: T) => ReactNode };
 
+// A narrow screen shows each cell with its label, the first one as the card's heading.
+const CELL =
+  "flex min-w-0 justify-between gap-6 before:shrink-0 before:text-muted before:content-[attr(data-label)] " +
+  "first:text-base first:before:hidden md:table-cell md:max-w-80 md:px-4 md:py-3.5 md:first:pl-6 md:first:text-sm " +
+  "md:last:pr-6 md:before:hidden";
+
 type Props<T extends Listed> = {
   page: UseQueryResult<Page<T>>;
   label: string;
@@ -56,7 +62,7 @@ export function RecordTable<T extends Listed>({ page, label, columns, actions, e
                   key={header}
                   role="cell"
                   data-label={header}
-                  className="flex min-w-0 justify-between gap-6 before:shrink-0 before:text-muted before:content-[attr(data-label)] md:table-cell md:max-w-80 md:px-4 md:py-3.5 md:before:hidden md:first:pl-6 md:last:pr-6"
+                  className={CELL}
                 >
                   {cell(record)}
                 </td>

@@ -1,7 +1,7 @@
 import { useId } from "react";
 import { useSearchParams } from "react-router";
 
-import { CONTROL, type Choice } from "../forms/controls";
+import { type Choice, SELECT } from "../forms/controls";
 
 /** The order, kept in the address. Without one the API lists the newest first. */
 export function SortSelect({ choices }: { choices: readonly Choice[] }) {
@@ -23,7 +23,7 @@ export function SortSelect({ choices }: { choices: readonly Choice[] }) {
       </label>
       <select
         id={id}
-        className={`${CONTROL} min-w-44 rounded-full!`}
+        className={`${SELECT} min-w-44 rounded-full!`}
         value={params.get("sort") ?? ""}
         onChange={(event) => sortBy(event.target.value)}
       >

@@ -2,7 +2,7 @@ import { type FormEvent, type ReactNode, useId } from "react";
 import { useSearchParams } from "react-router";
 
 import { useSession } from "../auth/session";
-import { type Choice, CONTROL, YES_OR_NO } from "../forms/controls";
+import { type Choice, CONTROL, SELECT, YES_OR_NO } from "../forms/controls";
 import { toInstant, toLocal } from "../forms/convert";
 import { Button } from "./Button";
 import { FilterIcon } from "./icons";
@@ -25,7 +25,7 @@ export function FilterPanel({ names, children }: { names: readonly string[]; chi
   }
 
   return (
-    <details className="group glass min-w-0 flex-1 rounded-3xl" open={active > 0}>
+    <details className="glass min-w-0 basis-full rounded-3xl sm:flex-1 sm:basis-0" open={active > 0}>
       <summary className="flex min-h-11 list-none items-center gap-2 rounded-3xl px-5 text-sm font-medium">
         <FilterIcon />
         Filters
@@ -61,7 +61,7 @@ type FilterProps = { name: string; label: string };
 
 function Labelled({ id, label, children }: { id: string; label: string; children: ReactNode }) {
   return (
-    <div className="grid content-start gap-1.5">
+    <div className="grid min-w-0 content-start gap-1.5">
       <label htmlFor={id} className="text-xs font-medium text-muted">
         {label}
       </label>
@@ -76,7 +76,7 @@ export function SelectFilter({ name, label, choices }: FilterProps & { choices: 
   return (
     <Labelled id={id} label={label}>
       {/* Keyed by the choices: they may arrive after the value they contain. */}
-      <select key={choices.length} id={id} name={name} className={CONTROL} defaultValue={params.get(name) ?? ""}>
+      <select key={choices.length} id={id} name={name} className={SELECT} defaultValue={params.get(name) ?? ""}>
         <option value="">Any</option>
         {choices.map((choice) => (
           <option key={choice.value} value={choice.value}>
@@ -128,11 +128,14 @@ export function InputFilter({ name, label, type = "text" }: InputFilterProps) {
   );
 }
 
-export function RangeFilter({ name, label, type }: Required<InputFilterProps>) {
+type RangeFilterProps = { from: string; to: string; label: string; type: InputFilterProps["type"] };
+
+export function RangeFilter({ from, to, label, type }: RangeFilterProps) {
+  const isLong = type === "datetime-local";
   return (
-    <div className="grid grid-cols-2 gap-2">
-      <InputFilter name={`${name}_from`} label={`${label} from`} type={type} />
-      <InputFilter name={`${name}_to`} label={`${label} to`} type={type} />
+    <div className={`grid gap-2 ${isLong ? "min-[30rem]:grid-cols-2 sm:col-span-2" : "grid-cols-2"}`}>
+      <InputFilter name={from} label={`${label} from`} type={type} />
+      <InputFilter name={to} label={`${label} to`} type={type} />
     </div>
   );
 }

@@ -24,7 +24,7 @@ export function BooleanValue({ value }: Maybe<boolean>) {
   if (value === null || value === undefined) return <Nothing />;
   if (!value) return <span className="text-muted">No</span>;
   return (
-    <span className="inline-flex items-center gap-1 text-accent">
+    <span className="inline-flex items-center gap-1 align-bottom text-accent">
       <CheckIcon />
       Yes
     </span>

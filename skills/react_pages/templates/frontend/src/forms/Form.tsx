@@ -15,7 +15,7 @@ export function Form<Draft>({ form, submitLabel, cancelTo, children }: Props<Dra
     <form
       ref={form.element}
       noValidate
-      className="glass grid gap-6 rounded-3xl p-5 sm:p-8"
+      className="glass grid w-full max-w-3xl gap-6 rounded-3xl p-5 sm:p-8"
       onSubmit={(event) => {
         event.preventDefault();
         void form.submit();

@@ -3,8 +3,11 @@ import type { HTMLInputTypeAttribute, ReactNode } from "react";
 import type { FieldProps } from "./use-form";
 
 export const CONTROL =
-  "w-full rounded-xl border border-field-line bg-field px-3.5 py-2.5 text-base text-ink shadow-inner shadow-black/3 " +
+  "w-full min-w-0 rounded-xl border border-field-line bg-field px-3.5 py-2.5 text-base text-ink shadow-inner shadow-black/3 " +
   "transition-colors placeholder:text-muted/70 hover:border-accent aria-invalid:border-danger sm:text-sm";
+
+/** A select leaves room for its arrow. */
+export const SELECT = `${CONTROL} pr-9`;
 
 type Described = Pick<FieldProps<unknown>, "id" | "hint" | "required" | "error">;
 
@@ -103,7 +106,7 @@ export function SelectField({ choices, ...field }: FieldProps<string> & { choice
     <Frame {...field}>
       <select
         {...described(field)}
-        className={CONTROL}
+        className={SELECT}
         value={field.value}
         onChange={(event) => field.onChange(event.target.value)}
       >

@@ -3,7 +3,7 @@ import type { User } from "./session";
 /** Who may change a kind of record: its owner, anyone signed in, or administrators. */
 export type Writers = "owner" | "signed-in" | "admin";
 
-type Owned = { owner_id?: number };
+type Owned = { id: number; owner_id?: number };
 
 /** May `user` add a record? */
 export function mayCreate(user: User | null, writers: Writers): boolean {

@@ -1,0 +1,51 @@
+"""The Frontend agent: the typed client of the API, and the pages people use."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from agents.agent import Agent, Reads, Work
+from agents.frontend.checks import BuildCheck, ClientCheck, ComponentTestsCheck, InstallCheck, TypesCheck
+from agents.guards.ownership import Ownership
+from agents.guards.paths import PathEscape
+from schemas.feature import Gap
+from schemas.handoffs import FrontendAgentOutput, Page
+
+
+def compose(work: Work) -> FrontendAgentOutput:
+    """Return the handoff: the pages with what they call, and every gap."""
+    outputs = tuple(work.outputs.values())
+    pages = tuple(cast("Page", page) for output in outputs for page in getattr(output, "pages", ()))
+    unreachable = tuple(cast("Gap", gap) for output in outputs for gap in getattr(output, "unreachable", ()))
+    added = (f"{each.name}@{each.version} ({each.group})" for output in outputs for each in output.dependencies)
+    return FrontendAgentOutput(
+        task=work.task,
+        files=work.files,
+        pages=pages,
+        dependencies_added=tuple(added),
+        verification=work.verification,
+        not_implemented=(*work.feature.gaps, *unreachable) or None,
+    )
+
+
+AGENT = Agent(
+    name="frontend-agent",
+    title="Frontend",
+    reads=(
+        Reads(
+            contract="feature-prd",
+            name="prd",
+            question="I need to know what people do with the app. Where is the feature PRD?",
+        ),
+        Reads(
+            contract="python-backend-agent-output",
+            name="backend",
+            question="I need the API contract. Was the Python Backend Agent phase completed?",
+        ),
+    ),
+    writes="frontend-agent-output",
+    owns=("frontend/**",),
+    guards=(PathEscape(), Ownership()),
+    checks=(InstallCheck(), ClientCheck(), TypesCheck(), ComponentTestsCheck(), BuildCheck()),
+    compose=compose,
+)

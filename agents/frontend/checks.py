@@ -1,0 +1,167 @@
+"""Checks of the Frontend agent: the locked packages, the generated client, types, component tests, the build.
+
+What a check runs is the script of the staged `package.json`, so that Baton checks what `npm run …` runs. The build
+leaves nothing in the tree.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast
+
+from agents.agent import Work
+from agents.checks.check import Evidence, Outcome
+from agents.checks.environment import NodeEnvironment
+from agents.checks.outcomes import failed_tool
+from agents.checks.scratch import Scratch
+from schemas.base import JSON
+
+FRONTEND = "frontend"
+CLIENT = f"{FRONTEND}/src/api/schema.d.ts"
+COMPONENT_TESTS, BUILD = "vitest", "vite-build"
+_KILOBYTE = 1000
+
+
+class InstallCheck:
+    """The packages are those of the lock, version by version."""
+
+    name = "npm-ci"
+    after: tuple[str, ...] = ()
+
+    async def run(self, scratch: Scratch, work: Work, /) -> Outcome:
+        del work
+        started = time.monotonic()
+        environment = await scratch.node()
+        lock = json.loads((scratch.tree / FRONTEND / "package-lock.json").read_text(encoding="utf-8"))
+        installed, problems = compare_packages(lock, environment)
+        text = "\n".join([f"{installed} packages as locked", *problems])
+        tool = f"npm ci, node {environment.version}"
+        evidence = scratch.record(self.name, tool, text, time.monotonic() - started)
+        summary = f"{installed} packages as locked"
+        return Outcome(passed=not problems, summary=summary, evidence=(evidence,), problems=tuple(problems))
+
+
+def compare_packages(lock: Mapping[str, JSON], environment: NodeEnvironment) -> tuple[int, list[str]]:
+    """Return how many packages are installed as the lock says, and where one is not. Other platforms' are left out."""
+    installed, problems = 0, []
+    packages = cast("Mapping[str, Mapping[str, JSON]]", lock["packages"])
+    for path, package in packages.items():
+        if not path:
+            continue
+        manifest = environment.modules.parent / path / "package.json"
+        if not manifest.is_file():
+            if not package.get("optional"):
+                problems.append(f"{path}: not installed, {package['version']} is locked")
+            continue
+        version = json.loads(manifest.read_text(encoding="utf-8"))["version"]
+        if version != package["version"]:
+            problems.append(f"{path}: {version} is installed, {package['version']} is locked")
+        installed += 1
+    return installed, problems
+
+
+class ClientCheck:
+    """The API's types, made from `openapi.json`. Types written by anything but the generator are refused."""
+
+    name = "client"
+    after: tuple[str, ...] = ()
+
+    async def run(self, scratch: Scratch, work: Work, /) -> Outcome:
+        place = scratch.tree / CLIENT
+        written = place.read_text(encoding="utf-8") if CLIENT in work.files and place.is_file() else None
+        evidence, output = await run_script(scratch, self.name, "api", tool="openapi-typescript")
+        if evidence.exit_code or not place.is_file():
+            return failed_tool("the client cannot be made from openapi.json", evidence, output)
+        text = place.read_text(encoding="utf-8")
+        if written is not None and written != text:
+            problem = f"{CLIENT}: not what `npm run api` makes of openapi.json; leave it to that command"
+            return Outcome(passed=False, summary="written by hand", evidence=(evidence,), problems=(problem,))
+        return Outcome(passed=True, summary="made from openapi.json", evidence=(evidence,), files={CLIENT: text})
+
+
+class TypesCheck:
+    """`tsc` over the frontend and the API's types: where frontend and backend disagree, it fails."""
+
+    name = "tsc"
+    after: tuple[str, ...] = (ClientCheck.name,)
+
+    async def run(self, scratch: Scratch, work: Work, /) -> Outcome:
+        del work
+        evidence, output = await run_script(scratch, self.name, "typecheck", tool="typescript-native")
+        if evidence.exit_code:
+            return failed_tool("tsc finds faults", evidence, output)
+        sources = [path for path in (scratch.tree / FRONTEND / "src").rglob("*.ts*") if path.is_file()]
+        return Outcome(passed=True, summary=f"{len(sources)} files, strict", evidence=(evidence,))
+
+
+class ComponentTestsCheck:
+    """The component tests: they pass, there are some, and none is skipped."""
+
+    name = COMPONENT_TESTS
+    after: tuple[str, ...] = ()
+
+    async def run(self, scratch: Scratch, work: Work, /) -> Outcome:
+        del work
+        report = scratch.home / "vitest.json"
+        reporters = ["--reporter=default", "--reporter=json", f"--outputFile.json={report}"]
+        evidence, output = await run_script(scratch, self.name, "test", *reporters, tool="vitest")
+        if evidence.exit_code or not report.is_file():
+            return failed_tool("the component tests do not pass", evidence, output)
+        counts: dict[str, int] = json.loads(report.read_text(encoding="utf-8"))
+        passed = counts["numPassedTests"]
+        if not passed or passed != counts["numTotalTests"]:
+            problem = f"{passed} of {counts['numTotalTests']} tests ran; each must, and there must be one"
+            return Outcome(passed=False, summary="tests are missing", evidence=(evidence,), problems=(problem,))
+        return Outcome(passed=True, summary=f"{passed} tests", evidence=(evidence,), measured={"passed": passed})
+
+
+class BuildCheck:
+    """`vite build`, for production."""
+
+    name = BUILD
+    after: tuple[str, ...] = ()
+
+    async def run(self, scratch: Scratch, work: Work, /) -> Outcome:
+        del work
+        built = scratch.home / "dist"
+        argv = ["vite", "build", "--outDir", str(built), "--emptyOutDir"]
+        evidence, output = await run_program(scratch, self.name, argv, tool="vite")
+        files = [path for path in built.rglob("*") if path.is_file()] if built.is_dir() else []
+        if evidence.exit_code or not files:
+            return failed_tool("vite does not build the frontend", evidence, output)
+        size = {kind: _kilobytes(files, kind) for kind in (".js", ".css")}
+        summary = f"{size['.js']} kB of JavaScript, {size['.css']} kB of CSS"
+        measured: JSON = {"javascript_kb": size[".js"], "css_kb": size[".css"]}
+        return Outcome(passed=True, summary=summary, evidence=(evidence,), measured=measured)
+
+
+async def run_script(scratch: Scratch, check: str, script: str, *arguments: str, tool: str) -> tuple[Evidence, str]:
+    """Run a script of the staged `package.json` without npm, which would cost more than most of them.
+
+    Raises:
+        ScratchError: Node cannot be had.
+    """
+    package = json.loads((scratch.tree / FRONTEND / "package.json").read_text(encoding="utf-8"))
+    argv = [*shlex.split(package["scripts"][script]), *arguments]
+    return await run_program(scratch, check, argv, tool=tool)
+
+
+async def run_program(scratch: Scratch, check: str, argv: list[str], *, tool: str) -> tuple[Evidence, str]:
+    """Run `node`, or a program of `node_modules/.bin`, in the frontend's folder.
+
+    Raises:
+        ScratchError: Node cannot be had.
+    """
+    environment = await scratch.node()
+    node = environment.bin / "node"
+    program: list[str | Path] = [node] if argv[0] == "node" else [node, Path("node_modules/.bin") / argv[0]]
+    env = {"CI": "true", "NO_COLOR": "1", "PATH": f"{environment.bin}:/usr/bin:/bin"}
+    return await scratch.tool(check, [*program, *argv[1:]], cwd=FRONTEND, env=env, tool=tool)
+
+
+def _kilobytes(files: list[Path], suffix: str) -> int:
+    return round(sum(path.stat().st_size for path in files if path.suffix == suffix) / _KILOBYTE)
