@@ -31,8 +31,8 @@ class Annotation:
 
     @property
     def simple(self) -> bool:
-        """Whether it is a single name, which needs no alias."""
-        return self.expression.isidentifier()
+        """Whether it is short enough to need no alias."""
+        return "Annotated[" not in self.expression and "Literal[" not in self.expression
 
 
 _ANNOTATED = (("typing", "Annotated"), ("pydantic", "Field"))
@@ -201,5 +201,5 @@ _RESPONSE: dict[str, Callable[[FeatureField], Annotation]] = {
     "json": _always(Annotation("JsonValue", (("pydantic", "JsonValue"),))),
     "enum": _enum,
     "reference": _always(Annotation("int")),
-    "references": _always(_ours("SortedIds")),
+    "references": _always(Annotation("list[int]")),
 }

@@ -20,7 +20,7 @@ _GROUPS: dict[str, tuple[frozenset[str], tuple[Import, ...]]] = {
     "id": (frozenset({"Id", "Ids"}), ()),
     "integer": (frozenset({"Integer"}), ()),
     "integer_parameter": (frozenset({"IntegerParameter"}), ()),
-    "ids": (frozenset({"Ids", "SortedIds"}), (_BEFORE,)),
+    "ids": (frozenset({"Ids"}), ()),
     "url": (
         frozenset({"Url"}),
         (

@@ -109,7 +109,6 @@ class EntityCode:
     owner_check: bool
     restricted: bool
     unique: bool
-    refresh: bool
     null_defaults: bool
     writer: str
     references: list[ReferenceCode]
@@ -196,7 +195,6 @@ def entity_code(feature: Feature, database: DatabaseAgentOutput, entity: Entity)
         owner_check=needs_owner_check(entity),
         restricted=_is_restricted(database, entity),
         unique=_has_unique(database, entity),
-        refresh=any(f.read_only and not f.has_default for f in entity.fields) or _has_null_defaults(entity),
         null_defaults=_has_null_defaults(entity),
         writer="AdminUser" if entity.access.write == "admin" else "CurrentUser",
         references=[

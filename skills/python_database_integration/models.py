@@ -130,8 +130,6 @@ def _fixed_imports(columns: Sequence[MappedColumn], many: Sequence[LinkModel]) -
     if many:
         yield ROOT, "Base"
         yield "sqlalchemy.orm", "relationship"
-        yield "sqlalchemy.ext.associationproxy", "AssociationProxy"
-        yield "sqlalchemy.ext.associationproxy", "association_proxy"
 
 
 def _link_model(feature: Feature, entity: Entity, f: FeatureField, tables: dict[str, Table]) -> LinkModel:
