@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -74,6 +75,7 @@ class RunContext:
     plan: Plan | None = None
     understood: bool = False  # the intake is over
     ahead: dict[str, Ahead] = field(default_factory=dict)  # by agent
+    began: float = field(default_factory=time.monotonic)  # on the monotonic clock
     handoffs: HandoffStore = field(init=False)
 
     def __post_init__(self) -> None:

@@ -6,7 +6,7 @@ Each agent has a node that works and a node that only asks: LangGraph runs an in
 line, so a node that asks must do nothing else. A step that fails ends the run by an edge, not by an exception. The
 shape does not depend on the PRD; which agents are skipped is the steps' own decision.
 
-Not here: what a step does (`orchestrator.step`), answering and resuming (`orchestrator.run`).
+Not here: what a step does (`orchestrator.step`), answering and resuming (`orchestrator.driving`).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from orchestrator.checkpoint import PostgresSaver  # first: it makes LangGraph strict
+from orchestrator.intake import NODE as INTAKE
 from orchestrator.outcome import StepOutcome
 from orchestrator.pipeline import Pipeline
 
@@ -27,7 +28,6 @@ from langgraph.types import interrupt
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
 
-INTAKE = "intake"
 RECURSION_LIMIT = 100  # supersteps; LangGraph's own default is ten thousand
 
 State = dict[str, Any]

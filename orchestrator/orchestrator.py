@@ -36,6 +36,7 @@ from orchestrator.ledger import Ledger, Question, RunRecord
 from orchestrator.pipeline import Pipeline, full_stack
 from orchestrator.plan import Plan, make_plan
 from orchestrator.postgres import Server
+from orchestrator.run import Run
 from orchestrator.step import begin_ahead
 from orchestrator.workspace import Workspace
 from schemas.errors import InputError, RunError
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from orchestrator.events import Event
-    from orchestrator.run import Run
 
 
 class RunRefused(InputError):
@@ -156,7 +156,10 @@ class Orchestrator:
             context.announce(resumed=False)
             if plan is not None:
                 await self._begin_ahead(context, plan)
-            return await self._go(context, held, resumed=False)
+            run = Run(context)
+            run.start(held)
+        self._runs.append(run)
+        return run
 
     async def resume(self, run_id: str) -> Run:
         """Go on with a run that waits and has its answer, was stopped, or whose process died.
@@ -195,7 +198,10 @@ class Orchestrator:
             if context.plan is not None:
                 await refuse_conflicts(context, context.plan)
             context.events = await held.enter_async_context(EventLog(ledger.pool, run_id))
-            return await self._go(context, held, resumed=True)
+            run = Run(context)
+            await run.resume(held)
+        self._runs.append(run)
+        return run
 
     async def runs(self, *, workspace: str | Path | None = None, limit: int = 50) -> list[RunRecord]:
         """Return the newest runs first: of every workspace, or of one."""
@@ -283,7 +289,7 @@ class Orchestrator:
         for each in plan.preparations() if plan else ():
             make = self._environments.python if each.ecosystem == "python" else self._environments.node
             self._in_background(asyncio.create_task(make(each.lock)))
-        self._in_background(asyncio.create_task(asyncio.to_thread(importlib.import_module, "orchestrator.run")))
+        self._in_background(asyncio.create_task(asyncio.to_thread(importlib.import_module, "orchestrator.driving")))
 
     def _in_background(self, task: asyncio.Task[Any]) -> None:
         self._background.add(task)
@@ -307,13 +313,6 @@ class Orchestrator:
         begun = begin_ahead(context, plan)
         if begun is not None:
             self._in_background(begun.making)
-
-    async def _go(self, context: RunContext, held: AsyncExitStack, *, resumed: bool) -> Run:
-        module = await asyncio.to_thread(importlib.import_module, "orchestrator.run")
-        run: Run = module.Run(context)
-        await run.go(held, resumed=resumed)
-        self._runs.append(run)
-        return run
 
     def _context(
         self,

@@ -1,4 +1,6 @@
-"""A run at work: drives the graph, and says what came of it.
+"""A run at work: has its graph driven, and says what came of it.
+
+LangGraph is imported while the run already works: its import takes longer than most tools.
 
 Not here: what must hold before a run may begin or go on (`orchestrator.orchestrator`).
 """
@@ -6,35 +8,26 @@ Not here: what must hold before a run may begin or go on (`orchestrator.orchestr
 from __future__ import annotations
 
 import asyncio
+import importlib
 import time
 import traceback
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING
 
 from orchestrator.context import RunContext
 from orchestrator.event_log import follow
 from orchestrator.events import Event, RunFinished, RunStatus, StepFinished, parse_event
-from orchestrator.graph import INTAKE, compile_graph, config, outcome_key
+from orchestrator.intake import NODE as INTAKE
 from orchestrator.intake import intake
 from orchestrator.ledger import Ledger
 from orchestrator.outcome import StepOutcome
 from orchestrator.result import OpenQuestion, PublishedHandoff, RunResult
 from orchestrator.step import step
-from schemas.errors import BatonError, InputError
+from schemas.errors import BatonError
 
-# isort: split
-from langgraph.types import Command
-
-from orchestrator.checkpoint import PostgresSaver
-
-_Begin: TypeAlias = dict[str, Any] | Command[Any] | None
-
-
-class NothingToResume(InputError):
-    """The run waits for an answer, or has ended."""
-
-    code = "nothing_to_resume"
+if TYPE_CHECKING:
+    from orchestrator.driving import Begin, Driver
 
 
 class Run:
@@ -43,24 +36,26 @@ class Run:
     def __init__(self, context: RunContext) -> None:
         self._context = context
         self._crash: Exception | None = None
-        self._graph = compile_graph(context.pipeline, self._step, PostgresSaver(context.ledger.pool))
+        self._finishing = False
         self._task: asyncio.Future[RunResult] = asyncio.get_running_loop().create_future()
 
-    async def go(self, held: AsyncExitStack, *, resumed: bool) -> None:
-        """Begin to work, or go on where the run stopped.
+    def start(self, held: AsyncExitStack) -> None:
+        """Begin to work; `held`, the run's lease, lock and event log, is let go when the work ends."""
+        self._go(held, {"run": self.id})
 
-        Args:
-            held: The run's lease, its workspace's lock, its event log: let go when the work ends.
-            resumed: Whether it goes on; the start of a new run is announced by whoever started it.
+    async def resume(self, held: AsyncExitStack) -> None:
+        """Go on where the run stopped.
 
         Raises:
             NothingToResume: The run waits for an answer that it does not have, or has ended. `held` is still the
                 caller's then.
         """
-        begin = await self._begin()
-        if resumed:
-            self._context.announce(resumed=True)
+        begin = await (await self._driver()).begin()
+        self._context.announce(resumed=True)
         await self._context.ledger.set_status(self.id, "running")
+        self._go(held, begin)
+
+    def _go(self, held: AsyncExitStack, begin: Begin) -> None:
         self._task = asyncio.create_task(self._work(held.pop_all(), begin), name=f"run {self.id}")
 
     @property
@@ -87,7 +82,8 @@ class Run:
 
     async def cancel(self) -> RunResult:
         """Stop the work, whatever tool it is in, and return what it came to. `Orchestrator.resume` goes on later."""
-        self._task.cancel()
+        if not self._finishing:
+            self._task.cancel()
         return await self.result()
 
     async def stop(self) -> None:
@@ -95,61 +91,41 @@ class Run:
         if not self._task.done():
             await self.cancel()
 
-    async def _begin(self) -> _Begin:
-        """Return the graph's input: a first state, the answers that are waited for, or None to go on after a crash.
-
-        A graph that has ended while its run has not crashed between the two: going on then only draws the result.
-        """
-        state = await self._graph.aget_state(config(self.id))
-        if state.created_at is None:  # crashed before its first checkpoint, or new
-            return {"run": self.id}
-        if state.interrupts:
-            questions = {each.id: each for each in await self._context.ledger.questions(self.id)}
-            asked = {interrupt.id: questions[interrupt.value["question"]] for interrupt in state.interrupts}
-            for question in asked.values():
-                if question.answer is None:
-                    raise NothingToResume(
-                        f"run `{self.id}` waits for an answer:\n{question.text}\n"
-                        f"Answer with `baton answer {self.id} {question.id} VALUE`, then resume."
-                    )
-            return Command(resume={each: {"answer": question.answer} for each, question in asked.items()})
-        if not state.next and (await self._context.ledger.run(self.id)).status != "running":
-            raise NothingToResume(
-                f"run `{self.id}` has ended; there is nothing to resume. Start it anew with `baton run`."
-            )
-        return None
-
-    async def _work(self, held: AsyncExitStack, begin: _Begin) -> RunResult:
+    async def _work(self, held: AsyncExitStack, begin: Begin) -> RunResult:
         run = self._context
-        started = time.monotonic()
         async with held:
             status, problems, log = await self._drive(begin)
+            self._finishing = True
             for begun in run.ahead.values():  # stopped before the graph came to it
                 begun.making.cancel()
             await asyncio.gather(*(begun.making for begun in run.ahead.values()), return_exceptions=True)
-            run.events.emit(RunFinished(status=status, seconds=round(time.monotonic() - started, 3), problems=problems))
+            seconds = round(time.monotonic() - run.began, 3)
+            run.events.emit(RunFinished(status=status, seconds=seconds, problems=problems))
             await run.events.flush()
             result = await self._result(status, problems, log)
             await run.ledger.set_status(run.run_id, status, result.model_dump(mode="json"))
             return result
 
-    async def _drive(self, begin: _Begin) -> tuple[RunStatus, tuple[str, ...], str | None]:
+    async def _drive(self, begin: Begin) -> tuple[RunStatus, tuple[str, ...], str | None]:
         """Run the graph as far as it goes; return the status, what went wrong, and the log that tells more."""
-        run = self._context
         try:
-            state = await self._graph.ainvoke(begin, config(run.run_id), durability="sync")
+            outcomes = await (await self._driver()).drive(begin)
         except asyncio.CancelledError:
             return "cancelled", (), None
         except Exception as error:  # noqa: BLE001 - here a run becomes a recorded failure
             return "failed", *self._crashed(self._crash or error)
-        if "__interrupt__" in state:
+        if outcomes is None:
             return "waiting", (), None
-        for node in (INTAKE, *run.pipeline.names):
-            outcome = StepOutcome.model_validate(state.get(outcome_key(node), {"status": "skipped"}))
+        for node, outcome in outcomes.items():
             if outcome.status == "failed":
                 return "failed", tuple(f"{node}: {problem}" for problem in outcome.problems), outcome.log
-        gaps = run.plan is not None and run.plan.feature.gaps
-        return ("completed with gaps" if gaps else "completed"), (), None
+        plan = self._context.plan
+        return ("completed with gaps" if plan and plan.feature.gaps else "completed"), (), None
+
+    async def _driver(self) -> Driver:
+        module = await asyncio.to_thread(importlib.import_module, "orchestrator.driving")
+        driver: Driver = module.Driver(self._context, self._step)
+        return driver
 
     async def _step(self, node: str, answer: str | None) -> StepOutcome:
         run = self._context
