@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from io import StringIO
 from typing import Any
 
@@ -55,15 +56,15 @@ def add_routes(app: FastAPI) -> None:
         return thing
 
 
-@pytest.fixture
-async def client() -> AsyncIterator[AsyncClient]:
-    """Return a client of an app that waits 0.2 seconds for an answer and reads 1000 bytes."""
+@asynccontextmanager
+async def client_of_an_app(timeout: float) -> AsyncIterator[AsyncClient]:
+    """Give a client of an app that waits `timeout` seconds for an answer and reads 1000 bytes."""
     app = create_app(
         Settings(
             environment="test",
             database_url=UNREACHABLE,
             cors_origins=(ORIGIN,),
-            request_timeout_seconds=0.2,
+            request_timeout_seconds=timeout,
             max_body_bytes=1000,
         )
     )
@@ -72,6 +73,20 @@ async def client() -> AsyncIterator[AsyncClient]:
         app.router.lifespan_context(app),
         AsyncClient(transport=ASGITransport(app), base_url="http://app.example") as client,
     ):
+        yield client
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[AsyncClient]:
+    """Return a client of an app that has time."""
+    async with client_of_an_app(timeout=60) as client:
+        yield client
+
+
+@pytest.fixture
+async def impatient() -> AsyncIterator[AsyncClient]:
+    """Return a client of an app that gives up soon."""
+    async with client_of_an_app(timeout=0.1) as client:
         yield client
 
 
@@ -117,8 +132,8 @@ async def test_an_unforeseen_error_is_logged_with_its_place(client: AsyncClient,
     assert "locals" not in record["exception"][0]["frames"][0]
 
 
-async def test_a_request_that_takes_too_long_is_given_up(client: AsyncClient) -> None:
-    error_of(await client.get("/slow"), 504, "TIMEOUT")
+async def test_a_request_that_takes_too_long_is_given_up(impatient: AsyncClient) -> None:
+    error_of(await impatient.get("/slow"), 504, "TIMEOUT")
 
 
 async def test_an_unreachable_database_makes_the_app_unavailable_but_not_dead(client: AsyncClient) -> None:
