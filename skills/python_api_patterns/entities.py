@@ -116,7 +116,6 @@ class EntityCode:
     orders: list[OrderCode]
     slugs: list[SlugCode]
     many: list[str]
-    links: list[str]
     service_imports: list[str] = field(default_factory=list)
     router_imports: list[str] = field(default_factory=list)
 
@@ -138,8 +137,7 @@ class EntityCode:
             sent = "**{name: null() if value is None else value for name, value in values.items()}"
         else:
             sent = "**values" if self.references else "**data.model_dump()"
-        links = [f"{name}=set()" for name in self.links]
-        return [*links, sent, *slugs, *(["owner_id=caller.id"] if self.owner else [])]
+        return [sent, *slugs, *(["owner_id=caller.id"] if self.owner else [])]
 
     @property
     def many_changed(self) -> str:
@@ -206,7 +204,6 @@ def entity_code(feature: Feature, database: DatabaseAgentOutput, entity: Entity)
         orders=[order for name in entity.sorts for order in _orders(model, listed_field(entity, name))],
         slugs=[_slug(entity, f) for f in entity.fields if f.slug_of],
         many=[attribute(json_name(f)) for f in sent if f.type.kind == "references"],
-        links=[links_attribute(entity, f) for f in entity.fields if f.type.kind == "references"],
     )
     code.service_imports = import_lines(_service_imports(feature, entity, code))
     code.router_imports = import_lines(_router_imports(entity, code))
