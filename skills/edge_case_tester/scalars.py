@@ -253,5 +253,5 @@ ORDERED_DATETIMES = _quoted("2030-01-01T12:00:00Z", "2030-01-02T12:00:00Z", "203
 ORDERED_UUIDS = _quoted(*(f"00000000-0000-4000-8000-00000000000{digit}" for digit in (1, 2, 3)))
 FRESH_DATE = "(date(2030, 1, 1) + timedelta(days=next(serial))).isoformat()"
 FRESH_TIME = "(datetime(2030, 1, 1, tzinfo=UTC) + timedelta(seconds=next(serial))).time().isoformat()"
-FRESH_DATETIME = "(datetime(2030, 1, 1, tzinfo=UTC) + timedelta(minutes=next(serial))).isoformat()"
+FRESH_DATETIME = 'f"{datetime(2030, 1, 1, tzinfo=UTC) + timedelta(minutes=next(serial)):%Y-%m-%dT%H:%M:%SZ}"'
 FRESH_UUID = "str(UUID(int=next(serial)))"
