@@ -57,14 +57,14 @@ def add_routes(app: FastAPI) -> None:
 
 
 @asynccontextmanager
-async def client_of_an_app(timeout: float) -> AsyncIterator[AsyncClient]:
-    """Give a client of an app that waits `timeout` seconds for an answer and reads 1000 bytes."""
+async def client_of_an_app(patience: float) -> AsyncIterator[AsyncClient]:
+    """Give a client of an app that waits `patience` seconds for an answer and reads 1000 bytes."""
     app = create_app(
         Settings(
             environment="test",
             database_url=UNREACHABLE,
             cors_origins=(ORIGIN,),
-            request_timeout_seconds=timeout,
+            request_timeout_seconds=patience,
             max_body_bytes=1000,
         )
     )
@@ -79,14 +79,14 @@ async def client_of_an_app(timeout: float) -> AsyncIterator[AsyncClient]:
 @pytest.fixture
 async def client() -> AsyncIterator[AsyncClient]:
     """Return a client of an app that has time."""
-    async with client_of_an_app(timeout=60) as client:
+    async with client_of_an_app(patience=60) as client:
         yield client
 
 
 @pytest.fixture
 async def impatient() -> AsyncIterator[AsyncClient]:
     """Return a client of an app that gives up soon."""
-    async with client_of_an_app(timeout=0.1) as client:
+    async with client_of_an_app(patience=0.1) as client:
         yield client
 
 
