@@ -1,0 +1,107 @@
+"""The entity side of a generated app at work: typed, equal to its database, and calm under odd requests."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from agents.checks.environment import Environments
+from orchestrator.home import home
+from orchestrator.postgres import Embedded
+from schemas.feature import Feature
+from tests.skills.core_build import build, example, write
+from tests.skills.entity_prd import feature_from, fields
+
+pytestmark = pytest.mark.slow
+
+THING = "### Thing\n\n**Owner:** yes\n\n" + fields(
+    "title | string | yes | 1..80 chars",
+    "slug | string | yes | slug of title; unique",
+    "note | string | no | ",
+    "price | decimal(8,2) | no | default 9.90",
+    "ratio | float | no | ",
+    "count | integer | no | ",
+    "day | date | no | ",
+    "clock | time | no | ",
+    "moment | datetime | no | ",
+    "link | url | no | ",
+    'extra | json | no | default {"a": [null]}',
+    "kind | enum(a, it's {{ lost }}) | yes | default it's {{ lost }}",
+    "seen_at | datetime | no | read-only",
+    "peers | Thing[] | no | ",
+    "parent | Thing | no | on delete set null",
+)
+
+
+@pytest.fixture(scope="module")
+def python() -> Path:
+    lock = Path(__file__).parents[2] / "skills/python_api_patterns/templates/requirements-dev.lock"
+    return asyncio.run(Environments(home() / "cache").python(lock)).python
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Embedded]:
+    folder = Path(tempfile.mkdtemp(prefix="baton-test-"))
+    folder.chmod(0o755)  # the server may run as another account
+    server = Embedded.at(folder)
+    server.start()
+    yield server
+    server.leave()
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("name", ["todo-lists", "kitchen-sink", "thing"])
+def test_models_are_typed_and_say_exactly_what_the_migrations_made(
+    name: str, tmp_path: Path, python: Path, server: Embedded
+) -> None:
+    environment = _app(_feature(name), tmp_path, server, name)
+    for arguments in (("ruff", "check"), ("mypy", "app")):
+        _run(python, ("-m", *arguments), tmp_path, environment)
+    _run(python, ("-m", "alembic", "upgrade", "head"), tmp_path, environment)
+    assert "No new upgrade operations" in _run(python, ("-m", "alembic", "check"), tmp_path, environment)
+
+
+def test_odd_requests_are_answered_and_never_break_the_app(tmp_path: Path, python: Path, server: Embedded) -> None:
+    environment = _app(_feature("thing"), tmp_path, server, "driven")
+    _run(python, ("-m", "alembic", "upgrade", "head"), tmp_path, environment)
+    _run(python, (str(Path(__file__).with_name("entity_drive.py")),), tmp_path, environment)
+
+
+def _feature(name: str) -> Feature:
+    return feature_from(THING) if name == "thing" else example(name)
+
+
+def _app(feature: Feature, folder: Path, server: Embedded, name: str) -> dict[str, str]:
+    """Write the app and make its database; return the environment it runs in."""
+    write(build(feature).files, folder)
+    database = name.replace("-", "_")
+    asyncio.run(_create_database(server.url("postgres"), database))
+    return {
+        **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
+        "DATABASE_URL": server.url(database),
+        "ENVIRONMENT": "test",
+        "JWT_SECRET": "a secret for tests that is long enough",
+        "PYTHONPATH": ".",
+    }
+
+
+async def _create_database(admin: str, name: str) -> None:
+    connection = await asyncpg.connect(admin)
+    await connection.execute(f'CREATE DATABASE "{name}"')
+    await connection.close()
+
+
+def _run(python: Path, arguments: tuple[str, ...], folder: Path, environment: dict[str, str]) -> str:
+    ran = subprocess.run(
+        [str(python), *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout + ran.stderr
