@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from orchestrator.cli.console import harmless
-from orchestrator.cli.main import COMMANDS
+from orchestrator.cli.main import COMMANDS, main
 from orchestrator.postgres import Server
 
 pytestmark = pytest.mark.slow
@@ -21,16 +24,26 @@ pytestmark = pytest.mark.slow
 TODO = Path(__file__).parents[2] / "examples" / "todo-lists.md"
 
 
-def baton(*words: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
-    program = [sys.executable, "-c", "from orchestrator.cli.main import main; main()"]
-    return subprocess.run(
-        [*program, *map(str, words)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-        env={**os.environ, "COLUMNS": "200", **env},
-    )
+@dataclass
+class Said:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def baton(*words: str | Path, **env: str) -> Said:
+    """Run the command in this process: what it does is the same, and a hundred imports are saved."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setattr(sys, "argv", ["baton", *map(str, words)])
+        for name, value in {"COLUMNS": "200", **env}.items():
+            patch.setenv(name, value)
+        try:
+            main()
+            code = 0
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 0
+    return Said(code, out.getvalue(), err.getvalue())
 
 
 @pytest.fixture
@@ -66,7 +79,7 @@ def test_help_names_every_command_and_imports_none_of_them() -> None:
 def test_every_command_says_how_it_is_used(name: str) -> None:
     done = baton(name, "--help")
     assert done.returncode == 0, done.stderr
-    assert f"Usage: baton {name}" in done.stdout.replace("-c", "baton")
+    assert f"Usage: baton {name}" in done.stdout
 
 
 def test_the_version_is_the_installed_one() -> None:
@@ -91,7 +104,7 @@ BAD_PRDS = {
     "another label": (TODO.read_bytes().replace(b"**Filter:**", b"**Fliter:**"), "Filter"),
     "another field": (TODO.read_bytes().replace(b"due_at, priority", b"due_on, priority"), "due_at"),
     "a default outside the enum": (TODO.read_bytes().replace(b"default grey", b"default pink"), "pink"),
-    "min > max": (TODO.read_bytes().replace(b"min 1; max 5", b"min 5; max 1"), "max"),
+    "min > max": (TODO.read_bytes().replace(b"min 1; max 5", b"min 5; max 1"), "the smallest allowed is larger"),
     "another backend": (TODO.read_bytes().replace(b"| Backend | Python |", b"| Backend | Go |"), "@go-specialist"),
     "Django": (TODO.read_bytes().replace(b"| FastAPI |", b"| Django |"), "not implemented yet"),
 }
