@@ -14,12 +14,11 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from schemas.feature import FeatureField, FieldType
 from skills.escaping import py
+from skills.imports import Import
 
 TYPES = "app.schemas.types"
 STRING = 255  # characters, unless the PRD bounds them
 MAX_INTEGER = 2**53 - 1
-
-Import = tuple[str, str]  # module, name
 
 
 @dataclass(frozen=True, slots=True)

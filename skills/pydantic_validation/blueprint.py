@@ -5,10 +5,11 @@ from __future__ import annotations
 from schemas.base import Document
 from schemas.feature import Entity, Feature, FeatureField
 from skills.contribution import ContributedFile, Contribution, Dependency
+from skills.imports import import_lines
 from skills.naming import class_name, json_name, module_name, title, with_article
 from skills.pydantic_validation.annotations import TYPES
 from skills.pydantic_validation.lines import COMMON, SchemaLines, readable, schema_lines, writable
-from skills.pydantic_validation.module_types import import_lines, types_context
+from skills.pydantic_validation.module_types import types_context
 from skills.templates import Templates
 
 _COMMON_FILE = "app/schemas/common.py"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from skills.pydantic_validation.annotations import Import
+from skills.imports import Import, import_lines
 
 _ALWAYS = (
     ("typing", "Annotated"),
@@ -66,14 +66,3 @@ def types_context(names: Iterable[str]) -> dict[str, object]:
     uses = {group: bool(wanted & triggers) for group, (triggers, _) in _GROUPS.items()}
     imports = {*_ALWAYS, *(i for group, (_, needed) in _GROUPS.items() if uses[group] for i in needed)}
     return {"uses": uses, "imports": import_lines(imports)}
-
-
-def import_lines(imports: Iterable[Import]) -> list[str]:
-    """Return one import a module, sorted; `("re", "")` is `import re`."""
-    by_module: dict[str, set[str]] = {}
-    for module, name in imports:
-        by_module.setdefault(module, set()).add(name)
-    return [
-        f"from {module} import {', '.join(sorted(names))}" if names != {""} else f"import {module}"
-        for module, names in sorted(by_module.items())
-    ]

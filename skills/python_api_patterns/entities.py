@@ -6,12 +6,11 @@ Statuses come from the planned endpoints (`contract`), so that the routes declar
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 from schemas.feature import Entity, Feature, FeatureField
 from schemas.handoffs import DatabaseAgentOutput
 from skills.contribution import ContributedFile, Route
-from skills.escaping import py
+from skills.imports import import_lines
 from skills.naming import (
     attribute,
     class_name,
@@ -24,9 +23,10 @@ from skills.naming import (
     with_article,
 )
 from skills.pydantic_validation.lines import writable
-from skills.pydantic_validation.module_types import import_lines
 from skills.pydantic_validation.queries import FilterParameter, filter_parameters, listed_field
 from skills.python_api_patterns.contract import collection_path, endpoints, item_path
+from skills.python_api_patterns.entity_code import EntityCode, FilterCode, OrderCode, ReferenceCode, SlugCode
+from skills.python_api_patterns.entity_imports import router_imports, service_imports
 from skills.python_database_integration.models import link_name, links_attribute
 from skills.templates import Templates
 from skills.user_isolation.blueprint import needs_owner_check
@@ -39,112 +39,6 @@ _NAMES_IN_SERVICES = frozenset(
     {"access", "caller", "data", "db", "func", "listing", "null", "record", "slugs", "true", "value", "values"}
 )
 _COLLECTION_OPERATIONS = ("list", "create")
-
-Import = tuple[str, str]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ReferenceCode:
-    attribute: str
-    model: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FilterCode:
-    """`condition` is an expression over `value`."""
-
-    attribute: str
-    condition: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class OrderCode:
-    """What `?sort=value` orders by: expressions, the last of which is the id."""
-
-    value: str
-    columns: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SlugCode:
-    """A field the server makes; `optional` if its source may be absent.
-
-    `scopes` are conditions on the records among which it is unique.
-    """
-
-    model: str
-    attribute: str
-    variable: str
-    source: str
-    longest: int
-    otherwise: str
-    unique: bool
-    optional: bool
-    scopes: tuple[str, ...]
-
-    @property
-    def arguments(self) -> str:
-        """The arguments of `free_slug` after the session."""
-        return ", ".join((f"{self.model}.{self.attribute}", self.variable, *self.scopes))
-
-
-@dataclass(kw_only=True, slots=True)
-class EntityCode:
-    """One entity as its templates see it: words for people, names for code, and what it has."""
-
-    name: str
-    singular: str
-    plural: str
-    one: str
-    tag: str
-    collection: str
-    operations: tuple[str, ...]
-    statuses: dict[str, str]
-    service: str
-    list_name: str
-    id_name: str
-    owner: bool
-    private: bool
-    public: bool
-    owner_check: bool
-    restricted: bool
-    unique: bool
-    null_defaults: bool
-    writer: str
-    references: list[ReferenceCode]
-    filters: list[FilterCode]
-    orders: list[OrderCode]
-    slugs: list[SlugCode]
-    many: list[str]
-    service_imports: list[str] = field(default_factory=list)
-    router_imports: list[str] = field(default_factory=list)
-
-    @property
-    def reader(self) -> str:
-        """The argument that says who reads."""
-        return "None" if self.public else "caller"
-
-    @property
-    def create_caller(self) -> bool:
-        """Whether making a record needs to know who makes it, beyond being let in."""
-        return self.owner or bool(self.references) or any("caller" in s for slug in self.slugs for s in slug.scopes)
-
-    @property
-    def made(self) -> list[str]:
-        """The arguments that make a record: what was sent, and what no client sends."""
-        slugs = [f"{slug.attribute}={slug.variable}" for slug in self.slugs]
-        if self.null_defaults:
-            sent = "**{name: null() if value is None else value for name, value in values.items()}"
-        else:
-            sent = "**values" if self.references else "**data.model_dump()"
-        return [sent, *slugs, *(["owner_id=caller.id"] if self.owner else [])]
-
-    @property
-    def many_changed(self) -> str:
-        """The condition that a many-to-many is among the changes."""
-        if len(self.many) == 1:
-            return f"{py(self.many[0])} in changes"
-        return f"changes.keys() & {{{', '.join(map(py, self.many))}}}"
 
 
 def entity_files(feature: Feature, database: DatabaseAgentOutput, templates: Templates) -> list[ContributedFile]:
@@ -205,8 +99,8 @@ def entity_code(feature: Feature, database: DatabaseAgentOutput, entity: Entity)
         slugs=[_slug(entity, f) for f in entity.fields if f.slug_of],
         many=[attribute(json_name(f)) for f in sent if f.type.kind == "references"],
     )
-    code.service_imports = import_lines(_service_imports(feature, entity, code))
-    code.router_imports = import_lines(_router_imports(entity, code))
+    code.service_imports = import_lines(service_imports(feature, entity, code))
+    code.router_imports = import_lines(router_imports(entity, code))
     return code
 
 
@@ -289,70 +183,3 @@ def _scope(entity: Entity, f: FeatureField, group: Iterable[str]) -> str:
             key = attribute(column(sent[name]))
             same.append(f"{model}.{key} == data.{key}")
     return " & ".join(f"({condition})" for condition in same) if len(same) > 1 else "".join(same) or "true()"
-
-
-# ---- imports ----------------------------------------------------------------------------------------------------
-
-
-def _service_imports(feature: Feature, entity: Entity, code: EntityCode) -> Iterable[Import]:
-    model, operations = class_name(entity.name), entity.operations
-    module = f"app.models.{module_name(entity.name)}"
-    schemas = f"app.schemas.{module_name(entity.name)}"
-    yield from (("app.services", "access"), ("sqlalchemy.ext.asyncio", "AsyncSession"), (module, model))
-    yield from ((schemas, f"{model}{s}") for o, s in (("create", "Create"), ("update", "Update")) if o in operations)
-    if "list" in operations:
-        yield from (("app.services", "listing"), (schemas, f"{model}Query"), ("typing", "Final"))
-        yield "collections.abc", "Sequence"
-        yield from ((module, link_name(entity, p.field)) for p in filter_parameters(entity) if p.comparison == "links")
-    if code.references or ("list" in operations and (code.filters or code.orders)):
-        yield from (("collections.abc", "Mapping"), ("typing", "Final"))
-    if code.references:
-        yield "app.models.base", "Record"
-        targets = [f.type.target for f in writable(entity) if f.type.target]
-        yield from ((f"app.models.{module_name(target)}", class_name(target)) for target in targets)
-    if _service_names_caller(code):
-        yield f"app.models.{module_name(feature.user.name)}", class_name(feature.user.name)
-    yield from _value_imports(code)
-
-
-def _value_imports(code: EntityCode) -> Iterable[Import]:
-    """What a service needs to make and change values."""
-    if code.slugs and "create" in code.operations:
-        yield "app.services", "slugs"
-        if any(scope == "true()" for slug in code.slugs for scope in slug.scopes):
-            yield "sqlalchemy", "true"
-    if code.null_defaults and "create" in code.operations:
-        yield "sqlalchemy", "null"
-    if code.many and "update" in code.operations:
-        yield "sqlalchemy", "func"
-
-
-def _service_names_caller(code: EntityCode) -> bool:
-    reads = not code.public and bool({"list", "read"} & set(code.operations))
-    creates = "create" in code.operations and code.create_caller
-    return reads or creates or bool({"update", "delete"} & set(code.operations))
-
-
-def _router_imports(entity: Entity, code: EntityCode) -> Iterable[Import]:
-    model, operations = class_name(entity.name), set(entity.operations)
-    schemas = f"app.schemas.{module_name(entity.name)}"
-    yield from (("fastapi", "APIRouter"), ("app.core.database", "DbSession"), ("app.schemas.common", "responses"))
-    yield "app.services", code.service
-    if operations - {"delete"}:
-        yield schemas, f"{model}Response"
-    if "list" in operations:
-        yield from ((schemas, f"{model}Page"), (schemas, f"{model}Query"))
-        yield from (("fastapi", "Query"), ("typing", "Annotated"))
-    if "create" in operations:
-        yield from (("fastapi", "Request"), ("fastapi", "Response"), ("app.schemas.common", "CREATED"))
-        yield schemas, f"{model}Create"
-    if "update" in operations:
-        yield schemas, f"{model}Update"
-    if operations & {"create", "delete"}:
-        yield "fastapi", "status"
-    if operations & {"read", "update", "delete"}:
-        yield "app.schemas.types", "IdParameter"
-    if operations & {"create", "update", "delete"}:
-        yield "app.dependencies.auth", code.writer
-    if operations & {"list", "read"} and not code.public:
-        yield "app.dependencies.auth", "CurrentUser"

@@ -6,8 +6,9 @@ from schemas.base import Document
 from schemas.feature import Feature
 from schemas.handoffs import DatabaseAgentOutput
 from skills.contribution import ContributedFile, Contribution, Dependency
+from skills.imports import import_lines
 from skills.naming import title
-from skills.python_database_integration.models import EntityModel, entity_models, import_lines
+from skills.python_database_integration.models import EntityModel, entity_models
 from skills.templates import Templates
 
 _FLOAT = "double precision"

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 from schemas.handoffs import Constraint, Index, Table
 from skills.escaping import py
-from skills.python_database_integration.columns import DatabaseNotMappable, Import, constraint_name
+from skills.imports import Import
+from skills.python_database_integration.columns import DatabaseNotMappable, constraint_name
 
 _COLUMN = r'(?:"(?:[^"]|"")+"|[^\s",()]+)'
 _UNIQUE = re.compile(rf"UNIQUE (?P<nulls>NULLS NOT DISTINCT )?\((?P<columns>{_COLUMN}(?:, {_COLUMN})*)\)")

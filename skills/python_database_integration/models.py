@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from schemas.feature import Entity, Feature, FeatureField
 from schemas.handoffs import Column, DatabaseAgentOutput, Table
 from skills.escaping import py
+from skills.imports import Import
 from skills.naming import attribute, class_name, column, join_columns, join_table, json_name, module_name
 from skills.python_database_integration.columns import (
     IDENTITY,
     DatabaseNotMappable,
-    Import,
     MappedColumn,
     constraint_name,
     mapped_column,
@@ -87,14 +87,6 @@ def link_name(entity: Entity, f: FeatureField) -> str:
     """Return the class of the rows of a many-to-many field's join table: `ArticleTagsLink`."""
     words = "".join(word.capitalize() for word in f.name.split("_"))
     return f"{class_name(entity.name)}{words}Link"
-
-
-def import_lines(imports: Iterable[Import]) -> list[str]:
-    """Return one `from … import …` a module, sorted."""
-    by_module: dict[str, set[str]] = {}
-    for module, name in imports:
-        by_module.setdefault(module, set()).add(name)
-    return [f"from {module} import {', '.join(sorted(names))}" for module, names in sorted(by_module.items())]
 
 
 def _entity_model(feature: Feature, entity: Entity, tables: dict[str, Table]) -> EntityModel:
