@@ -36,6 +36,7 @@ class Run:
     def __init__(self, context: RunContext) -> None:
         self._context = context
         self._crash: Exception | None = None
+        self._entered = asyncio.Event()  # a task that is cancelled before its first step would never let go of `held`
         self._finishing = False
         self._task: asyncio.Future[RunResult] = asyncio.get_running_loop().create_future()
 
@@ -82,6 +83,7 @@ class Run:
 
     async def cancel(self) -> RunResult:
         """Stop the work, whatever tool it is in, and return what it came to. `Orchestrator.resume` goes on later."""
+        await self._entered.wait()
         if not self._finishing:
             self._task.cancel()
         return await self.result()
@@ -94,6 +96,7 @@ class Run:
     async def _work(self, held: AsyncExitStack, begin: Begin) -> RunResult:
         run = self._context
         async with held:
+            self._entered.set()
             status, problems, log = await self._drive(begin)
             self._finishing = True
             for begun in run.ahead.values():  # stopped before the graph came to it

@@ -187,8 +187,11 @@ class Kit:
             )
         )
 
+    def registry(self) -> Registry:
+        return Registry((self.skills,), built_in=False)
+
     def engine(self, workspace: Path) -> Orchestrator:
-        return Orchestrator(workspace, pipeline=self.pipeline(), registry=Registry((self.skills,), built_in=False))
+        return Orchestrator(workspace, pipeline=self.pipeline(), registry=self.registry())
 
 
 def kill_at(moment: int) -> None:

@@ -13,11 +13,18 @@ from pathlib import Path
 import pytest
 from small_agents import PRD, Compiles, Kit
 
+from agents.agent import Work
 from handoff.store import HandoffStore
+from orchestrator import Orchestrator
+from orchestrator.driving import NothingToResume
 from orchestrator.events import CheckFinished, HandoffPublished, PlanMade, RunFinished, RunStarted, StepFinished
+from orchestrator.ledger import RunBusy
 from orchestrator.orchestrator import RunRefused
+from orchestrator.pipeline import Pipeline
 from orchestrator.result import RunResult
+from orchestrator.run import Run
 from orchestrator.workspace import WorkspaceBusy, WorkspaceConflict
+from schemas.base import Document
 
 pytestmark = pytest.mark.slow
 
@@ -238,6 +245,67 @@ async def test_changed_skills_or_agents_refuse_to_resume(kit: Kit, tmp_path: Pat
             file.write("# another\n")
         with pytest.raises(RunRefused, match="the PRD or the skills"):
             await engine.resume(run.id)
+
+
+async def test_a_renamed_agent_refuses_to_resume(kit: Kit, tmp_path: Path) -> None:
+    """Note 9: LangGraph would end the run without a word."""
+    prose = tmp_path / "prose.md"
+    prose.write_text("# Feature PRD: Small\n\nThings have names.\n")
+    async with kit.engine(tmp_path / "w") as engine:
+        run = await engine.start(prose)
+        (question,) = (await run.result()).questions
+        await run.answer(question.id, str(tmp_path / "prd.md"))
+    one, two, three = kit.pipeline().agents
+    changed = Pipeline(agents=(one, replace(two, reads=()), three))
+    async with Orchestrator(tmp_path / "w", pipeline=changed, registry=kit.registry()) as engine:
+        with pytest.raises(RunRefused, match="the agents, their order or their contracts"):
+            await engine.resume(run.id)
+
+
+async def test_of_two_processes_that_resume_a_run_one_is_refused(kit: Kit, tmp_path: Path) -> None:
+    """Note 44: LangGraph lets both run the same nodes."""
+    async with kit.engine(tmp_path / "w") as first, kit.engine(tmp_path / "w") as second:
+        run = await first.start(tmp_path / "prd.md", agents=["two-agent"])
+        (question,) = (await run.result()).questions
+        await run.answer(question.id, "done")
+        results = await asyncio.gather(*(each.resume(run.id) for each in (first, second)), return_exceptions=True)
+        refused = [result for result in results if isinstance(result, BaseException)]
+        assert [type(each) for each in refused] in ([WorkspaceBusy], [RunBusy])
+        (resumed,) = (result for result in results if isinstance(result, Run))
+        assert (await resumed.result()).status == "waiting"
+
+
+async def test_a_run_that_has_ended_is_not_resumed(kit: Kit, tmp_path: Path) -> None:
+    async with kit.engine(tmp_path / "w") as engine:
+        run = await engine.start(tmp_path / "prd.md")
+        await run.result()
+        with pytest.raises(NothingToResume, match="has ended"):
+            await engine.resume(run.id)
+        with pytest.raises(RunRefused, match="has ended"):
+            await engine.cancel(run.id)
+
+
+async def test_leaving_the_engine_stops_what_still_runs(kit: Kit, tmp_path: Path) -> None:
+    kit.checks = {"one": (replace(Compiles("one"), code="import time; time.sleep(60)"),)}
+    async with kit.engine(tmp_path / "w") as engine:
+        run = await engine.start(tmp_path / "prd.md")
+    assert (await run.result()).status == "cancelled"
+
+
+async def test_a_fault_of_our_own_is_a_failed_run_with_a_traceback_at_hand(kit: Kit, tmp_path: Path) -> None:
+    one, *others = kit.pipeline().agents
+
+    def broken(work: Work) -> Document:
+        raise ZeroDivisionError(work.task)
+
+    pipeline = Pipeline(agents=(replace(one, compose=broken), *others))
+    async with Orchestrator(tmp_path / "w", pipeline=pipeline, registry=kit.registry()) as engine:
+        result = await (await engine.start(tmp_path / "prd.md")).result()
+    assert result.status == "failed"
+    assert "a fault in Baton" in result.problems[0]
+    assert result.log is not None
+    assert "ZeroDivisionError" in Path(result.log).read_text()
+    assert [path.name for path in (tmp_path / "w").iterdir()] == [".claude"]
 
 
 SCRIPT = Path(__file__).parent / "small_agents.py"
