@@ -2,7 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from schemas.base import Document
 from schemas.feature import Stack
+from skills.contribution import Contribution
 from skills.manifest import SkillInvalid
 from skills.registry import Registry, SkillUnknown
 
@@ -33,7 +35,8 @@ def test_adding_a_folder_adds_a_skill(tmp_path: Path) -> None:
 
 def test_the_built_in_skills_are_valid_and_importable() -> None:
     for skill in Registry().skills:
-        assert skill.blueprint().input.model_fields
+        assert issubclass(skill.blueprint().input, Document)
+        assert issubclass(skill.blueprint().output, Contribution)
 
 
 def test_skills_run_after_those_they_name(tmp_path: Path) -> None:
