@@ -35,6 +35,8 @@ class Measured:
 
 def guard(run: RunContext, agent: Agent, files: Mapping[str, str], handoffs: Mapping[str, Handoff]) -> tuple[str, ...]:
     """Return every violation that the agent's guards find in `files`, ready to be shown."""
+    if not files:
+        return ()
     proposal = Proposal(
         agent=agent.name,
         files=files,

@@ -11,10 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
 
 from agents.agent import Agent, Work
-from handoff.store import Handoff
 from orchestrator.context import Ahead, Receipt, RunContext
 from orchestrator.events import QuestionAsked, StepFinished, StepStarted
 from orchestrator.ledger import Question
@@ -58,7 +56,7 @@ async def make(run: RunContext, plan: Plan, agent: Agent) -> Receipt | StepOutco
         made = await assemble(outputs)
     except RunError as error:
         return StepOutcome.failure((str(error),))
-    if problems := await refusals(run, agent, made, handoffs):
+    if problems := guard(run, agent, made, handoffs) or await refuse_fixed(run, agent, made):
         return StepOutcome.failure(problems)
     todo = Work(
         task=plan.feature.title,
@@ -71,16 +69,10 @@ async def make(run: RunContext, plan: Plan, agent: Agent) -> Receipt | StepOutco
     measured = await measure(run, plan, agent, todo, made)
     if measured.problems:
         return StepOutcome.failure(measured.problems, measured.log)
-    if problems := await refusals(run, agent, measured.files, handoffs):
+    derived = {path: text for path, text in measured.files.items() if made.get(path) != text}
+    if problems := guard(run, agent, derived, handoffs) or await refuse_fixed(run, agent, measured.files):
         return StepOutcome.failure(problems)
     return await write_receipt(run, agent, measured, handoffs)
-
-
-async def refusals(
-    run: RunContext, agent: Agent, files: Mapping[str, str], handoffs: Mapping[str, Handoff]
-) -> tuple[str, ...]:
-    """Return why `files` may not be published; empty if they may."""
-    return guard(run, agent, files, handoffs) or await refuse_fixed(run, agent, files)
 
 
 async def step(run: RunContext, plan: Plan, agent: Agent) -> StepOutcome:
