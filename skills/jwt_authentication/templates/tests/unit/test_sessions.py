@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 from pydantic import SecretStr
 
@@ -14,21 +15,25 @@ from app.main import create_app
 FRIEND = "https://frontend.example"
 
 
-@pytest.fixture
-async def client() -> AsyncIterator[AsyncClient]:
-    """Return a client of an app that allows two attempts a minute and has no database."""
+@pytest.fixture(scope="module")
+async def app() -> AsyncIterator[FastAPI]:
+    """Return an app that has no database."""
     app = create_app(
         Settings(
             environment="test",
             database_url=SecretStr("postgresql://localhost:1/nowhere"),
             cors_origins=(FRIEND,),
-            auth_rate_limit="2/minute",
         )
     )
-    async with (
-        app.router.lifespan_context(app),
-        AsyncClient(transport=ASGITransport(app), base_url="http://app.example") as client,
-    ):
+    async with app.router.lifespan_context(app):
+        yield app
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[AsyncClient]:
+    """Return a client of an app that allows two attempts a minute."""
+    app.state.rate_limiter = RateLimiter("2/minute")
+    async with AsyncClient(transport=ASGITransport(app), base_url="http://app.example") as client:
         yield client
 
 

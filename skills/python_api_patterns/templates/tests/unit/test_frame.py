@@ -76,14 +76,14 @@ async def client_of_an_app(patience: float) -> AsyncIterator[AsyncClient]:
         yield client
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def client() -> AsyncIterator[AsyncClient]:
     """Return a client of an app that has time."""
     async with client_of_an_app(patience=60) as client:
         yield client
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def impatient() -> AsyncIterator[AsyncClient]:
     """Return a client of an app that gives up soon."""
     async with client_of_an_app(patience=0.1) as client:
@@ -228,10 +228,11 @@ async def test_only_known_origins_may_read_answers(client: AsyncClient) -> None:
     assert friend.headers["access-control-allow-credentials"] == "true"
 
 
-async def test_requests_are_counted_by_path_template(client: AsyncClient) -> None:
-    for path in ("/broken/1", "/broken/2", "/nowhere/1"):
-        await client.get(path)
-    counts = (await client.get("/metrics")).text
+async def test_requests_are_counted_by_path_template() -> None:
+    async with client_of_an_app(patience=60) as client:
+        for path in ("/broken/1", "/broken/2", "/nowhere/1"):
+            await client.get(path)
+        counts = (await client.get("/metrics")).text
     assert 'http_requests_total{method="GET",path="/broken/{thing_id}",status="500"} 2.0' in counts
     assert 'http_requests_total{method="GET",path="unmatched",status="404"} 1.0' in counts
     assert "/broken/1" not in counts
