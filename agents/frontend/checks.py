@@ -24,6 +24,7 @@ FRONTEND = "frontend"
 CLIENT = f"{FRONTEND}/src/api/schema.d.ts"
 COMPONENT_TESTS, BUILD = "vitest", "vite-build"
 _KILOBYTE = 1000
+_SHOWN = 1000  # characters of a failure
 
 
 class InstallCheck:
@@ -109,14 +110,36 @@ class ComponentTestsCheck:
         report = scratch.home / "vitest.json"
         reporters = ["--reporter=default", "--reporter=json", f"--outputFile.json={report}"]
         evidence, output = await run_script(scratch, self.name, "test", *reporters, tool="vitest")
-        if evidence.exit_code or not report.is_file():
+        if not report.is_file():
+            return failed_tool("the component tests cannot run", evidence, output)
+        document = json.loads(report.read_text(encoding="utf-8"))
+        failures = failed_tests(document, scratch.tree / FRONTEND)
+        if failures:
+            summary = f"{len(failures)} component tests fail"
+            return Outcome(passed=False, summary=summary, evidence=(evidence,), problems=tuple(failures))
+        if evidence.exit_code:
             return failed_tool("the component tests do not pass", evidence, output)
-        counts: dict[str, int] = json.loads(report.read_text(encoding="utf-8"))
+        counts = cast("Mapping[str, int]", document)
         passed = counts["numPassedTests"]
         if not passed or passed != counts["numTotalTests"]:
             problem = f"{passed} of {counts['numTotalTests']} tests ran; each must, and there must be one"
             return Outcome(passed=False, summary="tests are missing", evidence=(evidence,), problems=(problem,))
         return Outcome(passed=True, summary=f"{passed} tests", evidence=(evidence,), measured={"passed": passed})
+
+
+def failed_tests(report: Mapping[str, JSON], folder: Path) -> list[str]:
+    """Return each failed test of a Vitest JSON report: its file, its name, and how it failed."""
+    failures = []
+    for result in cast("list[Mapping[str, JSON]]", report["testResults"]):
+        where = str(result["name"]).removeprefix(f"{folder}/")
+        tests = cast("list[Mapping[str, JSON]]", result["assertionResults"])
+        failed = [test for test in tests if test["status"] == "failed"]
+        for test in failed:
+            reason = "\n".join(cast("list[str]", test["failureMessages"]))
+            failures.append(f"{where}: {test['fullName']}\n{reason[:_SHOWN]}")
+        if result["status"] == "failed" and not failed:
+            failures.append(f"{where}: {result['message']}")
+    return failures
 
 
 class BuildCheck:
@@ -159,7 +182,7 @@ async def run_program(scratch: Scratch, check: str, argv: list[str], *, tool: st
     environment = await scratch.node()
     node = environment.bin / "node"
     program: list[str | Path] = [node] if argv[0] == "node" else [node, Path("node_modules/.bin") / argv[0]]
-    env = {"CI": "true", "NO_COLOR": "1", "PATH": f"{environment.bin}:/usr/bin:/bin"}
+    env = {"CI": "true", "NO_COLOR": "1", "DEBUG_PRINT_LIMIT": "0", "PATH": f"{environment.bin}:/usr/bin:/bin"}
     return await scratch.tool(check, [*program, *argv[1:]], cwd=FRONTEND, env=env, tool=tool)
 
 

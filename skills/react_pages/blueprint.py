@@ -5,6 +5,8 @@ Each page is plain React over small components. What a page may call comes from 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from schemas.base import JSON, Document
 from schemas.feature import Feature, Gap
 from schemas.handoffs import Page, PythonBackendAgentOutput
@@ -46,10 +48,14 @@ def contribute(request: Input, templates: Templates) -> Output:
     return Output(
         files=tuple(Site(feature, site, templates).files(registered)),
         pages=described_pages(site, calls, account),
-        unreachable=tuple(_no_form(pages) for pages in site if pages.can("update") and not pages.is_edited),
+        unreachable=tuple(gap for pages in site for gap in _unreachable(pages)),
     )
 
 
-def _no_form(pages: EntityPages) -> Gap:
-    reason = "the API can change it but not return it, so there is nothing to fill a form with"
-    return Gap(text=f"Changing a {pages.one} in the browser", reason=reason)
+def _unreachable(pages: EntityPages) -> Iterator[Gap]:
+    if pages.can("update") and not pages.is_edited:
+        reason = "the API can change it but not return it, so there is nothing to fill a form with"
+        yield Gap(text=f"Changing a {pages.one} in the browser", reason=reason)
+    if pages.can("delete") and not pages.can("list") and not pages.can("read"):
+        reason = "the API can delete it but not return it, so there is nothing to choose from"
+        yield Gap(text=f"Deleting a {pages.one} in the browser", reason=reason)

@@ -19,7 +19,7 @@ from skills.react_pages.modules import (
     suite_imports,
 )
 from skills.react_pages.pages import EntityPages, enum_choices
-from skills.react_pages.samples import sample
+from skills.react_pages.samples import registration, sample
 from skills.react_pages.site import collections, entity_routes, route_imports
 from skills.templates import Templates
 
@@ -64,6 +64,7 @@ COPIED = (
     "src/test/open-app.tsx",
     "src/test/setup.ts",
 )
+_PAGE_IMPORTS = {"CollectionPage": collection_imports, "DetailPage": detail_imports}  # the other pages' are fixed
 _LONGEST_DESCRIPTION = 600  # characters of the PRD's prose that the home page shows
 
 
@@ -103,35 +104,34 @@ class Site:
         imports = _sign_up_imports(controls)
         imports.add("./account-choices", *(each.name for each in choices))
         yield self._render("src/pages/SignUpPage.tsx", controls=controls, imports=imports)
+        asked = registration(fields, controls)
+        yield self._render("src/pages/SignUpPage.test.tsx", entered=asked.entered, targets=asked.targets)
         if choices:
             yield self._render(
                 "src/pages/account-choices.ts", "src/pages/choices.ts", choices=choices, forms="../forms"
             )
 
     def _entity(self, pages: EntityPages) -> Iterator[ContributedFile]:
-        def render(kind: str, template: str, **context: object) -> ContributedFile:
-            path = f"src/pages/{pages.entity.collection}/{kind}"
-            return self._render(path, f"src/pages/{template}", p=pages, **context)
-
         stem = pages.stem
-        yield render("name.ts", "entity/name.ts")
+        if pages.can("list") or pages.can("read"):
+            yield self._page(pages, "name.ts", "entity/name.ts")
         if pages.choices:
-            yield render("choices.ts", "choices.ts", choices=pages.choices, forms="../../forms")
+            yield self._page(pages, "choices.ts", "choices.ts", choices=pages.choices, forms="../../forms")
         if pages.is_referenced:
-            yield render(f"{stem}Reference.tsx", "entity/Reference.tsx", imports=reference_imports(pages))
+            yield self._page(pages, f"{stem}Reference.tsx", "entity/Reference.tsx", imports=reference_imports(pages))
         if pages.has_form:
-            yield render(f"{stem}Form.tsx", "entity/Form.tsx", imports=form_imports(pages))
-        if pages.can("list"):
-            imports = collection_imports(pages)
-            yield render(f"{stem}CollectionPage.tsx", "entity/CollectionPage.tsx", imports=imports)
-        if pages.can("read"):
-            yield render(f"{stem}DetailPage.tsx", "entity/DetailPage.tsx", imports=detail_imports(pages))
-        if pages.can("create"):
-            yield render(f"{stem}NewPage.tsx", "entity/NewPage.tsx")
-        if pages.is_edited:
-            yield render(f"{stem}EditPage.tsx", "entity/EditPage.tsx")
-        suite = render(f"{stem}.test.tsx", "entity/pages.test.tsx", sample=sample(pages))
-        yield suite.model_copy(update={"content": f"{suite_imports(suite.content)}\n{suite.content}"})
+            yield self._page(pages, f"{stem}Form.tsx", "entity/Form.tsx", imports=form_imports(pages))
+        for route in entity_routes(pages):
+            kind = route.component.removeprefix(stem)
+            imports = _PAGE_IMPORTS[kind](pages) if kind in _PAGE_IMPORTS else ""
+            yield self._page(pages, f"{route.component}.tsx", f"entity/{kind}.tsx", imports=imports)
+        if entity_routes(pages):
+            suite = self._page(pages, f"{stem}.test.tsx", "entity/pages.test.tsx", sample=sample(pages))
+            yield suite.model_copy(update={"content": f"{suite_imports(suite.content)}\n{suite.content}"})
+
+    def _page(self, pages: EntityPages, name: str, template: str, **context: object) -> ContributedFile:
+        path = f"src/pages/{pages.entity.collection}/{name}"
+        return self._render(path, f"src/pages/{template}", p=pages, **context)
 
     def _render(self, path: str, template: str | None = None, /, **context: object) -> ContributedFile:
         content = self._templates.render(f"{ROOT}/{template or path}.j2", **context)

@@ -27,11 +27,11 @@ def form_imports(pages: EntityPages) -> Imports:
     stem, imports = pages.stem, Imports()
     prefilled = pages.can("create") and pages.prefilled
     imports.add("react-router", "useNavigate", *(["useSearchParams"] if prefilled else []))
-    imports.add(records(pages), f"type {pages.request_type}", f"type {stem}Response")
+    imports.add(records(pages), f"type {pages.request_type}")
     if pages.can("create"):
         imports.add(records(pages), f"use{stem}Create")
     if pages.is_edited:
-        imports.add(records(pages), f"use{stem}Update")
+        imports.add(records(pages), f"type {stem}Response", f"use{stem}Update")
         imports.add(f"{FORMS}/convert", "changes")
     imports.add(f"{FORMS}/Form", "Form")
     imports.add(f"{FORMS}/use-form", "type Fields", "useForm")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from schemas.base import JSON
@@ -54,12 +55,33 @@ def sample(pages: EntityPages) -> Sample:
         name=str(name) if name else f"{pages.singular} {RECORD_ID}",
         entered={c.label: _entered(f) for f, c in needed},
         sent={c.name: _value(f) for f, c in needed if f.type.kind in ("string", "text", "integer", "reference")},
-        targets=_targets(pages),
+        targets=_targets([c for c in pages.controls if not c.target or c.target.name != pages.entity.name]),
     )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Registration:
+    """What a visitor enters to register, by label; `targets` as in `Sample`."""
+
+    entered: dict[str, str]
+    targets: dict[str, JSON]
+
+
+def registration(fields: Sequence[FeatureField], controls: Sequence[Control]) -> Registration:
+    """Return the sample of a registration with the fields that the PRD adds to it."""
+    needed = {c.label: _entered(f) for f, c in zip(fields, controls, strict=True) if _is_empty(c)}
+    account = {"Email": "ada@example.com", "Name": "Ada", "Password": "correct horse"}
+    return Registration(entered={**account, **needed}, targets=_targets(controls))
+
+
 def _is_asked(control: Control, pages: EntityPages) -> bool:
-    return "required: true" in control.settings and (control.blank == '""' or control.name in pages.prefilled)
+    prefilled = "required: true" in control.settings and control.name in pages.prefilled
+    return prefilled or _is_empty(control)
+
+
+def _is_empty(control: Control) -> bool:
+    """Must something be entered into the control of a new record?"""
+    return "required: true" in control.settings and control.blank == '""'
 
 
 def _entered(field: FeatureField) -> str:
@@ -103,11 +125,10 @@ def _number(field: FeatureField) -> int:
     return min(1, int(high)) if high is not None else 1
 
 
-def _targets(pages: EntityPages) -> dict[str, JSON]:
+def _targets(controls: Sequence[Control]) -> dict[str, JSON]:
     targets: dict[str, JSON] = {}
-    for control in pages.controls:
-        if control.target and control.target.name != pages.entity.name:
-            naming = naming_field(control.target)
-            record: dict[str, JSON] = {"id": TARGET_ID, **({json_name(naming): "First"} if naming else {})}
-            targets[f"GET /api/v1/{control.target.collection}"] = record
+    for target in (control.target for control in controls if control.target):
+        naming = naming_field(target)
+        record: dict[str, JSON] = {"id": TARGET_ID, **({json_name(naming): "First"} if naming else {})}
+        targets[f"GET /api/v1/{target.collection}"] = record
     return targets

@@ -46,13 +46,13 @@ def openapi(feature: Feature) -> dict[str, Any]:
 def _accounts(feature: Feature) -> dict[str, Any]:
     added = [field for field in feature.user.fields if not (field.read_only or field.slug_of)]
     user = {"id": _ID, "email": _FORMATS["email"], "name": {"type": "string"}, "role": _enum(("user", "admin"))}
-    user |= _stamps() | {f.name: _property(f) for f in feature.user.fields if not f.write_only}
+    user |= _stamps() | {naming.json_name(f): _property(f) for f in feature.user.fields if not f.write_only}
     register = {
         "email": _FORMATS["email"],
         "name": {"type": "string", "minLength": 1, "maxLength": 120},
         "password": {"type": "string", "minLength": 8, "maxLength": 128, "writeOnly": True},
     }
-    needed = [*register, *(f.name for f in added if f.required and not f.has_default)]
+    needed = [*register, *(naming.json_name(f) for f in added if f.required and not f.has_default)]
     login = {name: register[name] for name in ("email", "password")}
     token = {"access_token": {"type": "string"}, "token_type": {"const": "bearer"}, "expires_in": _ID}
     problem = {"field": {"type": "string"}, "message": {"type": "string"}}
@@ -64,7 +64,7 @@ def _accounts(feature: Feature) -> dict[str, Any]:
     }
     return {
         "UserResponse": _object(user),
-        "RegisterRequest": _object(register | {f.name: _property(f) for f in added}, required=needed),
+        "RegisterRequest": _object(register | {naming.json_name(f): _property(f) for f in added}, required=needed),
         "LoginRequest": _object(login),
         "TokenResponse": _object(token),
         "ErrorResponse": _object({"error": _object(error)}),

@@ -29,21 +29,6 @@ test("a wrong password is said once, at the top of the form", async () => {
   await waitFor(() => expect(document.activeElement).toBe(summary));
 });
 
-test("what the server says about registering is shown at its field", async () => {
-  const details = [{ field: "email", message: "This address is taken." }];
-  fakeApi({ ...VISITOR, "POST /api/v1/auth/register": () => refusal(409, "CONFLICT", "Already there.", details) });
-  openApp("/sign-up");
-  const required = await screen.findAllByRole<HTMLInputElement>("textbox");
-  for (const control of required) fireEvent.change(control, { target: { value: "ada@example.com" } });
-  await fill({ Password: "correct horse" });
-  press("Create account");
-
-  const email = screen.getByLabelText("Email");
-  await waitFor(() => expect(document.activeElement).toBe(email));
-  const error = document.getElementById(email.getAttribute("aria-describedby") ?? "");
-  expect(error?.textContent).toBe("This address is taken.");
-});
-
 test("signing out forgets what was loaded and ends the session on the server", async () => {
   const calls = fakeApi({ ...SIGNED_IN, "POST /api/v1/auth/logout": () => answer(204) });
   const { queries } = openApp("/");
