@@ -10,6 +10,7 @@ import unicodedata
 
 from rich.console import Console
 
+_UNFOLDED = 400  # columns
 _STEERING = {"Cc", "Cf", "Co", "Cs"}
 _KEPT = {"\n", "\t", "\N{ZERO WIDTH JOINER}", "\N{ZERO WIDTH NON-JOINER}"}
 
@@ -25,8 +26,9 @@ def harmless(text: str) -> str:
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Return a console that prints text as it is."""
-    return Console(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=True)
+    """Return a console that prints text as it is; where no person looks at a screen, lines are not folded."""
+    width = None if (sys.stderr if stderr else sys.stdout).isatty() else _UNFOLDED
+    return Console(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=True, width=width)
 
 
 def say(text: str = "") -> None:

@@ -163,6 +163,8 @@ class LiveView:
         for row in self._rows.values():
             seconds = row.seconds if row.seconds is not None else (now - row.started if row.started else None)
             doing = ", ".join(f"{name} {now - since:.0f} s" for name, since in row.doing.items())
+            if doing and row.passed:
+                doing = f"{row.passed} checks passed; {doing}"
             done = f"{row.files} files, {row.passed} checks" if row.mark == "✓" else ""
             took = "" if seconds is None else f"{seconds:.1f} s"
             table.add_row(*(Text(harmless(text)) for text in (row.mark, row.title, took, doing or done or row.note)))

@@ -32,7 +32,7 @@ def runs(
         return
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for heading in ("Run", "Status", "Started", "Title", "Workspace"):
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, overflow="fold", no_wrap=heading in {"Run", "Status", "Started"})
     for record, status in found:
         started = f"{record.started_at.astimezone():%Y-%m-%d %H:%M}"
         table.add_row(*(Text(harmless(cell)) for cell in (record.id, status, started, record.title, record.workspace)))

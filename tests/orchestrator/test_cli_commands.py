@@ -227,7 +227,8 @@ def test_the_doctor_finds_this_machine_healthy_and_says_what_is_wrong_with_a_dat
 
 
 @pytest.mark.usefixtures("database")
-def test_an_interrupt_ends_a_run_cleanly_and_it_can_be_resumed(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_a_run_cleanly_and_it_can_be_resumed(tmp_path: Path, sent: signal.Signals, code: int) -> None:
     program = [sys.executable, "-c", "from orchestrator.cli.main import main; main()"]
     process = subprocess.Popen(
         [*program, "run", str(TODO), "--workspace", str(tmp_path / "w"), "--agents", "database-agent", "--json"],
@@ -240,9 +241,9 @@ def test_an_interrupt_ends_a_run_cleanly_and_it_can_be_resumed(tmp_path: Path) -
     while '"step_started"' not in process.stdout.readline():
         pass
     time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sent)
     _, errors = process.communicate(timeout=30)
-    assert process.returncode == 130
+    assert process.returncode == code
     assert "Traceback" not in errors
     (record,) = json.loads(baton("runs", "--json").stdout)
     assert record["status"] == "cancelled"
