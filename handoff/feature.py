@@ -24,7 +24,12 @@ from handoff.prd_entities import (
 )
 from handoff.prd_labels import Known, Labels, access_of, has_owner, read_labels
 from handoff.prd_names import slug_of
-from handoff.prd_references import check_circles, check_named_fields, check_unique_groups
+from handoff.prd_references import (
+    check_account_references,
+    check_circles,
+    check_named_fields,
+    check_unique_groups,
+)
 from handoff.prd_report import Report, Spot
 from handoff.prd_rules import read_rules
 from handoff.prd_stack import read_stack
@@ -134,6 +139,7 @@ def _entities(prd: FeaturePrd, root: Spot) -> tuple[Entity, tuple[Entity, ...]]:
     everyone = (*(entity for entity in read if entity.name != USER), user)
     check_join_tables(everyone, spots)
     check_circles(everyone, spots)
+    check_account_references(user, everyone, spots.get(USER, root))
     return user, everyone[:-1]
 
 

@@ -57,6 +57,19 @@ def check_circles(entities: Sequence[Entity], spots: Mapping[str, Spot]) -> None
         )
 
 
+def check_account_references(user: Entity, entities: Sequence[Entity], spot: Spot) -> None:
+    """Report references of `User` to what nobody may read before having an account, which is when they are sent."""
+    public = {entity.name for entity in entities if entity.access.read == "public"}
+    for field in user.fields:
+        target = field.type.target
+        if target and target not in public and not field.read_only:
+            spot.problem(
+                f"`User.{field.name}` refers to `{target}`, which nobody can read before signing in",
+                expected="a reference to an entity with `**Access:** public read`",
+                hint=f"people register before they can choose a `{target}`: leave the field out or make it `read-only`",
+            )
+
+
 def _needs(entity: Entity) -> dict[str, str]:
     """Return the entities that must have a record before this one can, each with the field that says so."""
     needs = {field.type.target: field.name for field in entity.fields if field.required and field.type.target}

@@ -465,3 +465,11 @@ def test_all_problems_are_reported_at_once_in_document_order() -> None:
     with pytest.raises(HandoffInvalid) as caught:
         read(text)
     assert [problem.line for problem in caught.value.problems] == [16, 20, 21]
+
+
+def test_an_account_refers_only_to_what_anybody_can_read() -> None:
+    text = entities("User", "Todo").replace(
+        "### User\n", "### User\n\n| Field | Type | Required |\n|---|---|---|\n| first | Todo | no |\n", 1
+    )
+    assert "`User.first` refers to `Todo`, which nobody can read before signing in" in problems(text)
+    assert read(text.replace("### Todo\n", "### Todo\n\n**Access:** public read\n")).user.fields[0].name == "first"
