@@ -56,7 +56,7 @@ function Header() {
           <span className="text-xl text-accent">
             <LeafIcon />
           </span>
-          <span className="truncate">{APP_TITLE}</span>
+          <span className="max-w-[45vw] truncate sm:max-w-64">{APP_TITLE}</span>
         </Link>
         <div className="ml-auto flex items-center gap-1 sm:order-last">
           <ThemeToggle />

@@ -131,7 +131,7 @@ export function InputFilter({ name, label, type = "text" }: InputFilterProps) {
 type RangeFilterProps = { from: string; to: string; label: string; type: InputFilterProps["type"] };
 
 export function RangeFilter({ from, to, label, type }: RangeFilterProps) {
-  const isLong = type === "datetime-local";
+  const isLong = type === "date" || type === "datetime-local";
   return (
     <div className={`grid gap-2 ${isLong ? "min-[30rem]:grid-cols-2 sm:col-span-2" : "grid-cols-2"}`}>
       <InputFilter name={from} label={`${label} from`} type={type} />

@@ -43,7 +43,7 @@ function ErrorSummary({ problems, failures }: SummaryProps) {
   if (problems.length + failures.length === 0) return null;
   return (
     <div role="alert" tabIndex={-1} className="rounded-2xl border border-danger/30 bg-danger-tint px-4 py-3 text-danger">
-      <p className="font-medium">This was not saved:</p>
+      <p className="font-medium">This did not work:</p>
       <ul className="mt-1 list-inside list-disc text-sm">
         {failures.map((failure) => (
           <li key={failure}>{failure}</li>
