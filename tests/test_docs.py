@@ -6,6 +6,8 @@ import re
 import tomllib
 from pathlib import Path
 
+from orchestrator.cli.main import COMMANDS
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -29,8 +31,6 @@ def test_every_link_inside_the_project_leads_somewhere() -> None:
 
 
 def test_the_readme_names_every_command() -> None:
-    from orchestrator.cli.main import COMMANDS
-
     assert [name for name in COMMANDS if f"`baton {name}" not in README] == []
 
 
