@@ -177,11 +177,11 @@ def item_arrays(draw: st.DrawFn, depth: int) -> Pair:
         if name.isidentifier() and name.isascii() and properties[name].get("type") in ("string", "integer", "boolean")
         and properties[name].get("x-markdown", {}).get("layout") is None
     ]  # fmt: skip
-    array = {"type": "array", "items": schema}
-    if carried and draw(st.booleans()):
-        array = hinted(
-            array, item=draw(st.sampled_from([" ", ": ", " (", "/", " #"])).join(f"{{{name}}}" for name in carried)
-        )
+    array: Any = {"type": "array", "items": schema}
+    titled: bool = draw(st.booleans())
+    if carried and titled:
+        separator: str = draw(st.sampled_from([" ", ": ", " (", "/", " #"]))
+        array = hinted(array, item=separator.join(f"{{{name}}}" for name in carried))
     return array, st.lists(data, max_size=3)
 
 

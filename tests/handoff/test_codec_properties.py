@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from generated import admitted, documents
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +12,7 @@ from handoff.codec import parse, render
 from handoff.provenance import Provenance, with_front_matter
 from handoff.store import as_data
 from schemas.contract import HANDOFF_MODELS, Contract, contract_of, model_of
+from tests.handoff.generated import admitted, documents
 
 MANY = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 FEW = settings(MANY, max_examples=40)

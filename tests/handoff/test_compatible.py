@@ -21,7 +21,7 @@ ARRAYS = [
     [[1]],
     [{"a": 1}],
 ]
-MEMBERS = [None, 0, 1, "a", "abc", [], ["a"], {"a": {}}]
+MEMBERS: list[Any] = [None, 0, 1, "a", "abc", [], ["a"], {"a": {}}]
 OBJECTS = [
     {},
     *({k: v} for k in "abx" for v in MEMBERS),
@@ -222,7 +222,7 @@ def test_what_is_not_understood_is_not_called_compatible(word: str) -> None:
 
 
 def test_a_schema_that_leads_back_to_itself_is_not_called_compatible() -> None:
-    loop = {"$defs": {"A": {"anyOf": [{"$ref": "#/$defs/A"}]}}, "$ref": "#/$defs/A"}
+    loop: dict[str, Any] = {"$defs": {"A": {"anyOf": [{"$ref": "#/$defs/A"}]}}, "$ref": "#/$defs/A"}
 
     assert compatible({"type": "string"}, loop)
     assert compatible(loop, {"type": "string"})

@@ -1,14 +1,13 @@
-"""Whatever a file holds, reading it ends with its data or with `HandoffInvalid`, in time linear in its size."""
+"""Whatever a file holds, reading it ends with its data or with `HandoffInvalid`, at a cost linear in its size."""
 
 from __future__ import annotations
 
 import contextlib
-import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from generated import HOSTILE, documents
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -16,11 +15,13 @@ from handoff.codec import parse, render
 from handoff.problems import HandoffInvalid
 from handoff.store import read_file
 from schemas.contract import HANDOFF_MODELS, Contract, contract_of
+from tests.handoff.counting import calls_of
+from tests.handoff.generated import HOSTILE, documents
 
 GOLDEN = (Path(__file__).parent / "golden" / "python-backend-agent-output.md").read_text(encoding="utf-8")
 PRD = (Path(__file__).parents[2] / "examples" / "todo-lists.md").read_text(encoding="utf-8")
 TEXTS = {"python-backend-agent-output": GOLDEN, "feature-prd": PRD}
-LENIENT = {"deadline": None, "suppress_health_check": list(HealthCheck)}
+LENIENT: dict[str, Any] = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 
 
 def reads_or_refuses(contract: Contract, text: str) -> None:
@@ -71,7 +72,7 @@ def test_any_bytes_are_refused_or_read(tmp_path_factory: pytest.TempPathFactory,
 
 
 HEAD = "# Feature PRD: "
-SLOW = {
+SLOW: dict[str, Callable[[int], str]] = {
     "title": lambda n: HEAD + "a (" * n,
     "spaces": lambda n: HEAD + "a" + " " * n + "b",
     "quotes": lambda n: f"{HEAD}x\n\n" + "> " * n + "a",
@@ -105,21 +106,16 @@ SLOW = {
 }  # fmt: skip
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", SLOW)
 def test_cost_is_linear_in_the_size_of_the_file(kind: str) -> None:
-    def seconds(size: int) -> float:
+    def calls(size: int) -> int:
         text = SLOW[kind](size)
-        start = time.process_time()
-        reads_or_refuses(contract_of("feature-prd"), text)
-        return time.process_time() - start
+        return calls_of(lambda: reads_or_refuses(contract_of("feature-prd"), text))
 
-    large = seconds(8_000)
-    small = min(seconds(1_000) for _ in range(3)) if large > 0.2 else 1.0
-    if large > 25 * small:  # once more: the machine may have been busy
-        large = min(large, seconds(8_000))
+    calls(10)  # what is compiled once is not counted
+    small, large = calls(250), calls(2_000)
 
-    assert large < 25 * small, f"{small:.3f} s became {large:.3f} s for 8 times the text"
+    assert large < 12 * small, f"{small} calls became {large} for 8 times the text"
 
 
 def test_every_contract_refuses_the_others_files_by_their_title() -> None:

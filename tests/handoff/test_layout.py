@@ -9,10 +9,10 @@ import pytest
 from handoff.codec import parse, render
 from handoff.inline import Scalar, Unreadable, decoded, encoded
 from handoff.problems import HandoffInvalid
-from schemas.base import markdown
+from schemas.base import JSON, markdown
 from schemas.contract import Contract
 
-TEXT = {"type": "string"}
+TEXT: dict[str, JSON] = {"type": "string"}
 NUMBER = {"type": "number"}
 
 
@@ -120,7 +120,7 @@ def test_prose_stands_as_written_and_falls_back_to_a_fence() -> None:
 
 def test_an_open_object_keeps_what_its_schema_does_not_name() -> None:
     made = Contract.from_schema({"type": "object", "properties": {"a": TEXT}}, id="my-report", version="1")
-    data = {"a": "x", "b": 1}
+    data: dict[str, JSON] = {"a": "x", "b": 1}
 
     assert render(made, data) == '# My Report\n\n**A:** x\n\n## Other Members\n\n```json\n{\n  "b": 1\n}\n```\n'
     assert parse(made, render(made, data)).data == data
@@ -130,7 +130,7 @@ def test_unions_and_recursion_are_json() -> None:
     schema = closed({"u": {"anyOf": [TEXT, array(TEXT)]}, "t": {"$ref": "#/$defs/T"}})
     schema["$defs"] = {"T": closed({"next": {"$ref": "#/$defs/T"}})}
     made = Contract.from_schema(schema, id="my-report", version="1")
-    data = {"u": ["x"], "t": {"next": {"next": {}}}}
+    data: dict[str, JSON] = {"u": ["x"], "t": {"next": {"next": {}}}}
 
     assert parse(made, render(made, data)).data == data
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -16,10 +15,7 @@ import pytest
 
 from orchestrator import database
 from orchestrator.postgres import Embedded, Server
-
-sys.path.insert(0, str(Path(__file__).parent))  # `small_agents` is imported by tests and run as a program
-
-from small_agents import PRD, Kit
+from tests.orchestrator.small_agents import PRD, Kit
 
 if TYPE_CHECKING:
     from orchestrator.database import Pool

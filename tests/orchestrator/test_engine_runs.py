@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from small_agents import PRD, Compiles, Kit
 
 from agents.agent import Work
 from handoff.store import HandoffStore
@@ -25,6 +24,7 @@ from orchestrator.result import RunResult
 from orchestrator.run import Run
 from orchestrator.workspace import WorkspaceBusy, WorkspaceConflict
 from schemas.base import Document
+from tests.orchestrator.small_agents import PRD, Compiles, Kit
 
 pytestmark = pytest.mark.slow
 

@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from small_agents import DATABASE_READ, PRD, Kit, write_skill
 
 from agents.agent import Reads
 from handoff.codec import parse
@@ -15,6 +14,7 @@ from orchestrator.plan import make_plan
 from schemas.contract import contract_of
 from schemas.feature import Feature
 from skills.registry import Registry
+from tests.orchestrator.small_agents import DATABASE_READ, PRD, Kit, write_skill
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 
 from handoff.compiling import layout_of
-from schemas.base import Document, markdown
+from schemas.base import JSON, Document, markdown
 from schemas.contract import AGENT_MODELS, HANDOFF_MODELS, Contract, ContractInvalid, ContractUnknown, contract_of
 from schemas.export import drift, exported_files, skill_contracts, write
 
@@ -96,7 +96,14 @@ def test_nothing_is_fetched_for_a_reference() -> None:
         ({"a": {} | markdown(place="bare")}, {}, "`a` cannot be placed `bare`"),
     ],
 )
-def test_a_hint_that_the_schema_cannot_carry_is_refused(properties: dict, hints: dict, message: str) -> None:
-    schema = {"type": "object", "additionalProperties": False, "properties": properties, "x-markdown": hints}
+def test_a_hint_that_the_schema_cannot_carry_is_refused(
+    properties: dict[str, JSON], hints: dict[str, JSON], message: str
+) -> None:
+    schema: dict[str, JSON] = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": properties,
+        "x-markdown": hints,
+    }
     with pytest.raises(ContractInvalid, match=message):
         layout_of(Contract.from_schema(schema, id=message, version="1"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -150,7 +151,7 @@ def test_fields_that_a_prd_adds_to_accounts_are_part_of_registering() -> None:
         ({"pattern": "^[A-Z]{3}-[0-9]{2}$"}, re.compile(r"[A-Z]{3}-[0-9]{2}")),
     ],
 )
-def test_an_example_text_keeps_the_rules(rules: dict[str, object], expected: str | re.Pattern[str]) -> None:
+def test_an_example_text_keeps_the_rules(rules: dict[str, Any], expected: str | re.Pattern[str]) -> None:
     text = example(field("name", **rules), entity("Note"))
     assert isinstance(text, str)
     assert expected.fullmatch(text) if isinstance(expected, re.Pattern) else text == expected
@@ -178,7 +179,7 @@ def test_an_example_text_keeps_the_rules(rules: dict[str, object], expected: str
         ("references", {"target": "Room"}, [1]),
     ],
 )
-def test_an_example_value_keeps_the_rules(kind: Kind, rules: dict[str, object], expected: JSON) -> None:
+def test_an_example_value_keeps_the_rules(kind: Kind, rules: dict[str, Any], expected: JSON) -> None:
     assert example(field("value", kind, **rules), entity("Note")) == expected
 
 

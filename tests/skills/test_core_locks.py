@@ -41,7 +41,7 @@ def contributed() -> Iterator[tuple[str, str, str]]:
                 continue
             said = {item.arg: item.value.value for item in node.keywords if isinstance(item.value, ast.Constant)}
             if said.get("ecosystem") == "python" and "name" in said:
-                yield path.parent.name, str(said["group"]), f"{said['name']}{said['version']}"
+                yield path.parent.name, str(said["group"]), str(said["name"]) + str(said["version"])
     for dependency in (*FRAME, *development(Templates(TEMPLATES).read("locks.in"))):
         yield "python_api_patterns", dependency.group, f"{dependency.name}{dependency.version}"
 
