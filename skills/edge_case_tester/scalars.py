@@ -40,7 +40,7 @@ def refused_integer(field: FeatureField) -> Iterator[Value]:
     low, high = integers(field)
     yield Value(label="too small", sent=_integer(low - 1))
     yield Value(label="too large", sent=_integer(high + 1))
-    yield from _refusing(a_fraction=f"{max(low, 0)}.5", a_word='"many"', a_list="[]")
+    yield from _refusing(a_fraction=f"{max(low, 0)}.5", a_numeral=f'"{max(low, 0)}"', a_word='"many"', a_list="[]")
 
 
 def ordered_integer(field: FeatureField) -> Iterator[str]:
@@ -135,7 +135,9 @@ def refused_float(field: FeatureField) -> Iterator[Value]:
         yield Value(label="too small", sent=repr(float(field.minimum) - 1))
     if field.maximum is not None:
         yield Value(label="too large", sent=repr(float(field.maximum) + 1))
-    yield from _refusing(a_word='"many"', not_a_number='"NaN"', infinite='"Infinity"', a_list="[]")
+    yield from _refusing(
+        a_numeral=f'"{max(floats(field)[0], 1.0)}"', not_a_number='"NaN"', infinite='"Infinity"', a_list="[]"
+    )
 
 
 def ordered_float(field: FeatureField) -> Iterator[str]:
@@ -190,7 +192,7 @@ def accepted_boolean(_: FeatureField) -> Iterator[Value]:
 
 
 def refused_boolean(_: FeatureField) -> Iterator[Value]:
-    yield from _refusing(a_word='"perhaps"', a_number="2", a_list="[]")
+    yield from _refusing(a_word='"true"', a_number="1", a_list="[]")
 
 
 def accepted_enum(field: FeatureField) -> Iterator[Value]:

@@ -74,21 +74,9 @@ def app(todo: Built, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def ran(app: Path, environment: PythonEnvironment, database: str, tests: str) -> subprocess.CompletedProcess[str]:
     """Run the tests whose names say `tests`, until the first that fails."""
-    argv = [
-        str(environment.python),
-        "-m",
-        "pytest",
-        "tests",
-        "--ignore=tests/unit",
-        "-q",
-        "-x",
-        "-p",
-        "no:cacheprovider",
-        "-k",
-        tests,
-    ]
+    pytest_ = [str(environment.python), "-m", "pytest", "tests", "--ignore=tests/unit"]
     return subprocess.run(
-        argv,
+        [*pytest_, "-q", "-x", "-p", "no:cacheprovider", "-k", tests],
         cwd=app,
         env={**os.environ, "TEST_DATABASE_URL": database, "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
