@@ -95,9 +95,9 @@ class RunContext:
         workspace = str(self.workspace.root)
         self.events.emit(RunStarted(run=self.run_id, title=title, workspace=workspace, resumed=resumed))
 
-    async def receipts(self) -> dict[str, Receipt]:
-        """Return this run's receipts by agent."""
-        stored = await self.ledger.receipts(self.run_id)
+    async def receipts(self, *, published: bool = False) -> dict[str, Receipt]:
+        """Return this run's receipts by agent; with `published`, only those of what is in the workspace."""
+        stored = await self.ledger.receipts(self.run_id, published=published)
         return {agent: Receipt.model_validate(receipt) for agent, receipt in stored.items()}
 
     async def recorded(self) -> dict[str, str]:

@@ -222,9 +222,13 @@ class Ledger:
             "UPDATE baton.receipts SET published_at = now() WHERE run_id = $1 AND agent = $2", run_id, agent
         )
 
-    async def receipts(self, run_id: str) -> dict[str, JSON]:
-        """Return a run's receipts by agent."""
-        rows = await self.pool.fetch("SELECT agent, receipt FROM baton.receipts WHERE run_id = $1", run_id)
+    async def receipts(self, run_id: str, *, published: bool = False) -> dict[str, JSON]:
+        """Return a run's receipts by agent; with `published`, only those of what is in the workspace."""
+        rows = await self.pool.fetch(
+            "SELECT agent, receipt FROM baton.receipts WHERE run_id = $1 AND (published_at IS NOT NULL OR NOT $2)",
+            run_id,
+            published,
+        )
         return {row["agent"]: json.loads(row["receipt"]) for row in rows}
 
     async def workspace_receipts(self, workspace: str) -> list[JSON]:

@@ -14,6 +14,11 @@ def owns(agent: Agent, path: str) -> bool:
     return matches(agent.owns, path) and not matches(agent.excludes, path)
 
 
+def owns_within(agent: Agent, path: str) -> bool:
+    """Return whether the agent owns anything in the folder `path`."""
+    return owns(agent, f"{path}/_") or any(pattern.startswith(f"{path}/") for pattern in agent.owns)
+
+
 def matches(patterns: Iterable[str], path: str) -> bool:
     """Return whether a pattern matches the whole of `path`."""
     return any(_expression(pattern).fullmatch(path) for pattern in patterns)

@@ -153,7 +153,7 @@ class Run:
     async def _result(self, status: RunStatus, problems: tuple[str, ...], log: str | None) -> RunResult:
         run = self._context
         record = await run.ledger.run(run.run_id)
-        receipts = await run.receipts()
+        receipts = await run.receipts(published=True)
         order = {name: receipts[name] for name in run.pipeline.names if name in receipts}
         questions = await run.ledger.questions(run.run_id) if status == "waiting" else []
         return RunResult(

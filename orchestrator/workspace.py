@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from agents.agent import Agent
-from orchestrator.ownership import owns
+from orchestrator.ownership import owns, owns_within
 from schemas.errors import InputError, RunError
 
 # Made by tools in a working copy, never written by Baton.
@@ -30,6 +30,7 @@ IGNORED = frozenset(
     }
 )  # fmt: skip
 _ARRIVING = ".claude/.arriving"
+_FOLDERS = (".claude", ".claude/handoff")
 _SHOWN = 20
 
 
@@ -82,9 +83,14 @@ class Workspace:
         self.root = root.expanduser().resolve()
         nearest = next(part for part in (self.root, *self.root.parents) if part.exists())
         if not nearest.is_dir():
-            raise WorkspaceUnusable(f"the workspace `{self.root}` is not a folder: `{nearest}` is a file.")
+            raise WorkspaceUnusable(
+                f"the workspace `{self.root}` is not a folder: `{nearest}` is a file. Choose another --workspace."
+            )
         if not os.access(nearest, os.W_OK | os.X_OK):
-            raise WorkspaceUnusable(f"the workspace `{self.root}` cannot be written to (`{nearest}` is read-only).")
+            raise WorkspaceUnusable(
+                f"the workspace `{self.root}` cannot be written to (`{nearest}` is read-only)."
+                " Make it writable, or choose another --workspace."
+            )
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -98,7 +104,9 @@ class Workspace:
             self.root.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
-            raise WorkspaceUnusable(f"the workspace `{self.root}` cannot be made: {error.strerror}.") from error
+            raise WorkspaceUnusable(
+                f"the workspace `{self.root}` cannot be made: {error.strerror}. Choose another --workspace."
+            ) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield
@@ -112,6 +120,8 @@ class Workspace:
     def refuse_conflicts(self, agents: Sequence[Agent], recorded: Mapping[str, str]) -> None:
         """Refuse files that stand where `agents` write and are not exactly as Baton wrote them.
 
+        Refused, too, is what stands in the way: a link or a file where a folder has to be, a folder for a file.
+
         Args:
             agents: Who is going to write.
             recorded: SHA-256 by path of what Baton wrote.
@@ -119,13 +129,17 @@ class Workspace:
         Raises:
             WorkspaceConflict: With every such file.
         """
-        foreign = [
-            path
-            for path in self._paths()
-            if any(owns(agent, path) for agent in agents) and recorded.get(path, "") != self.sha256(path)
-        ]
+        foreign = [path for path in self._paths() if self._is_foreign(path, agents, recorded)]
+        files = (path for agent in agents for path in agent.owns if "*" not in path)
+        foreign += [path for path in files if (self.root / path).is_dir()]
+        foreign += [path for path in _FOLDERS if (self.root / path).exists() and not (self.root / path).is_dir()]
         if foreign:
-            raise WorkspaceConflict(str(self.root), tuple(sorted(foreign)))
+            raise WorkspaceConflict(str(self.root), tuple(sorted(set(foreign))))
+
+    def _is_foreign(self, path: str, agents: Sequence[Agent], recorded: Mapping[str, str]) -> bool:
+        if any(owns(agent, path) for agent in agents):
+            return recorded.get(path, "") != self.sha256(path)
+        return any(owns_within(agent, path) for agent in agents)
 
     def sha256(self, path: str) -> str | None:
         """Return the hash of a file, or None if there is no regular file (a symbolic link is none)."""
@@ -155,39 +169,41 @@ class Workspace:
         changed = [path for path in new if found[path] not in {None, recorded.get(path)}]
         if changed:
             raise WorkspaceConflict(str(self.root), tuple(sorted(changed)))
+        places = [self._place(path) for path in new]
         try:
-            places = self._write_beside(new)
+            arrived = self._write_beside(new.values())
+            for place in places:
+                place.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             self._drop_arriving()
+            for path in new:
+                self._drop_empty_parents(path)
             why = "the disk is full" if error.errno in {errno.ENOSPC, errno.EDQUOT} else error.strerror
             raise PublishFailed(
                 f"cannot write to the workspace `{self.root}`: {why}. Nothing was changed; make room, then resume."
             ) from error
-        folders = {place.parent for place in places.values()}
-        for arrived, place in places.items():
-            arrived.replace(place)
+        for each, place in zip(arrived, places, strict=True):
+            each.replace(place)
         for path in removed:
             if path not in files and self.sha256(path) == recorded[path]:
                 (self.root / path).unlink()
                 self._drop_empty_parents(path)
-        for folder in folders:
+        for folder in {place.parent for place in places}:
             _sync_folder(folder)
         self._drop_arriving()
 
-    def _write_beside(self, files: Mapping[str, bytes]) -> dict[Path, Path]:
-        """Write `files` next to their places; return where each is and where it goes."""
-        places: dict[Path, Path] = {}
-        for number, (path, content) in enumerate(files.items()):
-            place = self._place(path)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            arrived = self.root / _ARRIVING / str(number)
-            arrived.parent.mkdir(parents=True, exist_ok=True)
-            with arrived.open("wb") as file:
+    def _write_beside(self, contents: Iterable[bytes]) -> list[Path]:
+        """Write each of `contents` to a file of its own, on the disk of the workspace; return the files."""
+        arrived = []
+        for number, content in enumerate(contents):
+            path = self.root / _ARRIVING / str(number)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            places[arrived] = place
-        return places
+            arrived.append(path)
+        return arrived
 
     def _place(self, path: str) -> Path:
         """Return where `path` is, refusing to leave the workspace through a symbolic link."""
@@ -218,6 +234,7 @@ class Workspace:
 
     def _drop_arriving(self) -> None:
         shutil.rmtree(self.root / _ARRIVING, ignore_errors=True)
+        self._drop_empty_parents(_ARRIVING)
 
 
 def _digest(content: bytes) -> str:

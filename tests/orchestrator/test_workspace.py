@@ -69,6 +69,46 @@ def test_what_tools_leave_and_foreign_files_elsewhere_are_no_conflict(tmp_path: 
     Workspace(tmp_path).refuse_conflicts([agent("app/**", "frontend/**")], {})
 
 
+@pytest.mark.parametrize(
+    ("path", "how"),
+    [
+        ("app", "link"), ("app", "file"), ("app", "dangling"), ("app/core", "link"), ("tests", "link"),
+        ("tests/unit", "link"), ("alembic.ini", "folder"), (".claude", "file"), (".claude/handoff", "file"),
+    ],
+)  # fmt: skip
+def test_what_stands_in_the_way_is_found_before_anything_is_written(tmp_path: Path, path: str, how: str) -> None:
+    (tmp_path / "out").mkdir()
+    workspace = tmp_path / "w"
+    place = workspace / path
+    place.parent.mkdir(parents=True)
+    match how:
+        case "link":
+            place.symlink_to(tmp_path / "out")
+        case "dangling":
+            place.symlink_to(tmp_path / "nowhere")
+        case "file":
+            place.write_text("mine")
+        case _:
+            place.mkdir()
+    with pytest.raises(WorkspaceConflict) as conflict:
+        Workspace(workspace).refuse_conflicts([agent("app/**", "tests/unit/**", "alembic.ini")], {})
+    assert conflict.value.files == (path,)
+
+
+def test_a_refused_publication_leaves_no_folder_behind(tmp_path: Path) -> None:
+    workspace = tmp_path / "w"
+    workspace.mkdir()
+    (workspace / "app").symlink_to(tmp_path)
+    with pytest.raises(PublishFailed, match="symbolic link"):
+        Workspace(workspace).publish({"alembic/env.py": b"x", "app/x.py": b"x"}, {})
+    assert [path.name for path in workspace.iterdir()] == ["app"]
+    (workspace / "app").unlink()
+    (workspace / "app").write_text("a file")
+    with pytest.raises(PublishFailed, match="Nothing was changed"):
+        Workspace(workspace).publish({"alembic/env.py": b"x", "app/x.py": b"x"}, {})
+    assert [path.name for path in workspace.iterdir()] == ["app"]
+
+
 def test_a_symbolic_link_where_baton_would_write_is_a_conflict(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     workspace = tmp_path / "w"
