@@ -44,7 +44,7 @@ _SETTINGS = (
         name="AUTH_RATE_LIMIT",
         type="str",
         default="10/minute",
-        description="Attempts to register, sign in or refresh, by client address; off allows any number.",
+        description="Attempts to register, sign in or guess a refresh token, by client address; off: any number.",
     ),
 )
 

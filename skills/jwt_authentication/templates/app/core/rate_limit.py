@@ -1,4 +1,4 @@
-"""Slow down guessing: at most so many attempts to sign in, register or refresh in a window of time.
+"""Slow down guessing: at most so many attempts to register or sign in, or refreshes with a wrong token, in a window of time.
 
 Counts live in this process. Behind several processes each counts for itself, so the effective limit is their sum.
 """
@@ -56,7 +56,7 @@ def _parsed(limit: str) -> RateLimitItem:
 
 
 async def limit_attempts(request: Request) -> None:
-    """Count this request against its caller's address. A dependency.
+    """Count this request against its caller's address. Also a dependency.
 
     Raises:
         RateLimited: Too many of them.

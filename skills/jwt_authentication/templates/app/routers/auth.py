@@ -65,9 +65,10 @@ async def login(
     "/refresh",
     operation_id="refresh",
     responses=responses(401, 403, 429),
-    dependencies=[Depends(limit_attempts), Depends(same_site_caller)],
+    dependencies=[Depends(same_site_caller)],
 )
 async def refresh(
+    request: Request,
     response: Response,
     db: DbSession,
     settings: AppSettings,
@@ -76,7 +77,11 @@ async def refresh(
     """Exchange the refresh cookie for a new access token and a new cookie."""
     if refresh_token is None:
         raise Unauthorized
-    user = await user_of_token("refresh", refresh_token, db, settings)
+    try:
+        user = await user_of_token("refresh", refresh_token, db, settings)
+    except Unauthorized:
+        await limit_attempts(request)  # only guessing is slowed down: a browser refreshes whenever a page is loaded
+        raise
     return _start_session(user, response, settings)
 
 

@@ -40,7 +40,8 @@ async def client(app: FastAPI) -> AsyncIterator[AsyncClient]:
 @pytest.mark.parametrize("path", ["register", "login", "refresh"])
 async def test_the_third_of_two_allowed_attempts_has_to_wait(client: AsyncClient, path: str) -> None:
     body = {"email": "ada@example.com", "password": "a wrong one"}
-    answers = [await client.post(f"/api/v1/auth/{path}", json=body) for _ in range(3)]
+    guess = {"Cookie": "refresh_token=a-guess"}
+    answers = [await client.post(f"/api/v1/auth/{path}", json=body, headers=guess) for _ in range(3)]
     assert [answer.status_code == 429 for answer in answers] == [False, False, True]
     assert answers[2].json()["error"]["code"] == "RATE_LIMITED"
     assert 1 <= int(answers[2].headers["retry-after"]) <= 60
@@ -113,3 +114,8 @@ async def test_nobody_chooses_their_own_role(client: AsyncClient) -> None:
     response = await client.post("/api/v1/auth/register", json=body)
     assert response.status_code == 400
     assert "role" in [detail["field"] for detail in response.json()["error"]["details"]]
+
+
+async def test_loading_a_page_without_a_session_is_no_attempt(client: AsyncClient) -> None:
+    answers = [await client.post("/api/v1/auth/refresh") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [401, 401, 401]
