@@ -1,10 +1,15 @@
-"""Scratch databases on the PostgreSQL server that a run uses anyway: made on demand, dropped when the step is over."""
+"""Scratch databases on the PostgreSQL server that a run uses anyway: made on demand, dropped when the step is over.
+
+A step's databases share a token in their names, and while the step lives it holds an advisory lock on that token. So
+whoever makes the next scratch database can tell those of a step that was killed, and drops them.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import re
 import secrets
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -23,6 +28,8 @@ class ScratchDatabases:
         """Use the server at the DSN `admin`, whose role may create databases; nothing is connected yet."""
         self._admin = admin
         self._names: dict[str, str] = {}
+        self._token = secrets.token_hex(5)
+        self._session: asyncpg.Connection | None = None  # holds the lock on the token
         self._lock = asyncio.Lock()  # `create database` on one template does not run twice at once
 
     async def get(self, label: str, *, like: str | None = None) -> str:
@@ -42,31 +49,35 @@ class ScratchDatabases:
 
     async def close(self) -> None:
         """Drop every database made, whoever is still connected."""
-        names, self._names = list(self._names.values()), {}
-        if not names:
+        self._names.clear()
+        session, self._session = self._session, None
+        if session is None:
             return
-        connection = await self._connect()
         try:
-            for name in names:
-                await connection.execute(f'drop database if exists "{name}" with (force)')
+            await _drop(session, await _names_of(session, self._token))
         finally:
-            await connection.close()
+            await session.close()
 
     async def _create(self, label: str, template: str) -> str:
         safe = re.sub(r"[^a-z0-9]+", "_", label.lower())[:_LABEL_CHARACTERS].strip("_")
-        name = f"{_PREFIX}_{secrets.token_hex(5)}_{safe}"
-        connection = await self._connect()
+        name = f"{_PREFIX}_{self._token}_{safe}"
+        session = await self._opened()
         try:
-            await connection.execute(f'create database "{name}" template "{template}"')
+            await session.execute(f'create database "{name}" template "{template}"')
             # A crash loses the scratch database anyway: do not wait for the disk at every commit.
-            await connection.execute(f'alter database "{name}" set synchronous_commit = off')
+            await session.execute(f'alter database "{name}" set synchronous_commit = off')
         except asyncpg.PostgresError as error:
             raise ScratchError(
                 f"cannot create a scratch database: {error}. The role in BATON_DATABASE_URL needs CREATEDB"
             ) from error
-        finally:
-            await connection.close()
         return name
+
+    async def _opened(self) -> asyncpg.Connection:
+        if self._session is None:
+            self._session = await self._connect()
+            await self._session.execute("select pg_advisory_lock(hashtext($1))", self._token)
+            await _drop_orphans(self._session)
+        return self._session
 
     async def _connect(self) -> asyncpg.Connection:
         try:
@@ -76,6 +87,25 @@ class ScratchDatabases:
                 f"the PostgreSQL server for checks does not answer: {error}. "
                 "Run `baton doctor`, or set BATON_DATABASE_URL"
             ) from error
+
+
+async def _drop_orphans(session: asyncpg.Connection) -> None:
+    """Drop the databases of steps that are no more."""
+    names = await _names_of(session, "")
+    for token in {name.removeprefix(f"{_PREFIX}_").partition("_")[0] for name in names}:
+        if await session.fetchval("select pg_try_advisory_lock(hashtext($1))", token):
+            await _drop(session, await _names_of(session, token))
+            await session.execute("select pg_advisory_unlock(hashtext($1))", token)
+
+
+async def _names_of(session: asyncpg.Connection, token: str) -> list[str]:
+    rows = await session.fetch("select datname from pg_database where starts_with(datname, $1)", f"{_PREFIX}_{token}")
+    return [row["datname"] for row in rows]
+
+
+async def _drop(session: asyncpg.Connection, names: Sequence[str]) -> None:
+    for name in names:
+        await session.execute(f'drop database if exists "{name}" with (force)')
 
 
 def database_dsn(admin: str, name: str) -> str:

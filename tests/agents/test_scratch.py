@@ -18,7 +18,7 @@ import pytest
 from agents.agent import Work
 from agents.checks.cache import cache_key, cached_folder
 from agents.checks.check import Outcome
-from agents.checks.databases import database_dsn
+from agents.checks.databases import ScratchDatabases, database_dsn
 from agents.checks.environment import Environments
 from agents.checks.errors import ScratchError
 from agents.checks.process import LOG_LIMIT, installer_environment, run_process
@@ -144,6 +144,29 @@ async def test_a_database_is_fresh_its_own_and_gone_afterwards(tmp_path: Path, s
     with pytest.raises(asyncpg.InvalidCatalogNameError):
         await asyncpg.connect(first)
     copy.terminate()
+
+
+async def test_what_a_killed_step_left_is_dropped_by_the_next_and_what_a_living_one_uses_is_not(admin_dsn: str) -> None:
+    killed, living, following = (ScratchDatabases(admin_dsn) for _ in range(3))
+    left, used = await killed.get("tests"), await living.get("tests")
+    assert killed._session is not None
+    killed._session.terminate()  # as the end of its process does
+
+    await eventually_free(admin_dsn, killed)
+    await following.get("tests")
+
+    with pytest.raises(asyncpg.InvalidCatalogNameError):
+        await asyncpg.connect(left)
+    await (await asyncpg.connect(used)).close()
+    await living.close()
+    await following.close()
+
+
+async def eventually_free(admin_dsn: str, killed: ScratchDatabases) -> None:
+    """Wait until the server has noticed that the session of `killed` is gone."""
+    connection = await asyncpg.connect(admin_dsn)
+    await asyncio.wait_for(connection.execute("select pg_advisory_lock(hashtext($1))", killed._token), 10)
+    await connection.close()
 
 
 async def test_a_server_that_does_not_answer_is_an_error_with_the_fix(
