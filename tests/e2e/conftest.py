@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import asyncpg
@@ -66,13 +67,26 @@ def environment(todo: Built, baton_home: Path) -> PythonEnvironment:
     return asyncio.run(make())
 
 
-@pytest.fixture
-def database(postgres: Embedded) -> Iterator[str]:
-    """The URL of an empty database."""
-    admin, name = postgres.url("postgres"), f"app_{uuid.uuid4().hex[:12]}"
+@contextmanager
+def empty_database(server: Embedded) -> Iterator[str]:
+    """Give the URL of a database that nobody has used."""
+    admin, name = server.url("postgres"), f"app_{uuid.uuid4().hex[:12]}"
     asyncio.run(_execute(admin, f"CREATE DATABASE {name}"))
     yield database_dsn(admin, name)
     asyncio.run(_execute(admin, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture
+def database(postgres: Embedded) -> Iterator[str]:
+    with empty_database(postgres) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def app_database(postgres: Embedded) -> Iterator[str]:
+    """One for all tests of a module."""
+    with empty_database(postgres) as url:
+        yield url
 
 
 async def _execute(dsn: str, statement: str) -> None:

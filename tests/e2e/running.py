@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -25,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 BATON = Path(sys.executable).parent / "baton"
 RUN_TIMEOUT = 900  # seconds; a first run downloads every environment
-START_TIMEOUT = 30  # seconds
+START_TIMEOUT = 120  # seconds; the frontend's packages are installed first
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,21 +77,22 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(argv: list[str | Path], cwd: Path, url: str, env: Mapping[str, str] | None = None) -> Iterator[None]:
-    """Run a server until the block ends; `url` answers when it begins."""
+def serving(command: str, cwd: Path, url: str, env: Mapping[str, str]) -> Iterator[None]:
+    """Run a shell command, as a README gives it, until the block ends; `url` answers when the block begins."""
     process = subprocess.Popen(
-        [str(word) for word in argv],
+        ["/bin/sh", "-c", command],
         cwd=cwd,
-        env={**os.environ, **(env or {})},
+        env={**os.environ, **env},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        start_new_session=True,
     )
     try:
         _await(process, url)
         yield
     finally:
-        process.terminate()
+        os.killpg(process.pid, signal.SIGTERM)
         process.communicate(timeout=START_TIMEOUT)
 
 
@@ -98,8 +100,7 @@ def _await(process: subprocess.Popen[str], url: str) -> None:
     deadline = time.monotonic() + START_TIMEOUT
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            output = process.communicate()[0]
-            raise AssertionError(f"`{process.args!r}` ended with {process.returncode}:\n{output}")
+            raise AssertionError(f"`{process.args!r}` ended with {process.returncode}:\n{process.communicate()[0]}")
         try:
             httpx.get(url)
         except httpx.TransportError:
