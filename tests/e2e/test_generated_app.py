@@ -100,9 +100,7 @@ def context(chromium: Browser) -> Iterator[BrowserContext]:
         browser.close()
 
 
-def test_two_people_use_the_app_in_a_browser(
-    site: Site, context: BrowserContext, request: pytest.FixtureRequest
-) -> None:
+def test_two_people_use_the_app_in_a_browser(site: Site, context: BrowserContext) -> None:
     page = context.new_page()
     problems: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))
