@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import cast
 
@@ -35,14 +35,20 @@ class UnsafePath(InputError):
 
 
 class HandoffUnwritable(RunError):
-    """A handoff file could not be written or read: permissions, a full disk, a folder in its place."""
+    """A handoff file could not be written: permissions, a full disk, a folder in its place."""
 
     code = "handoff_unwritable"
 
 
+class HandoffUnreadable(InputError):
+    """A handoff file is there and could not be read: permissions, a folder in its place."""
+
+    code = "handoff_unreadable"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Handoff:
-    """A handoff as read. `sha256` is the hash of the file's bytes; `lines` are counted from 1, by JSON pointer."""
+    """A handoff as read. `raw` are the file's bytes, `sha256` their hash; `lines` count from 1, by JSON pointer."""
 
     contract: Contract
     data: Document  # of the contract's model
@@ -51,6 +57,7 @@ class Handoff:
     edited: bool
     sha256: str
     path: Path
+    raw: bytes = field(repr=False)
 
 
 def as_data(document: Document) -> dict[str, JSON]:
@@ -85,7 +92,7 @@ def read_file(path: Path, contract_id: str, *, file: str = "", max_bytes: int = 
         ContractUnknown: No handoff contract has that id.
         HandoffMissing: There is no such file.
         HandoffInvalid: With every problem found.
-        HandoffUnwritable: The file cannot be read.
+        HandoffUnreadable: The file cannot be read.
     """
     contract, file = _contract(contract_id), file or str(path)
     try:
@@ -95,7 +102,7 @@ def read_file(path: Path, contract_id: str, *, file: str = "", max_bytes: int = 
     except (FileNotFoundError, NotADirectoryError) as error:
         raise HandoffMissing(contract_id, file) from error
     except OSError as error:
-        raise HandoffUnwritable(f"`{file}` cannot be read: {error.strerror}") from error
+        raise HandoffUnreadable(f"`{file}` cannot be read: {error.strerror}. Correct its permissions.") from error
     parsed = parse(contract, decoded(raw, contract=contract_id, file=file, max_bytes=max_bytes, size=size), file)
     return Handoff(
         contract=contract,
@@ -105,6 +112,7 @@ def read_file(path: Path, contract_id: str, *, file: str = "", max_bytes: int = 
         edited=parsed.edited,
         sha256=sha256(raw),
         path=path,
+        raw=raw,
     )
 
 

@@ -84,12 +84,7 @@ def take_answer(run: RunContext, answer: str) -> None:
     Raises:
         InputError: There is no such file, or it is no PRD.
     """
-    if "\n" in answer:
-        content = answer.encode()
-    else:
-        path = Path(answer).expanduser()
-        read_prd(path)
-        content = path.read_bytes()
+    content = answer.encode() if "\n" in answer else read_prd(Path(answer).expanduser()).raw
     write_atomically(run.prd, content)
 
 
@@ -104,8 +99,8 @@ async def refuse_conflicts(run: RunContext, plan: Plan) -> None:
 
 
 async def _publish(run: RunContext) -> None:
-    content = run.prd.read_bytes()
-    receipt = Receipt(agent=NODE, files={PRD: read_prd(run.prd).sha256})
+    prd = read_prd(run.prd)
+    receipt = Receipt(agent=NODE, files={PRD: prd.sha256})
     await run.ledger.save_receipt(run.run_id, NODE, receipt.model_dump(mode="json"))
-    run.workspace.publish({PRD: content}, await run.recorded())
+    run.workspace.publish({PRD: prd.raw}, await run.recorded())
     await run.ledger.mark_published(run.run_id, NODE)

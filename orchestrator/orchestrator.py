@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from agents.checks.environment import Environments
 from handoff.feature import FeatureIncomplete
-from handoff.store import write_atomically
+from handoff.store import Handoff, write_atomically
 from orchestrator import database, postgres
 from orchestrator.context import RunContext
 from orchestrator.contracts import refuse_unfit
@@ -121,8 +121,8 @@ class Orchestrator:
             InputError: The PRD, its stack, the agents' names, their contracts or the workspace will not do.
             RunError: There is no database.
         """
-        path = Path(prd)
-        pipeline, plan = self._plan(path, agents)
+        given = read_prd(Path(prd))  # once: it may come through a pipe, or change meanwhile
+        pipeline, plan = self._plan(given, agents)
         self._prepare(plan)
         workspace = Workspace(self._workspace)
         server, ledger = await self._opened()
@@ -143,11 +143,11 @@ class Orchestrator:
             if plan is not None:
                 await refuse_conflicts(context, plan)
             context.tree.mkdir(parents=True)
-            write_atomically(context.prd, path.read_bytes())  # before the row: a run that is known has its PRD
+            write_atomically(context.prd, given.raw)  # before the row: a run that is known has its PRD
             record = await ledger.add_run(
                 run_id=run_id,
                 workspace=str(workspace.root),
-                title=plan.feature.title if plan else path.name,
+                title=plan.feature.title if plan else given.path.name,
                 agents=pipeline.names,
                 fingerprint=pipeline.fingerprint(),
             )
@@ -296,11 +296,10 @@ class Orchestrator:
         # A failure shows again where the result is needed; here it is only marked as seen.
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
 
-    def _plan(self, prd: Path, agents: Sequence[str] | None) -> tuple[Pipeline, Plan | None]:
+    def _plan(self, prd: Handoff, agents: Sequence[str] | None) -> tuple[Pipeline, Plan | None]:
         """Return the pipeline and its plan; None for a PRD of prose, whose run begins and asks."""
-        handoff = read_prd(prd)
         try:
-            feature: Feature | None = understand(handoff)
+            feature: Feature | None = understand(prd)
         except FeatureIncomplete:
             feature = None
         pipeline = self.pipeline if agents is None else self.pipeline.subset(agents)

@@ -7,7 +7,7 @@ import typer
 from orchestrator.cli.console import say
 from orchestrator.pipeline import full_stack
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command()

@@ -10,7 +10,7 @@ import typer
 from orchestrator.cli.console import say
 from orchestrator.orchestrator import Orchestrator
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command()

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import sys
 import unicodedata
+from collections.abc import Container, Iterable, Sequence
 
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 _UNFOLDED = 400  # columns
+_WIDEST = 10_000  # characters of a line
 _STEERING = {"Cc", "Cf", "Co", "Cs"}
 _KEPT = {"\n", "\t", "\N{ZERO WIDTH JOINER}", "\N{ZERO WIDTH NON-JOINER}"}
 
@@ -29,6 +33,17 @@ def console(*, stderr: bool = False) -> Console:
     """Return a console that prints text as it is; where no person looks at a screen, lines are not folded."""
     width = None if (sys.stderr if stderr else sys.stdout).isatty() else _UNFOLDED
     return Console(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=True, width=width)
+
+
+def say_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, right: Container[str] = ()) -> None:
+    """Print rows in columns, as wide as they are: a path broken in two is no use. `right` names headings of numbers."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in headings:
+        table.add_column(heading, justify="right" if heading in right else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*(Text(harmless(cell)) for cell in row))
+    out = Console(markup=False, highlight=False, emoji=False, width=_WIDEST)
+    out.print(table)
 
 
 def say(text: str = "") -> None:

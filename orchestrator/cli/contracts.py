@@ -14,7 +14,7 @@ from schemas import export as exporting
 from schemas.contract import Contract
 from skills.registry import Registry
 
-app = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
+app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True)
 
 BAD_INPUT = 2
 

@@ -21,7 +21,7 @@ from orchestrator.cli.console import say
 from orchestrator.home import cache_folder, home
 from schemas.errors import BatonError
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 FAILED = 1
 OLDEST_PYTHON = (3, 11)

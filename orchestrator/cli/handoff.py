@@ -8,13 +8,12 @@ from typing import Annotated
 
 import typer
 
-from handoff.problems import HandoffInvalid
 from handoff.store import FOLDER, Handoff, as_data, read_file
 from orchestrator.cli.console import say, say_error, say_json
 from schemas.contract import HANDOFF_MODELS
-from schemas.errors import InputError
+from schemas.errors import BatonError, InputError
 
-app = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
+app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True)
 
 BAD_INPUT = 2
 _Contract = Annotated[str, typer.Option(help="The contract, if the file's name does not say it.")]
@@ -30,22 +29,38 @@ def check(
     paths: Annotated[list[Path] | None, typer.Argument(help="Handoff files.")] = None,
     workspace: Annotated[Path | None, typer.Option(help="Check every handoff of this folder.")] = None,
     contract: _Contract = "",
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON line a file.")] = False,  # noqa: FBT002 - typer's way to say a flag
 ) -> None:
-    """Check handoff files against their contracts; exit with 2 if one breaks its own."""
+    """Check handoff files against their contracts.
+
+    Exits with 2 if one breaks its own.
+    """
     files = [*(paths or []), *(_handoffs_of(workspace) if workspace else [])]
     if not files:
         raise InputError("name handoff files, or a workspace with `--workspace DIR`.")
-    broken = 0
-    for file in files:
-        try:
-            found = read_file(file, contract or _contract_of(file))
-        except (HandoffInvalid, InputError) as error:
-            broken += 1
-            say_error(str(error))
-        else:
-            say(f"{file}: {found.contract.id}{', edited by hand' if found.edited else ''}: fine")
-    if broken:
+    faults = [_fault(file, contract, json=json) for file in files]
+    if any(faults):
         raise typer.Exit(BAD_INPUT)
+
+
+def _fault(file: Path, contract: str, *, json: bool) -> str:
+    """Check one file and say what came of it; return what is wrong, or nothing."""
+    found, fault = None, ""
+    try:
+        found = read_file(file, contract or _contract_of(file))
+    except BatonError as error:  # one that cannot be read must not keep the others from being checked
+        fault = str(error)
+    if json:
+        named = found.contract.id if found else contract or None
+        edited = bool(found and found.edited)
+        say_json(
+            jsonlib.dumps({"file": str(file), "contract": named, "fine": not fault, "edited": edited, "message": fault})
+        )
+    elif found:
+        say(f"{file}: {found.contract.id}{', edited by hand' if found.edited else ''}: fine")
+    else:
+        say_error(fault)
+    return fault
 
 
 @app.command()

@@ -10,7 +10,7 @@ import typer
 from orchestrator.cli.console import say
 from schemas.errors import InputError
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 NAME = "feature-prd.md"
 STARTER = """# Feature PRD: Reading list

@@ -6,16 +6,18 @@ Exit codes: 0 completed, 1 failed, 2 bad input or usage, 3 waiting for a person,
 
 from __future__ import annotations
 
+import difflib
 import gc
 import importlib
 import importlib.metadata
+import json
 import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from orchestrator.cli.console import say_error
+from orchestrator.cli.console import say_error, say_json
 from schemas.errors import BatonError, InputError
 
 FAILED, BAD_INPUT = 1, 2
@@ -65,6 +67,13 @@ class LazyGroup(TyperGroup):
         """Return a command without importing it."""
         return LazyCommand(cmd_name, *COMMANDS[cmd_name]) if cmd_name in COMMANDS else None
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401
+        """Return the command that `args` begin with; of an unknown one, the error names the nearest."""
+        near = difflib.get_close_matches(args[0], COMMANDS, n=1) if args and args[0] not in COMMANDS else []
+        if near:
+            ctx.fail(f"No such command '{args[0]}'. Did you mean '{near[0]}'?")
+        return super().resolve_command(ctx, args)
+
 
 app = typer.Typer(cls=LazyGroup, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -88,8 +97,25 @@ def main() -> None:
     try:
         app()
     except InputError as error:
-        say_error(str(error))
-        sys.exit(BAD_INPUT)
+        _end(BAD_INPUT, error.code, str(error))
     except BatonError as error:
-        say_error(str(error))
-        sys.exit(FAILED)
+        _end(FAILED, error.code, str(error))
+    except OSError as error:
+        _end(FAILED, "system", _of_the_system(error))
+
+
+def _end(exit_code: int, code: str, message: str) -> NoReturn:
+    """Say why the command could not do its work: to people, or with `--json` as the last line of the output."""
+    if "--json" in sys.argv[1:]:
+        say_json(json.dumps({"type": "error", "code": code, "message": message, "exit_code": exit_code}))
+    else:
+        say_error(message)
+    sys.exit(exit_code)
+
+
+def _of_the_system(error: OSError) -> str:
+    where = f" at `{error.filename}`" if error.filename else ""
+    return (
+        f"the system refuses: {error.strerror or error}{where}.\n"
+        "Make room or correct the permissions (`baton doctor` looks at what Baton needs), then try again."
+    )

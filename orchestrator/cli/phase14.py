@@ -19,7 +19,7 @@ from orchestrator.phase14.request import Request
 from orchestrator.phase14.specialists import require_available
 from schemas.agents import CodeQuality
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True)
 
 Source = Annotated[
     Path, typer.Argument(metavar="INPUT", help="A `@python-specialist.input` document (.json), or a PRD (.md).")

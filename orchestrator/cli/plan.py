@@ -15,7 +15,7 @@ from orchestrator.pipeline import full_stack
 from orchestrator.plan import make_plan
 from skills.registry import Registry
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command()

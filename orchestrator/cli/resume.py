@@ -10,7 +10,7 @@ import typer
 from orchestrator.cli.run import Json, Verbose, attend
 from orchestrator.orchestrator import Orchestrator
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command()

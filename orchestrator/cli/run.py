@@ -19,7 +19,7 @@ from orchestrator.orchestrator import Orchestrator
 if TYPE_CHECKING:
     from orchestrator.run import Run
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 TERMINATED = 143  # as a shell reports SIGTERM
 

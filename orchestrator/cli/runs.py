@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
-from orchestrator.cli.console import console, harmless, say_json
+from orchestrator.cli.console import say, say_json, say_table
 from orchestrator.ledger import RunRecord
 from orchestrator.orchestrator import Orchestrator
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command()
@@ -30,13 +28,16 @@ def runs(
         rows = [{**record.model_dump(mode="json", exclude={"result"}), "status": status} for record, status in found]
         say_json(jsonlib.dumps(rows))
         return
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in ("Run", "Status", "Started", "Title", "Workspace"):
-        table.add_column(heading, overflow="fold", no_wrap=heading in {"Run", "Status", "Started"})
-    for record, status in found:
-        started = f"{record.started_at.astimezone():%Y-%m-%d %H:%M}"
-        table.add_row(*(Text(harmless(cell)) for cell in (record.id, status, started, record.title, record.workspace)))
-    console().print(table if found else "no runs yet; `baton run PRD --workspace DIR` makes one")
+    if not found:
+        say("no runs yet; `baton run PRD --workspace DIR` makes one")
+        return
+    say_table(
+        ("Run", "Status", "Started", "Title", "Workspace"),
+        (
+            (record.id, status, f"{record.started_at.astimezone():%Y-%m-%d %H:%M}", record.title, record.workspace)
+            for record, status in found
+        ),
+    )
 
 
 async def _runs(workspace: Path | None, limit: int) -> list[tuple[RunRecord, str]]:

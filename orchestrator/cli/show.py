@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from json import dumps
 from typing import Annotated
 
 import typer
@@ -13,7 +14,7 @@ from orchestrator.cli.summary import result_line, show_result
 from orchestrator.orchestrator import Orchestrator
 from orchestrator.result import RunResult
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command()
@@ -30,7 +31,10 @@ async def _show(run_id: str, *, json: bool) -> None:
         await watch(engine.events(run_id), json=json)
         record = await engine.run(run_id)
     if record.result is None:
-        say(f"run {run_id} was killed; go on with: baton resume {run_id}")
+        if json:
+            say_json(dumps({"type": "killed", "run": run_id}))
+        else:
+            say(f"run {run_id} was killed; go on with: baton resume {run_id}")
         return
     result = RunResult.model_validate(record.result)
     if json:

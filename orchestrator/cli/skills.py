@@ -7,7 +7,7 @@ import typer
 from orchestrator.cli.console import say
 from skills.registry import Registry
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command()

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 
-from rich.table import Table
-from rich.text import Text
-
-from orchestrator.cli.console import console, harmless, say
+from orchestrator.cli.console import say, say_table
 from orchestrator.events import RunStatus
 from orchestrator.result import RunResult
 
@@ -33,7 +31,7 @@ def result_line(result: RunResult) -> str:
 def show_result(result: RunResult) -> None:
     """Print a result for people: what was published, what is missing, what to do next."""
     if result.handoffs:
-        console().print(_table(result))
+        _show_handoffs(result)
     for gap in result.gaps:
         say(f"not implemented: {gap.text} ({gap.reason})")
     for problem in result.problems:
@@ -49,12 +47,13 @@ def show_result(result: RunResult) -> None:
         say(f"go on with: baton resume {result.run}")
 
 
-def _table(result: RunResult) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading, justify in (("Agent", "left"), ("Seconds", "right"), ("Tool runs", "right"), ("Handoff", "left")):
-        table.add_column(heading, justify="right" if justify == "right" else "left", overflow="fold")
-    for handoff in result.handoffs:
-        ran = sum(each.agent == handoff.agent for each in result.evidence)
-        cells = (handoff.agent, f"{result.timings.get(handoff.agent, 0.0):.1f}", str(ran), handoff.path)
-        table.add_row(*(Text(harmless(cell)) for cell in cells))
-    return table
+def _show_handoffs(result: RunResult) -> None:
+    ran = Counter(each.agent for each in result.evidence)
+    say_table(
+        ("Agent", "Seconds", "Tool runs", "Handoff"),
+        (
+            (each.agent, f"{result.timings.get(each.agent, 0.0):.1f}", str(ran[each.agent]), each.path)
+            for each in result.handoffs
+        ),
+        right=("Seconds", "Tool runs"),
+    )

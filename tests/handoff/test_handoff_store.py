@@ -8,7 +8,16 @@ import pytest
 
 from handoff.problems import HandoffInvalid, HandoffMissing, Problem
 from handoff.provenance import CheckRun, Provenance, sha256
-from handoff.store import HISTORY, KEPT, HandoffStore, HandoffUnwritable, UnsafePath, read_file, safe_path
+from handoff.store import (
+    HISTORY,
+    KEPT,
+    HandoffStore,
+    HandoffUnreadable,
+    HandoffUnwritable,
+    UnsafePath,
+    read_file,
+    safe_path,
+)
 from schemas.contract import ContractUnknown
 from schemas.handoffs import ArchitectOutput, Decision, FeaturePrd
 
@@ -142,7 +151,7 @@ def test_an_unknown_contract_is_named_with_the_nearest(store: HandoffStore) -> N
 def test_a_folder_in_the_files_place_is_an_error_not_a_crash(store: HandoffStore) -> None:
     file(store).mkdir(parents=True)
 
-    with pytest.raises(HandoffUnwritable, match="cannot be read"):
+    with pytest.raises(HandoffUnreadable, match="cannot be read"):
         store.read("architect-output")
     with pytest.raises(HandoffUnwritable, match="cannot be written"):
         store.write("architect-output", ARCHITECT)

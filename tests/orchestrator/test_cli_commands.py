@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -152,6 +153,41 @@ def test_bad_places_and_names_are_explained(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("database")
+def test_with_json_a_refusal_is_json_too(tmp_path: Path) -> None:
+    for words in (("plan", tmp_path / "none.md"), ("run", tmp_path / "none.md"), ("show", "nope"), ("resume", "nope")):
+        done = baton(*words, "--json")
+        said = json.loads(done.stdout)
+        assert (done.returncode, done.stderr) == (2, "")
+        assert (said["type"], said["exit_code"]) == ("error", 2)
+        assert "baton" in said["message"]
+
+
+def test_a_mistyped_command_names_the_nearest() -> None:
+    assert "Did you mean 'handoff'" in baton("hanoff").stderr
+
+
+@pytest.mark.usefixtures("database")
+def test_a_path_is_never_broken_in_two(tmp_path: Path) -> None:
+    workspace = tmp_path / ("long-" * 20) / ("folder-" * 20)
+    (tmp_path / "prd.md").write_text("# Feature PRD: Thoughts\n\nPeople think.\n")
+    baton("run", tmp_path / "prd.md", "--workspace", workspace)
+    assert f" {workspace}" in baton("runs", COLUMNS="40").stdout
+
+
+@pytest.mark.usefixtures("database")
+def test_a_prd_may_come_through_a_pipe(tmp_path: Path) -> None:
+    pipe = tmp_path / "prd.md"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_text("# Feature PRD: Piped\n\nPeople think.\n"))
+    writer.start()
+    done = baton("run", pipe, "--workspace", tmp_path / "w", "--json")
+    writer.join()
+    result = json.loads(done.stdout.splitlines()[-1])
+    assert (done.returncode, result["status"]) == (3, "waiting")
+    assert "Entities" in result["questions"][0]["text"]
+
+
+@pytest.mark.usefixtures("database")
 def test_prose_asks_with_exit_code_3_and_the_conversation_can_go_on(tmp_path: Path) -> None:
     (tmp_path / "prd.md").write_text("# Feature PRD: Thoughts\n\nPeople think.\n")
     workspace = tmp_path / "w"
@@ -206,6 +242,10 @@ def test_handoffs_are_checked_and_shown(tmp_path: Path) -> None:
     assert "database-agent-output.md" in broken.stderr
     assert "feature-prd.md" in broken.stderr
     assert "fine" in broken.stdout
+    (tmp_path / "test-agent-output.md").mkdir()
+    lines = baton("handoff", "check", tmp_path / "test-agent-output.md", TODO, "--json").stdout.splitlines()
+    assert [json.loads(line)["fine"] for line in lines] == [False, True]
+    assert baton("handoff", "show", tmp_path / "test-agent-output.md").returncode == 2
 
 
 def test_agents_and_skills_are_listed_and_the_contracts_fit() -> None:
