@@ -31,17 +31,13 @@ class Account:
 
     feature: Feature
 
-    @property
-    def exists(self) -> bool:
-        return self.feature.stack.authentication != "none"
-
     @cached_property
     def added(self) -> EntitySuite:
         return EntitySuite(self.feature, self.feature.user)
 
     @property
     def endpoints(self) -> tuple[str, ...]:
-        return (*(_SESSIONS if self.exists else ()), *OPERATIONS)
+        return (*_SESSIONS, *OPERATIONS)
 
     @property
     def required(self) -> list[str]:

@@ -18,6 +18,7 @@ from skills.edge_case_tester.suite import EntitySuite
 from skills.templates import Templates
 
 _CONSTANT = ("__init__.py", "api.py", "strategies.py")
+_RENDERED = ("conftest.py", "factories.py", "test_auth.py", "test_health.py", "test_openapi_properties.py")
 _TOOLS = (
     ("asgi-lifespan", ">=2.1"),
     ("httpx", ">=0.28"),
@@ -58,21 +59,14 @@ def contribute(request: Input, templates: Templates) -> Output:
     tested = _tested(request, suites, account)
     context = {"suites": suites, "account": account, **_imports(suites, account)}
     files = [ContributedFile(path=f"tests/{name}", content=templates.read(f"tests/{name}")) for name in _CONSTANT]
-    rendered = [
-        "conftest.py",
-        "factories.py",
-        "test_health.py",
-        "test_openapi_properties.py",
-        *(["test_auth.py"] if account.exists else []),
-    ]
     files += [
         ContributedFile(path=f"tests/{name}", content=templates.render(f"tests/{name}.j2", **context))
-        for name in rendered
+        for name in _RENDERED
     ]
     files += [
         ContributedFile(
             path=f"tests/{suite.module}.py",
-            content=templates.render("tests/test_entity.py.j2", suite=suite, account=account),
+            content=templates.render("tests/test_entity.py.j2", suite=suite),
         )
         for suite in suites
     ]

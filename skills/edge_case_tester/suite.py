@@ -104,20 +104,12 @@ class EntitySuite:
         return naming.titles(self.entity.name)
 
     @property
-    def authenticated(self) -> bool:
-        return self.feature.stack.authentication != "none"
-
-    @property
     def writer(self) -> str:
-        if not self.authenticated:
-            return "visitor"
         return "admin" if self.entity.access.write == "admin" else "alice"
 
     @property
     def protected(self) -> list[tuple[str, str]]:
         """Return method and path of the endpoints that need a signed-in account."""
-        if not self.authenticated:
-            return []
         public = {"list", "read"} if self.entity.access.read == "public" else set()
         return [self._request(name) for name in _METHODS if self.offers(name) and name not in public]
 
