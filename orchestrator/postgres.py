@@ -37,6 +37,7 @@ from schemas.errors import RunError
 VERSION = 18
 SOCKET_NAME = ".s.PGSQL.5432"
 _LONGEST_SOCKET_PATH = 107  # bytes; sun_path of Linux is 108 with its NUL
+_LAST_LINES = 8  # of a program's output, where it says why it failed
 _SHARED = Path("/var/lib/baton")
 _SETTINGS = {
     "max_connections": "200",
@@ -252,12 +253,13 @@ class Embedded:
                 raise self._unavailable(program, str(error)) from error
             if done.returncode != 0:
                 output.seek(0)
-                raise self._unavailable(program, output.read().decode(errors="replace").strip())
+                said = output.read().decode(errors="replace").strip().splitlines()
+                raise self._unavailable(program, "\n".join(said[-_LAST_LINES:]))
 
     def _unavailable(self, program: str, said: str) -> PostgresUnavailable:
         last = ""
         if self.log.is_file():
-            last = "\n" + "\n".join(self.log.read_text(errors="replace").splitlines()[-5:])
+            last = "\n" + "\n".join(self.log.read_text(errors="replace").splitlines()[-_LAST_LINES:])
         return PostgresUnavailable(
             f"the embedded PostgreSQL in `{self.data}` failed at `{program}`: {said}{last}\n"
             "Set BATON_DATABASE_URL to a PostgreSQL of yours, or BATON_HOME to another folder."

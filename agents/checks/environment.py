@@ -129,16 +129,21 @@ async def _install_node(folder: Path, lock: bytes, node: Node) -> None:
     await _install(argv, folder, "the frontend's packages", {"PATH": path, "npm_config_update_notifier": "false"})
 
 
+_MAKE_ROOM = "The disk is full. Make room, or set BATON_HOME to a folder on another disk"
+_REACH_REGISTRY = "See that the package registry can be reached (the settings of uv and npm are used)"
+
+
 async def _install(argv: list[str], folder: Path, what: str, extra: dict[str, str] | None = None) -> None:
     with tempfile.TemporaryDirectory(prefix="baton-install-") as home:
         env = installer_environment(Path(home), extra)
         finished = await run_process(argv, cwd=folder, env=env, timeout=_INSTALL_TIMEOUT)
     if finished.exit_code:
         command = " ".join(argv[1:4])
+        full = "No space left" in finished.output or "ENOSPC" in finished.output
         raise ScratchError(
             f"{what} cannot be installed: `{Path(argv[0]).name} {command} …` ended with {finished.exit_code}:\n"
             f"{finished.output[-_SHOWN:].strip()}\n"
-            "See that the package registry can be reached (the settings of uv and npm are used), then run again"
+            f"{_MAKE_ROOM if full else _REACH_REGISTRY}, then run again."
         )
 
 

@@ -66,7 +66,10 @@ async def _python() -> str:
 
 async def _folder() -> str:
     folder = home()
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Ailment(f"`{folder}` cannot be made: {error.strerror}. Set BATON_HOME to a folder that can.") from error
     if not os.access(folder, os.W_OK):
         raise Ailment(f"`{folder}` cannot be written to. Set BATON_HOME to a folder that can.")
     free = shutil.disk_usage(folder).free

@@ -17,6 +17,7 @@ from orchestrator.cli.summary import exit_code, result_line, show_result
 from orchestrator.orchestrator import Orchestrator
 
 if TYPE_CHECKING:
+    from orchestrator.result import RunResult
     from orchestrator.run import Run
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -50,21 +51,25 @@ async def attend(run: Run, *, json: bool, verbose: bool = False) -> int:
     """Show a run until it is over or waits; return the exit code. A signal stops the run and its tools first."""
     await show_run(run, json=json, verbose=verbose)
     result = await run.result()
+    _say_result(result, json=json)
+    return exit_code(result.status)
+
+
+def _say_result(result: RunResult, *, json: bool) -> None:
     if json:
         say_json(result_line(result))
     else:
         show_result(result)
-    return exit_code(result.status)
 
 
 async def show_run(run: Run, *, json: bool, verbose: bool) -> None:
-    """Show a run's events until it is over or waits; if this is stopped by a signal, stop the run."""
+    """Show a run's events until it is over or waits; stopped by a signal, stop the run and say so."""
     terminated = asyncio.Event()
     with _on_sigterm(terminated):
         try:
             await watch(run.events(), json=json, verbose=verbose)
         except asyncio.CancelledError:
-            await run.cancel()
+            _say_result(await run.cancel(), json=json)
             if terminated.is_set():
                 raise typer.Exit(TERMINATED) from None
             raise

@@ -264,6 +264,8 @@ def test_the_doctor_finds_this_machine_healthy_and_says_what_is_wrong_with_a_dat
     assert "✗ PostgreSQL" in ill.stdout
     assert "BATON_DATABASE_URL" in ill.stdout
     assert "hunter2" not in ill.stdout + ill.stderr
+    homeless = baton("doctor", BATON_HOME="/dev/null/home")
+    assert "Set BATON_HOME" in homeless.stdout
 
 
 @pytest.mark.usefixtures("database")
@@ -282,8 +284,10 @@ def test_a_signal_ends_a_run_cleanly_and_it_can_be_resumed(tmp_path: Path, sent:
         pass
     time.sleep(0.1)
     process.send_signal(sent)
-    _, errors = process.communicate(timeout=30)
+    output, errors = process.communicate(timeout=30)
     assert process.returncode == code
+    result = json.loads(output.splitlines()[-1])
+    assert (result["type"], result["status"]) == ("result", "cancelled")
     assert "Traceback" not in errors
     (record,) = json.loads(baton("runs", "--json").stdout)
     assert record["status"] == "cancelled"
