@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from handoff.provenance import split
 from handoff.store import read_file
 from schemas.feature import Gap
 from schemas.handoffs import PythonBackendAgentOutput, TestAgentOutput
-from tests.e2e.running import EXAMPLES, Built, baton, build, handed_over, tree
+from tests.e2e.running import EXAMPLES, ROOT, RUN_TIMEOUT, Built, baton, build, handed_over, tree
 
 pytestmark = pytest.mark.slow
 
@@ -71,10 +73,15 @@ def test_the_test_handoff_states_what_was_measured(todo: Built) -> None:
     assert int(measures["Coverage of app"].removesuffix(" %")) >= 90
 
 
-def test_a_second_run_makes_the_same_bytes(todo: Built, tmp_path: Path) -> None:
-    again = build(EXAMPLES / "todo-lists.md", tmp_path / "again")
-    assert again.exit_code == 0, again.result["problems"]
-    first, second = _app(todo.workspace), _app(again.workspace)
+def test_the_readmes_program_makes_the_same_bytes(todo: Built, tmp_path: Path) -> None:
+    """Two runs of one PRD agree: one by the command, one by the Python API as the README shows it."""
+    program = (ROOT / "README.md").read_text(encoding="utf-8").partition("```python\n")[2].partition("```")[0]
+    (tmp_path / "examples").symlink_to(EXAMPLES)
+    ran = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=RUN_TIMEOUT, check=False
+    )
+    assert ran.stdout.splitlines()[-1:] == [f"completed {len(todo.result['files'])} files"], ran.stderr
+    first, second = _app(todo.workspace), _app(tmp_path / "todo-app")
     assert first.keys() == second.keys()
     assert [path for path in first if first[path] != second[path]] == []
 
