@@ -102,7 +102,8 @@ def read_file(path: Path, contract_id: str, *, file: str = "", max_bytes: int = 
     except (FileNotFoundError, NotADirectoryError) as error:
         raise HandoffMissing(contract_id, file) from error
     except OSError as error:
-        raise HandoffUnreadable(f"`{file}` cannot be read: {error.strerror}. Correct its permissions.") from error
+        hint = ". Correct its permissions." if isinstance(error, PermissionError) else "."
+        raise HandoffUnreadable(f"`{file}` cannot be read: {error.strerror}{hint}") from error
     parsed = parse(contract, decoded(raw, contract=contract_id, file=file, max_bytes=max_bytes, size=size), file)
     return Handoff(
         contract=contract,

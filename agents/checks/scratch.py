@@ -122,7 +122,8 @@ class Scratch:
             )
         except (FileNotFoundError, PermissionError) as error:
             raise ScratchError(
-                f"check `{check}` cannot run `{words[0]}`: {error.strerror}. Run `baton doctor`"
+                f"check `{check}` cannot run `{words[0]}`: {error.strerror}. Run `baton doctor`;"
+                " if it finds nothing wrong, remove the cache that it names"
             ) from error
         evidence = Evidence(
             argv=tuple(words),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from json import dumps
 from pathlib import Path
 from typing import Annotated
 
@@ -54,7 +55,10 @@ def run_command(
     request = read_request(source, prd)
     require_available(request.language)
     if request.missing:
-        say(request.question)
+        if json:
+            say_json(dumps({"type": "question", "text": request.question}))
+        else:
+            say(request.question)
         raise typer.Exit(EXIT_CODES["waiting"])
     raise typer.Exit(asyncio.run(_run(request, workspace, output_file, json=json, verbose=verbose)))
 

@@ -77,10 +77,10 @@ def read_document(path: Path) -> PythonSpecialistInput:
         raise RequestInvalid(str(path), (("", f"is {len(raw):,} bytes long; at most {MAX_BYTES:,} are read"),))
     try:
         return PythonSpecialistInput.model_validate(json.loads(raw))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise RequestInvalid(str(path), (("", f"is not JSON: {error}"),)) from error
     except ValidationError as error:
         raise RequestInvalid(str(path), tuple(_problem(item["loc"], item["msg"]) for item in error.errors())) from error
+    except (ValueError, RecursionError) as error:  # bad UTF-8, bad JSON, a number of thousands of digits, deep nesting
+        raise RequestInvalid(str(path), (("", f"is not JSON: {error}"),)) from error
 
 
 def understand(document: PythonSpecialistInput, prd: FeaturePrd | None) -> Request:
