@@ -10,7 +10,8 @@ from schemas.feature import FeatureField
 from skills.edge_case_tester.patterns import matching, not_matching
 from skills.edge_case_tester.value import Value
 
-_LONGEST = {"string": 255, "email": 320, "url": 2048}  # what the database's column holds
+_STRING = 255  # characters of a string whose length the PRD does not bound
+_LONGEST = {"email": 320, "url": 2048}  # what their columns hold, whatever the PRD says
 _ROOMY = 80  # characters; more than the longest of the suite's hostile texts
 _SERIAL_DIGITS = 6  # characters left for a serial number
 _OFFERED = 40  # different texts of a pattern, for unique fields
@@ -27,13 +28,15 @@ class Lengths:
 
     @property
     def bounded(self) -> int:
-        return 255 if self.longest is None else self.longest
+        return _STRING if self.longest is None else self.longest
 
 
 def lengths(field: FeatureField) -> Lengths:
     """Return the lengths that a text field accepts."""
-    columns = _LONGEST.get(field.type.kind)
-    longest = columns if field.max_length is None else min(field.max_length, columns or field.max_length)
+    bounds = (field.max_length, _LONGEST.get(field.type.kind))
+    longest = min((bound for bound in bounds if bound is not None), default=None)
+    if longest is None and field.type.kind == "string":
+        longest = _STRING
     return Lengths(field.min_length or 0, longest)
 
 
