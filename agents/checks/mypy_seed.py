@@ -61,17 +61,29 @@ def _configuration(tree: Path) -> str:
 
 
 def _third_party_modules(tree: Path, folders: Sequence[str]) -> list[str]:
-    """Return the modules that the tree's Python files import from elsewhere, sorted."""
-    own = {path.name for path in tree.iterdir()} | {path.stem for path in tree.glob("*.py")}
+    """Return the modules that `folders`, and what they import of the tree, import from elsewhere, sorted."""
+    own = {path.parent.name for path in tree.glob("*/__init__.py")} | {path.stem for path in tree.glob("*.py")}
     found: set[str] = set()
-    for path in sorted(path for folder in folders for path in (tree / folder).rglob("*.py")):
-        try:
-            module = ast.parse(path.read_text(encoding="utf-8"))
-        except (SyntaxError, ValueError):
-            continue  # mypy itself will say so
-        for node in ast.walk(module):
-            if isinstance(node, ast.Import):
-                found |= {alias.name for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                found.add(node.module)
+    looked, waiting = set[str](), set(folders)
+    while waiting:
+        folder = waiting.pop()
+        looked.add(folder)
+        imported = {name for path in (tree / folder).rglob("*.py") for name in _imports(path)}
+        found |= imported
+        waiting |= {name.partition(".")[0] for name in imported} & own - looked
     return sorted(name for name in found if name.partition(".")[0] not in own | sys.stdlib_module_names)
+
+
+def _imports(path: Path) -> set[str]:
+    """Return the modules that a file imports; none if it is not Python, which mypy itself will say."""
+    try:
+        module = ast.parse(path.read_text(encoding="utf-8"))
+    except (SyntaxError, ValueError):
+        return set()
+    found: set[str] = set()
+    for node in ast.walk(module):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module)
+    return found
