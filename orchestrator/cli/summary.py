@@ -36,7 +36,7 @@ def show_result(result: RunResult) -> None:
         say(f"not implemented: {gap.text} ({gap.reason})")
     for problem in result.problems:
         say(problem)
-    if result.log:
+    if result.log and not any(result.log in problem for problem in result.problems):
         say(f"log: {result.log}")
     for question in result.questions:
         say(f"\n{question.text}\n\n  baton answer {result.run} {question.id} VALUE\n  baton resume {result.run}")

@@ -18,7 +18,9 @@ import pytest
 
 from orchestrator.cli.console import harmless
 from orchestrator.cli.main import COMMANDS, main
+from orchestrator.cli.summary import show_result
 from orchestrator.postgres import Server
+from orchestrator.result import RunResult
 
 pytestmark = pytest.mark.slow
 
@@ -297,3 +299,23 @@ def test_a_signal_ends_a_run_cleanly_and_it_can_be_resumed(tmp_path: Path, sent:
 def test_text_that_steers_a_terminal_is_shown_and_not_obeyed() -> None:
     assert harmless("\x1b[31mred\x07\r\u202e[bold]") == "\\x1b[31mred\\x07\\x0d\\x202e[bold]"
     assert harmless("a\nb\tcäé🎉") == "a\nb\tcäé🎉"
+
+
+def test_the_log_of_a_failure_is_named_once(capsys: pytest.CaptureFixture[str]) -> None:
+    result = RunResult(
+        run="r",
+        status="failed",
+        title="T",
+        workspace="/w",
+        handoffs=(),
+        files={},
+        evidence=(),
+        gaps=(),
+        timings={},
+        questions=(),
+        problems=("check `ruff`: one fault\nlog: /logs/ruff.log",),
+        log="/logs/ruff.log",
+    )
+    show_result(result)
+    show_result(result.model_copy(update={"problems": ("check `ruff`: cut short",)}))
+    assert capsys.readouterr().out.count("log: /logs/ruff.log") == 2
