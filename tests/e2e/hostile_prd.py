@@ -7,8 +7,8 @@ BREAKERS = (
     "'; DROP TABLE users; --", "</script><script>alert(1)</script>", "<img src=x onerror=alert(1)>",
     "${process.exit(1)}", "`id`", "$(touch pwned)", "*/ /*", "-->", "]]>", "%s %(x)s :bind", "\u200b\ufeff",
     "\u2028\u2029", "👩‍👩‍👧", "مرحبا", '"""+__import__("os").system("touch pwned")+"""',
-    "'+__import__('os').system('touch pwned')+'", "# noqa", "~~~", "[x](javascript:alert(1))", "{unclosed", "}}", "$1 \\1 \\g<0>", "E'\\''", "#!/bin/sh",
-    "[[tables]]", '= "a"',
+    "'+__import__('os').system('touch pwned')+'", "# noqa", "~~~", "[x](javascript:alert(1))", "{unclosed",
+    "}}", "$1 \\1 \\g<0>", "E'\\''", "#!/bin/sh", "[[tables]]", '= "a"',
 )  # fmt: skip
 TEXT = " ".join(BREAKERS)
 LONG = "x" * 100_000
