@@ -122,6 +122,7 @@ class HandoffStore:
 
     def __init__(self, workspace: Path) -> None:
         self.workspace = workspace
+        self._known: dict[str, Handoff] = {}  # as last read, by contract; good for the same bytes
 
     def name(self, contract_id: str) -> str:
         """Return a handoff's path relative to the workspace, whether or not it exists.
@@ -144,7 +145,11 @@ class HandoffStore:
     def read(self, contract_id: str, *, max_bytes: int = MAX_BYTES) -> Handoff:
         """Return a handoff of this workspace. Raises as `read_file` does, and `UnsafePath`."""
         path = self.path(contract_id)
-        return read_file(path, contract_id, file=self.name(contract_id), max_bytes=max_bytes)
+        known = self._known.get(contract_id)
+        if known is None or len(known.raw) > max_bytes or not _holds(path, known.raw):
+            known = read_file(path, contract_id, file=self.name(contract_id), max_bytes=max_bytes)
+            self._known[contract_id] = known
+        return known
 
     def write(self, contract_id: str, data: Document | Mapping[str, JSON], provenance: Provenance | None = None) -> str:
         """Write a handoff and return the SHA-256 of its bytes. What is already there, byte for byte, is left alone.
@@ -188,6 +193,13 @@ class HandoffStore:
         write_atomically(kept, earlier)
         for old in self.history(path.stem)[:-KEPT]:
             old.unlink(missing_ok=True)
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    try:
+        return path.stat().st_size == len(content) and path.read_bytes() == content
+    except OSError:
+        return False
 
 
 def write_atomically(path: Path, content: bytes) -> None:

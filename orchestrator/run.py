@@ -65,9 +65,11 @@ class Run:
 
     async def events(self) -> AsyncIterator[Event]:
         """Yield everything that happens, from the run's first event on, until it is over or waits for a person."""
-        ledger = self._context.ledger
-        async for event in follow(ledger.pool, self.id, lambda: ledger.is_live(self.id)):
+        async for event in follow(self._context.ledger.pool, self.id, self._is_working):
             yield event
+
+    async def _is_working(self) -> bool:
+        return not self._task.done()  # known here; another process would have to ask the database
 
     async def result(self) -> RunResult:
         """Return what the run came to, once it is over or waits for a person. A failed run is a result, too."""

@@ -102,6 +102,8 @@ def main() -> None:
         _end(FAILED, error.code, str(error))
     except OSError as error:
         _end(FAILED, "system", _of_the_system(error))
+    finally:
+        gc.freeze()  # the process ends: looking through all that was imported once more would free nothing
 
 
 def _end(exit_code: int, code: str, message: str) -> NoReturn:

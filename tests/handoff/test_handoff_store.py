@@ -72,6 +72,19 @@ def test_an_edit_by_hand_is_accepted_and_visible(store: HandoffStore) -> None:
     assert handoff.data.decisions[0].decision == "uuid"
 
 
+def test_a_handoff_that_was_read_before_is_read_anew_when_its_bytes_changed_and_only_then(store: HandoffStore) -> None:
+    store.write("architect-output", ARCHITECT, PROVENANCE)
+    first = store.read("architect-output")
+    assert store.read("architect-output") is first
+    file(store).write_text(file(store).read_text().replace("bigint", "serial"))  # as long as before
+    assert store.read("architect-output").data != ARCHITECT
+    with pytest.raises(HandoffInvalid):
+        store.read("architect-output", max_bytes=10)
+    file(store).unlink()
+    with pytest.raises(HandoffMissing):
+        store.read("architect-output")
+
+
 def test_windows_line_ends_and_a_byte_order_mark_are_no_edit(store: HandoffStore) -> None:
     store.write("architect-output", ARCHITECT, PROVENANCE)
     path = file(store)
