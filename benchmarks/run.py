@@ -49,6 +49,14 @@ class Report:
         """The best order's median."""
         return min(statistics.median(each.seconds for each in rounds) for rounds in self.floors.values())
 
+    @property
+    def ratios(self) -> list[float]:
+        """Wall / floor of each round, sorted: what was measured side by side, by the round's best order."""
+        floors = zip(*self.floors.values(), strict=True)
+        return sorted(
+            run.seconds / min(each.seconds for each in orders) for run, orders in zip(self.warm, floors, strict=True)
+        )
+
 
 async def measure(folder: Path, rounds: int) -> Report:
     """Measure everything in `folder`, an empty one."""
@@ -121,6 +129,7 @@ def verdict(value: float, target: float) -> str:
 def lines(report: Report) -> Sequence[str]:
     """Return the report for people."""
     warm, wall, floor = report.warm, report.wall, report.floor
+    ratio = statistics.median(report.ratios)
     own = statistics.median(run.own_cpu / run.seconds for run in warm)
     idle = statistics.median(sum(run.idle) / run.seconds for run in warm)
     parts = [statistics.median(run.idle[part] for run in warm) for part in range(3)]
@@ -146,7 +155,10 @@ def lines(report: Report) -> Sequence[str]:
             for at_once, rounds in report.floors.items()
         ),
         *([f"  these did not end well: {', '.join(failed)}"] if failed else []),
-        f"wall / floor                {wall / floor:8.2f}     at most {RATIO}: {verdict(wall / floor, RATIO)}",
+        (
+            f"wall / floor                {ratio:8.2f}     at most {RATIO}: {verdict(ratio, RATIO)} (median of the rounds'"
+            f" ratios: {', '.join(f'{each:.2f}' for each in report.ratios)}; of the medians {wall / floor:.2f})"
+        ),
         f"processor time of the tools {tools:8.1f} s   bare {bare:.1f} s, ratio {tools / bare:.2f}",
         "Baton itself",
         f"  own processor time        {own:8.1%}     of the wall, at most {SHARE:.0%}: {verdict(own, SHARE)}",
