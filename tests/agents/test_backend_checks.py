@@ -95,7 +95,7 @@ async def test_the_checks_pass_and_the_handoff_is_what_they_measured(
         ('ondelete="CASCADE"', 'ondelete="RESTRICT"', "remove_fk"),
     ],
 )
-async def test_a_model_that_is_not_the_schema_is_found(  # noqa: PLR0917  # fixtures and parameters
+async def test_a_model_that_is_not_the_schema_is_found(
     app: tuple[Work, dict[str, str]], tmp_path: Path, scratch_in: ScratchIn, old: str, new: str, said: str
 ) -> None:
     done, files = app

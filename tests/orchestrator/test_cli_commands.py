@@ -273,7 +273,8 @@ def test_the_doctor_finds_this_machine_healthy_and_says_what_is_wrong_with_a_dat
 @pytest.mark.usefixtures("database")
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_a_run_cleanly_and_it_can_be_resumed(tmp_path: Path, sent: signal.Signals, code: int) -> None:
-    program = [sys.executable, "-c", "from orchestrator.cli.main import main; main()"]
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # a job in the background is deaf
+    program = [sys.executable, "-c", f"{heard}; from orchestrator.cli.main import main; main()"]
     process = subprocess.Popen(
         [*program, "run", str(TODO), "--workspace", str(tmp_path / "w"), "--agents", "database-agent", "--json"],
         stdout=subprocess.PIPE,
