@@ -156,8 +156,9 @@ def lines(report: Report) -> Sequence[str]:
         ),
         *([f"  these did not end well: {', '.join(failed)}"] if failed else []),
         (
-            f"wall / floor                {ratio:8.2f}     at most {RATIO}: {verdict(ratio, RATIO)} (median of the rounds'"
-            f" ratios: {', '.join(f'{each:.2f}' for each in report.ratios)}; of the medians {wall / floor:.2f})"
+            f"wall / floor                {ratio:8.2f}     at most {RATIO}: {verdict(ratio, RATIO)}"
+            f" (median of the rounds' ratios: {', '.join(f'{each:.2f}' for each in report.ratios)};"
+            f" of the medians {wall / floor:.2f})"
         ),
         f"processor time of the tools {tools:8.1f} s   bare {bare:.1f} s, ratio {tools / bare:.2f}",
         "Baton itself",
