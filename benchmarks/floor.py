@@ -24,10 +24,10 @@ from agents.checks.databases import ScratchDatabases
 from agents.checks.environment import Environments, link_modules
 from agents.checks.process import minimal_environment
 from agents.checks.scratch import DEFAULT_TIMEOUT, NODE_LOCK, Scratch
-from orchestrator import postgres
 from orchestrator.home import cache_folder
 from orchestrator.orchestrator import Orchestrator
 from orchestrator.pipeline import full_stack
+from orchestrator.storage import postgres
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from orchestrator import postgres
-from orchestrator.database import connect
+from orchestrator.storage import postgres
+from orchestrator.storage.database import connect
 
 _LOOK = 0.02  # seconds between looks at the process
 _TICK = os.sysconf("SC_CLK_TCK")

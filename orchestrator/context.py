@@ -13,13 +13,13 @@ from agents.checks.environment import Environments
 from handoff.problems import HandoffInvalid, HandoffMissing
 from handoff.provenance import CheckRun
 from handoff.store import HandoffStore
-from orchestrator.event_log import EventLog
 from orchestrator.events import RunStarted
-from orchestrator.ledger import Ledger
 from orchestrator.outcome import StepOutcome
 from orchestrator.ownership import owns
 from orchestrator.pipeline import Pipeline
 from orchestrator.plan import Plan
+from orchestrator.storage.event_log import EventLog
+from orchestrator.storage.ledger import Ledger
 from orchestrator.workspace import Workspace
 from schemas.base import Document
 from skills.executor import Executor

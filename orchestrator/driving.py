@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from orchestrator.checkpoint import PostgresSaver  # first: it makes LangGraph strict
 from orchestrator.context import RunContext
 from orchestrator.graph import Step, compile_graph, config, outcome_key
 from orchestrator.intake import NODE as INTAKE
 from orchestrator.outcome import StepOutcome
+from orchestrator.storage.checkpoint import PostgresSaver  # first: it makes LangGraph strict
 from schemas.errors import InputError
 
 # isort: split

@@ -2,7 +2,7 @@
 
 Events are stored in order and never changed; a reader who comes late, or from another process, gets all of them.
 
-Not here: storing and following them (`orchestrator.event_log`).
+Not here: storing and following them (`orchestrator.storage.event_log`).
 """
 
 from __future__ import annotations

@@ -14,10 +14,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
-from orchestrator.checkpoint import PostgresSaver  # first: it makes LangGraph strict
 from orchestrator.intake import NODE as INTAKE
 from orchestrator.outcome import StepOutcome
 from orchestrator.pipeline import Pipeline
+from orchestrator.storage.checkpoint import PostgresSaver  # first: it makes LangGraph strict
 
 # isort: split
 from langchain_core.runnables import RunnableConfig

@@ -25,19 +25,19 @@ from typing import TYPE_CHECKING, Any, Self
 from agents.checks.environment import Environments
 from handoff.feature import FeatureIncomplete
 from handoff.store import Handoff, write_atomically
-from orchestrator import database, postgres
 from orchestrator.context import RunContext
 from orchestrator.contracts import refuse_unfit
-from orchestrator.event_log import EventLog, follow
 from orchestrator.home import cache_folder, run_folder
 from orchestrator.home import home as default_home
 from orchestrator.intake import intake, read_prd, refuse_conflicts, understand
-from orchestrator.ledger import Ledger, Question, RunRecord
 from orchestrator.pipeline import Pipeline, full_stack
 from orchestrator.plan import Plan, make_plan
-from orchestrator.postgres import Server
 from orchestrator.run import Run
 from orchestrator.step import begin_ahead
+from orchestrator.storage import database, postgres
+from orchestrator.storage.event_log import EventLog, follow
+from orchestrator.storage.ledger import Ledger, Question, RunRecord
+from orchestrator.storage.postgres import Server
 from orchestrator.workspace import Workspace
 from schemas.errors import InputError, RunError
 from schemas.feature import Feature

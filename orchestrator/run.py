@@ -16,14 +16,14 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from orchestrator.context import RunContext
-from orchestrator.event_log import follow
 from orchestrator.events import Event, RunFinished, RunStatus, StepFinished, parse_event
 from orchestrator.intake import NODE as INTAKE
 from orchestrator.intake import intake
-from orchestrator.ledger import Ledger
 from orchestrator.outcome import StepOutcome
 from orchestrator.result import OpenQuestion, PublishedHandoff, RunResult
 from orchestrator.step import step
+from orchestrator.storage.event_log import follow
+from orchestrator.storage.ledger import Ledger
 from schemas.errors import BatonError
 
 if TYPE_CHECKING:

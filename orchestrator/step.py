@@ -15,12 +15,12 @@ import time
 from agents.agent import Agent, Work
 from orchestrator.context import Ahead, Receipt, RunContext
 from orchestrator.events import QuestionAsked, StepFinished, StepStarted
-from orchestrator.ledger import Question
 from orchestrator.making import Broken, assemble, read_handoffs, run_skills
 from orchestrator.measuring import guard, measure
 from orchestrator.outcome import StepOutcome
 from orchestrator.plan import Plan
 from orchestrator.publishing import publish, refuse_fixed, staged_receipt, write_receipt
+from orchestrator.storage.ledger import Question
 from schemas.errors import RunError
 
 

@@ -16,9 +16,9 @@ import uv
 from ruff import find_ruff_bin  # type: ignore[import-untyped]  # the package ships no types
 
 from agents.checks.node import find_node
-from orchestrator import postgres
 from orchestrator.cli.console import say
 from orchestrator.home import cache_folder, home
+from orchestrator.storage import postgres
 from schemas.errors import BatonError
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)

@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.console import say, say_json, say_table
-from orchestrator.ledger import RunRecord
 from orchestrator.orchestrator import Orchestrator
+from orchestrator.storage.ledger import RunRecord
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 

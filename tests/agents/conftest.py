@@ -13,7 +13,7 @@ import pytest
 from agents.checks.environment import Environments
 from agents.checks.scratch import Scratch
 from orchestrator.home import home
-from orchestrator.postgres import Embedded
+from orchestrator.storage.postgres import Embedded
 from tests.agents.material import NODE_LOCK, PYTHON_LOCK, ScratchIn
 
 

@@ -16,7 +16,7 @@ import pytest
 from agents.checks.databases import database_dsn
 from agents.checks.environment import Environments, PythonEnvironment
 from orchestrator.home import cache_folder, home
-from orchestrator.postgres import Embedded
+from orchestrator.storage.postgres import Embedded
 from tests.e2e.running import EXAMPLES, Built, build
 
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 
-from orchestrator import database
-from orchestrator.postgres import Embedded, Server
+from orchestrator.storage import database
+from orchestrator.storage.postgres import Embedded, Server
 from tests.orchestrator.small_agents import PRD, Kit
 
 if TYPE_CHECKING:
-    from orchestrator.database import Pool
+    from orchestrator.storage.database import Pool
 
 
 @pytest.fixture(scope="session")

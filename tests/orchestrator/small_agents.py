@@ -197,8 +197,8 @@ class Kit:
 def kill_at(moment: int) -> None:
     """End this process at the n-th moment: before and after each call that leaves a trace."""
     from handoff.store import HandoffStore  # noqa: PLC0415 - only where it is patched
-    from orchestrator.checkpoint import PostgresSaver  # noqa: PLC0415
-    from orchestrator.ledger import Ledger  # noqa: PLC0415
+    from orchestrator.storage.checkpoint import PostgresSaver  # noqa: PLC0415
+    from orchestrator.storage.ledger import Ledger  # noqa: PLC0415
     from orchestrator.workspace import Workspace  # noqa: PLC0415
 
     left = moment

@@ -10,10 +10,10 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import empty_checkpoint
 from langgraph.checkpoint.conformance import checkpointer_test, validate
 
-from orchestrator.checkpoint import PostgresSaver
+from orchestrator.storage.checkpoint import PostgresSaver
 
 if TYPE_CHECKING:
-    from orchestrator.database import Pool
+    from orchestrator.storage.database import Pool
 
 
 @pytest.mark.slow
@@ -47,7 +47,7 @@ async def test_a_nul_character_in_the_state_survives(pool: Pool) -> None:
 def test_strict_msgpack_is_on_before_langgraph_is_imported() -> None:
     """Note 32: the flag is read at import and off by default."""
     code = (
-        "import orchestrator.checkpoint; from langgraph.checkpoint.serde import _msgpack; "
+        "import orchestrator.storage.checkpoint; from langgraph.checkpoint.serde import _msgpack; "
         "assert _msgpack.STRICT_MSGPACK_ENABLED"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -19,8 +19,8 @@ import pytest
 from orchestrator.cli.console import harmless
 from orchestrator.cli.main import COMMANDS, main
 from orchestrator.cli.summary import show_result
-from orchestrator.postgres import Server
 from orchestrator.result import RunResult
+from orchestrator.storage.postgres import Server
 
 pytestmark = pytest.mark.slow
 

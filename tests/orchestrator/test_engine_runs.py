@@ -17,11 +17,11 @@ from handoff.store import HandoffStore
 from orchestrator import Orchestrator
 from orchestrator.driving import NothingToResume
 from orchestrator.events import CheckFinished, HandoffPublished, PlanMade, RunFinished, RunStarted, StepFinished
-from orchestrator.ledger import RunBusy
 from orchestrator.orchestrator import RunRefused
 from orchestrator.pipeline import Pipeline
 from orchestrator.result import RunResult
 from orchestrator.run import Run
+from orchestrator.storage.ledger import RunBusy
 from orchestrator.workspace import WorkspaceBusy, WorkspaceConflict
 from schemas.base import Document
 from tests.orchestrator.small_agents import PRD, Compiles, Kit

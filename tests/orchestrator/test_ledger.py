@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.event_log import EventLog, follow
 from orchestrator.events import CheckFinished, Event, RunFinished, RunStarted
-from orchestrator.ledger import AnswerRefused, Ledger, Question, RunBusy, RunUnknown
+from orchestrator.storage.event_log import EventLog, follow
+from orchestrator.storage.ledger import AnswerRefused, Ledger, Question, RunBusy, RunUnknown
 
 if TYPE_CHECKING:
-    from orchestrator.database import Pool
+    from orchestrator.storage.database import Pool
 
 
 @pytest.fixture

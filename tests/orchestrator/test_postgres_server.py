@@ -13,8 +13,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from orchestrator import database, postgres
-from orchestrator.postgres import Embedded, PostgresUnavailable, Server
+from orchestrator.storage import database, postgres
+from orchestrator.storage.postgres import Embedded, PostgresUnavailable, Server
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def hold(home: Path) -> subprocess.Popen[bytes]:
 HOLD = """
     import asyncio, sys
     from pathlib import Path
-    from orchestrator import postgres
+    from orchestrator.storage import postgres
     async def main():
         async with postgres.serve(Path(sys.argv[1])):
             print("up", flush=True)

@@ -10,14 +10,14 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command
 
 from agents.agent import Agent
-from orchestrator.checkpoint import PostgresSaver
 from orchestrator.graph import RECURSION_LIMIT, StepCrashed, answer_key, compile_graph, config, outcome_key
 from orchestrator.outcome import StepOutcome
 from orchestrator.pipeline import Pipeline
+from orchestrator.storage.checkpoint import PostgresSaver
 from schemas.handoffs import ArchitectOutput
 
 if TYPE_CHECKING:
-    from orchestrator.database import Pool
+    from orchestrator.storage.database import Pool
 
 PUBLISHED = StepOutcome(status="published", files=3, handoff=".claude/handoff/a.md", handoff_sha256="0" * 64)
 

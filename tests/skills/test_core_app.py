@@ -22,7 +22,7 @@ import pytest
 from agents.checks.environment import Environments
 from agents.checks.openapi import compare
 from orchestrator.home import home
-from orchestrator.postgres import Embedded
+from orchestrator.storage.postgres import Embedded
 from schemas.feature import Feature
 from tests.skills.core_build import build, everything, example, write
 

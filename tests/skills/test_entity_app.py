@@ -15,7 +15,7 @@ import pytest
 
 from agents.checks.environment import Environments
 from orchestrator.home import home
-from orchestrator.postgres import Embedded
+from orchestrator.storage.postgres import Embedded
 from schemas.feature import Feature
 from tests.skills.core_build import build, example, write
 from tests.skills.entity_prd import feature_from, fields

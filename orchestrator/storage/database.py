@@ -3,7 +3,7 @@
 Everything lives in the schema `baton`, so a database may be shared. Documents that SQL never looks into are `json`, not
 `jsonb`: a NUL character in a tool's output is then text like any other.
 
-Not here: what the rows mean (`orchestrator.ledger`, `orchestrator.events`, `orchestrator.checkpoint`).
+Not here: what the rows mean (`orchestrator.storage.ledger`, `orchestrator.events`, `orchestrator.storage.checkpoint`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from orchestrator.postgres import PostgresUnavailable, Server
+from orchestrator.storage.postgres import PostgresUnavailable, Server
 
 if TYPE_CHECKING:
     Pool = asyncpg.Pool[asyncpg.Record]

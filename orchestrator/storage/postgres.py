@@ -7,7 +7,7 @@ make that lock exclusive. The kernel drops the locks of a killed process, so the
 PostgreSQL refuses to run as root. For root it runs as the system user `baton` (made if missing, `nobody` if that
 fails), and whatever that user could not reach, the programs or the data, is placed under `/var/lib/baton`.
 
-Not here: Baton's own tables (`orchestrator.database`).
+Not here: Baton's own tables (`orchestrator.storage.database`).
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 from orchestrator.events import Event, parse_event
 
 if TYPE_CHECKING:
-    from orchestrator.database import Pool
+    from orchestrator.storage.database import Pool
 
 _POLL_SECONDS = 0.1
 

@@ -3,7 +3,7 @@
 The run's row is written before anything else happens, so a run that crashes at once is still known. Whoever works on a
 run holds its lease, a PostgreSQL advisory lock that dies with the connection: no lease means that nobody works on it.
 
-Not here: events (`orchestrator.event_log`), LangGraph's state (`orchestrator.checkpoint`).
+Not here: events (`orchestrator.storage.event_log`), LangGraph's state (`orchestrator.storage.checkpoint`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from schemas.errors import InputError
 if TYPE_CHECKING:
     import asyncpg
 
-    from orchestrator.database import Pool
+    from orchestrator.storage.database import Pool
 
 _LEASE = "hashtextextended('baton run ' || $1, 0)"
 

@@ -32,7 +32,7 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 if TYPE_CHECKING:
     import asyncpg
 
-    from orchestrator.database import Pool
+    from orchestrator.storage.database import Pool
 
 _PUT = """
 INSERT INTO baton.checkpoints
@@ -64,7 +64,7 @@ ORDER BY task_path, task_id, idx
 
 
 class PostgresSaver(BaseCheckpointSaver[str]):
-    """A checkpoint saver on the tables of `orchestrator.database`."""
+    """A checkpoint saver on the tables of `orchestrator.storage.database`."""
 
     def __init__(self, pool: Pool) -> None:
         super().__init__(serde=JsonPlusSerializer(pickle_fallback=False, allowed_msgpack_modules=None))
