@@ -32,7 +32,7 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 if TYPE_CHECKING:
     import asyncpg
 
-    from orchestrator.storage.database import Pool
+    from orchestrator.storage.database import Database
 
 _PUT = """
 INSERT INTO baton.checkpoints
@@ -66,14 +66,14 @@ ORDER BY task_path, task_id, idx
 class PostgresSaver(BaseCheckpointSaver[str]):
     """A checkpoint saver on the tables of `orchestrator.storage.database`."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, database: Database) -> None:
         super().__init__(serde=JsonPlusSerializer(pickle_fallback=False, allowed_msgpack_modules=None))
-        self._pool = pool
+        self._database = database
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """Return the checkpoint that `config` names, the thread's newest if it names none, or None."""
         thread, namespace = _key(config)
-        rows = await self._pool.fetch(f"{_LIST} LIMIT 1", thread, namespace, get_checkpoint_id(config), None)
+        rows = await self._database.fetch(f"{_LIST} LIMIT 1", thread, namespace, get_checkpoint_id(config), None)
         return await self._tuple(rows[0]) if rows else None
 
     async def alist(
@@ -86,7 +86,7 @@ class PostgresSaver(BaseCheckpointSaver[str]):
     ) -> AsyncIterator[CheckpointTuple]:
         """Yield checkpoints, newest first; `filter` compares metadata values."""
         wanted = config["configurable"] if config else {}
-        rows = await self._pool.fetch(
+        rows = await self._database.fetch(
             _LIST,
             wanted.get("thread_id"),
             wanted.get("checkpoint_ns"),
@@ -113,7 +113,7 @@ class PostgresSaver(BaseCheckpointSaver[str]):
         thread, namespace = _key(config)
         kind, data = self.serde.dumps_typed(checkpoint)
         metadata_kind, metadata_data = self.serde.dumps_typed(get_checkpoint_metadata(config, metadata))
-        await self._pool.execute(
+        await self._database.execute(
             _PUT,
             thread,
             namespace,
@@ -146,11 +146,12 @@ class PostgresSaver(BaseCheckpointSaver[str]):
         ]
         special = all(channel in WRITES_IDX_MAP for channel, _ in writes)
         again = "DO UPDATE SET channel = excluded.channel, type = excluded.type, value = excluded.value"
-        await self._pool.executemany(f"{_PUT_WRITE} {again if special else 'DO NOTHING'}", rows)
+        async with self._database.transaction() as connection:
+            await connection.executemany(f"{_PUT_WRITE} {again if special else 'DO NOTHING'}", rows)
 
     async def adelete_thread(self, thread_id: str) -> None:
         """Delete every checkpoint and write of a thread."""
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with self._database.transaction() as connection:
             await connection.execute("DELETE FROM baton.checkpoints WHERE thread_id = $1", thread_id)
             await connection.execute("DELETE FROM baton.checkpoint_writes WHERE thread_id = $1", thread_id)
 
@@ -160,7 +161,7 @@ class PostgresSaver(BaseCheckpointSaver[str]):
 
     async def _tuple(self, row: asyncpg.Record) -> CheckpointTuple:
         thread, namespace, checkpoint_id = row["thread_id"], row["checkpoint_ns"], row["checkpoint_id"]
-        writes = await self._pool.fetch(_WRITES, thread, namespace, checkpoint_id)
+        writes = await self._database.fetch(_WRITES, thread, namespace, checkpoint_id)
         return CheckpointTuple(
             config=_config(thread, namespace, checkpoint_id),
             checkpoint=self.serde.loads_typed((row["type"], row["checkpoint"])),

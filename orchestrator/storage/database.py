@@ -1,185 +1,284 @@
-"""Baton's own tables in PostgreSQL, and a pool of connections to them.
+"""Baton's database: connections that are replaced when they are lost, and waiting for a server that is away.
 
-Everything lives in the schema `baton`, so a database may be shared. Documents that SQL never looks into are `json`, not
-`jsonb`: a NUL character in a tool's output is then text like any other.
+A PostgreSQL that is restarted, killed, or cuts connections must not cost a run. What only reads, or may be done twice,
+is tried again until it succeeds or patience ends. Whoever notices that the embedded server died starts it again.
 
-Not here: what the rows mean (`orchestrator.storage.ledger`, `orchestrator.events`, `orchestrator.storage.checkpoint`).
+Not here: Baton's tables (`orchestrator.storage.migrations`), starting the server (`orchestrator.storage.postgres`),
+why one cannot be connected to (`orchestrator.storage.refusal`).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import asyncpg
 
+from orchestrator.storage.migrations import migrate
 from orchestrator.storage.postgres import PostgresUnavailable, Server
+from orchestrator.storage.refusal import check_url, refused, said
+from schemas.errors import RunError
 
 if TYPE_CHECKING:
-    Pool = asyncpg.Pool[asyncpg.Record]
     Connection = asyncpg.Connection[asyncpg.Record]
+    Pool = asyncpg.Pool[asyncpg.Record]
 
-# Append only: a statement's position is the version that it brings the schema to.
-MIGRATIONS: tuple[str, ...] = (
-    """
-    CREATE TABLE baton.runs (
-        id text PRIMARY KEY,
-        workspace text NOT NULL,
-        title text NOT NULL,
-        status text NOT NULL,
-        agents text[] NOT NULL,
-        pipeline_fingerprint text NOT NULL,
-        plan_fingerprint text,
-        started_at timestamptz NOT NULL DEFAULT now(),
-        finished_at timestamptz,
-        result json
-    );
-    CREATE INDEX ix_runs_started_at ON baton.runs (started_at DESC);
-    CREATE INDEX ix_runs_workspace ON baton.runs (workspace);
-    """,
-    """
-    CREATE TABLE baton.events (
-        run_id text NOT NULL REFERENCES baton.runs ON DELETE CASCADE,
-        seq bigint NOT NULL,
-        event json NOT NULL,
-        PRIMARY KEY (run_id, seq)
-    )
-    """,
-    """
-    CREATE TABLE baton.questions (
-        id text PRIMARY KEY,
-        run_id text NOT NULL REFERENCES baton.runs ON DELETE CASCADE,
-        node text NOT NULL,
-        text text NOT NULL,
-        asked_at timestamptz NOT NULL DEFAULT now(),
-        answer json,
-        answered_at timestamptz
-    );
-    CREATE INDEX ix_questions_run_id ON baton.questions (run_id, asked_at);
-    """,
-    """
-    CREATE TABLE baton.receipts (
-        run_id text NOT NULL REFERENCES baton.runs ON DELETE CASCADE,
-        agent text NOT NULL,
-        receipt json NOT NULL,
-        published_at timestamptz,
-        PRIMARY KEY (run_id, agent)
-    )
-    """,
-    """
-    CREATE TABLE baton.checkpoints (
-        thread_id text NOT NULL,
-        checkpoint_ns text NOT NULL,
-        checkpoint_id text NOT NULL,
-        parent_id text,
-        type text NOT NULL,
-        checkpoint bytea NOT NULL,
-        metadata_type text NOT NULL,
-        metadata bytea NOT NULL,
-        PRIMARY KEY (thread_id, checkpoint_ns, checkpoint_id)
-    );
-    CREATE TABLE baton.checkpoint_writes (
-        thread_id text NOT NULL,
-        checkpoint_ns text NOT NULL,
-        checkpoint_id text NOT NULL,
-        task_id text NOT NULL,
-        idx integer NOT NULL,
-        channel text NOT NULL,
-        type text NOT NULL,
-        value bytea NOT NULL,
-        task_path text NOT NULL,
-        PRIMARY KEY (thread_id, checkpoint_ns, checkpoint_id, task_id, idx)
-    );
-    """,
+PATIENCE = 30.0  # seconds to wait for a server that was there and is away
+CONNECT_SECONDS = 10.0
+_COMMAND_SECONDS = 60.0
+_CLOSE_SECONDS = 5.0
+_IDLE_SECONDS = 120.0  # less than what firewalls and hosted servers give an idle connection
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0  # seconds between two tries
+
+# What a server says that is going away, is not there yet, or has no room for one more connection.
+_GONE = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.IdleSessionTimeoutError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.TooManyConnectionsError,
 )
-_MIGRATION_LOCK = 0x6261746F6E  # "baton"
+_NOT_YET = (asyncpg.CannotConnectNowError, asyncpg.TooManyConnectionsError)
+_FAILED = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+T = TypeVar("T")
+
+
+class DatabaseLost(RunError):
+    """The database went away and did not come back in time. What was stored before is safe."""
+
+    code = "database_lost"
+    transient = True
+
+
+class ConnectionLost(DatabaseLost):
+    """A connection broke in the middle of a transaction: all of it was stored, or nothing. The server may be there."""
+
+    code = "connection_lost"
+
+
+class Database:
+    """Baton's database on a server. Everything else in this package goes through it."""
+
+    def __init__(self, server: Server, pool: Pool) -> None:
+        self.server = server
+        self._pool = pool
+        self._reviving = asyncio.Lock()
+        self._met = False  # the server has answered once
+
+    async def fetch(self, sql: str, *args: object) -> list[asyncpg.Record]:
+        """Return the rows of a query that may be run twice.
+
+        Raises:
+            DatabaseLost: The server went away and did not come back in time.
+        """
+        return await self._repeatable(lambda connection: connection.fetch(sql, *args))
+
+    async def fetchrow(self, sql: str, *args: object) -> asyncpg.Record | None:
+        """Return the first row of a query that may be run twice. Raises as `fetch` does."""
+        return await self._repeatable(lambda connection: connection.fetchrow(sql, *args))
+
+    async def fetchval(self, sql: str, *args: object) -> Any:  # noqa: ANN401 - whatever the column holds
+        """Return the first value of a query that may be run twice. Raises as `fetch` does."""
+        return await self._repeatable(lambda connection: connection.fetchval(sql, *args))
+
+    async def execute(self, sql: str, *args: object) -> str:
+        """Run a statement that may be run twice; return its status. Raises as `fetch` does."""
+        return await self._repeatable(lambda connection: connection.execute(sql, *args))
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """Yield a connection in a transaction, which is committed afterwards. A lost one is not repeated.
+
+        Raises:
+            ConnectionLost: It was lost under way. The transaction may be tried again if it may be done twice.
+            DatabaseLost: The server is away and did not come back in time; nothing was done.
+        """
+        stack, connection = await self._patiently(self._begun)
+        async with stack:
+            yield connection
+
+    async def connect_alone(self) -> Connection:
+        """Return a connection outside the pool, for a lock that is held for long. The caller closes it.
+
+        Raises:
+            DatabaseLost: The server went away and did not come back in time.
+        """
+        return await self._patiently(self._alone)
+
+    async def migrate(self) -> None:
+        """Meet the server for the first time: its database is made if it is the embedded one, then brought up to date.
+
+        Raises:
+            PostgresUnavailable: It refuses, or is not there; the text never holds the password.
+        """
+
+        async def meet() -> None:
+            async with self._borrowed() as connection:
+                await migrate(connection)
+
+        await self._patiently(meet)
+        self._met = True
+
+    async def _repeatable(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        async def once() -> T:
+            async with self._borrowed() as connection:
+                if not self.server.pooled:
+                    return await work(connection)
+                async with connection.transaction():  # else its statement may end on another connection
+                    return await work(connection)
+
+        return await self._patiently(once)
+
+    async def _begun(self) -> tuple[AsyncExitStack, Connection]:
+        async with AsyncExitStack() as stack:
+            connection = await stack.enter_async_context(self._borrowed())
+            await stack.enter_async_context(connection.transaction())
+            return stack.pop_all(), connection
+
+    async def _alone(self) -> Connection:
+        try:
+            return await _open(self.server)
+        except (*_FAILED, ValueError) as error:
+            raise self._explained(error) from None
+
+    @asynccontextmanager
+    async def _borrowed(self) -> AsyncIterator[Connection]:
+        """Yield a connection of the pool; what comes of its loss is raised as `ConnectionLost`."""
+        try:
+            # A pool's connection is a proxy with all the methods of a connection.
+            connection = cast("Connection", await self._pool.acquire())
+        except (*_FAILED, ValueError) as error:
+            if self._pool.is_closing():
+                raise
+            raise self._explained(error) from None
+        try:
+            yield connection
+        except (TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            if isinstance(error, (TimeoutError, *_GONE)) or _is_closed(connection):
+                raise self._broken(error) from error
+            raise
+        finally:
+            with suppress(*_FAILED):  # one that breaks now is replaced when it is needed
+                await self._pool.release(cast("Any", connection), timeout=_CLOSE_SECONDS)
+
+    async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do what may be done twice until no connection is lost under it."""
+        clock = asyncio.get_running_loop()
+        pause, deadline = _FIRST_PAUSE, 0.0
+        trouble: RunError | None = None
+        while True:
+            try:
+                return await work()
+            except ConnectionLost as lost:
+                deadline = deadline or clock.time() + PATIENCE
+                if clock.time() >= deadline:
+                    raise self._away(trouble or lost) from None
+            trouble = await self._revive()
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    async def _revive(self) -> RunError | None:
+        """Start the embedded server again if it died; return why it does not start."""
+        if self.server.embedded is None:
+            return None
+        async with self._reviving:
+            try:
+                await asyncio.to_thread(self.server.embedded.revive)
+            except PostgresUnavailable as error:  # a full disk, say, of which somebody may make room meanwhile
+                return error
+        return None
+
+    def _explained(self, error: Exception) -> RunError:
+        """Return why there is no connection: one to wait for, or one that waiting does not give."""
+        if isinstance(error, (OSError, *_GONE)):
+            waits = self._met or self.server.embedded is not None
+            if waits or isinstance(error, _NOT_YET):
+                return self._broken(error)
+        return refused(self.server, error)
+
+    def _broken(self, error: Exception) -> ConnectionLost:
+        return ConnectionLost(
+            f"the connection to Baton's database broke: {said(self.server, error)}.\n"
+            "What was stored is safe. Go on with `baton resume RUN`."
+        )
+
+    def _away(self, why: RunError) -> DatabaseLost:
+        which = "the embedded PostgreSQL" if self.server.embedded else "the PostgreSQL that BATON_DATABASE_URL names"
+        return DatabaseLost(
+            f"{which} went away and was not back within {PATIENCE:.0f} s: {why}\n"
+            "What was stored is safe. When `baton doctor` finds it again, go on with `baton resume RUN`."
+        )
 
 
 @asynccontextmanager
-async def connect(server: Server, *, connections: int = 6) -> AsyncIterator[Pool]:
-    """Yield a pool on Baton's database, made and migrated if needed.
+async def connect(server: Server, *, connections: int = 6) -> AsyncIterator[Database]:
+    """Yield Baton's database, made and migrated if needed, with at most so many connections at a time.
 
     Raises:
-        PostgresUnavailable: The server refuses; the text never holds the password.
+        PostgresUnavailable: The server refuses, or is not there; the text never holds the password.
     """
+    if server.embedded is None:
+        check_url(server.database)
+
+    async def open_for_pool(*_: object, **__: object) -> Connection:
+        return await _open(server)
+
+    pool = asyncpg.create_pool(
+        min_size=0,
+        max_size=connections,
+        max_inactive_connection_lifetime=_IDLE_SECONDS,
+        connect=open_for_pool,
+        reset=_leave_as_it_is,
+    )
+    await pool
     try:
-        if server.embedded:
-            await _create_database(server)
-        pool = await asyncpg.create_pool(server.database, min_size=1, max_size=connections, command_timeout=60)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError, TimeoutError) as error:
-        raise _refused(server, error) from None  # the cause may quote the URL with its password
-    try:
-        await migrate(pool)
-        yield pool
+        database = Database(server, pool)
+        await database.migrate()
+        yield database
     finally:
         try:
-            await asyncio.wait_for(pool.close(), timeout=5)
+            await asyncio.wait_for(pool.close(), timeout=_CLOSE_SECONDS)
         except TimeoutError:
             pool.terminate()
 
 
-async def migrate(pool: Pool) -> None:
-    """Bring the schema to the newest version. Safe if several processes do it at once."""
-    async with pool.acquire() as connection:
-        if await _version(connection) == len(MIGRATIONS):
-            return
-        async with connection.transaction():
-            await connection.execute("SELECT pg_advisory_xact_lock($1)", _MIGRATION_LOCK)
-            await connection.execute("CREATE SCHEMA IF NOT EXISTS baton")
-            await connection.execute("CREATE TABLE IF NOT EXISTS baton.schema_version (version integer NOT NULL)")
-            version = await connection.fetchval("SELECT max(version) FROM baton.schema_version") or 0
-            for statement in MIGRATIONS[version:]:
-                await connection.execute(statement)
-            await connection.execute("DELETE FROM baton.schema_version")
-            await connection.execute("INSERT INTO baton.schema_version VALUES ($1)", max(version, len(MIGRATIONS)))
-
-
-async def _version(connection: asyncpg.pool.PoolConnectionProxy[asyncpg.Record]) -> int:
-    if await connection.fetchval("SELECT to_regclass('baton.schema_version')") is None:
-        return 0
-    version = await connection.fetchval("SELECT max(version) FROM baton.schema_version") or 0
-    if version > len(MIGRATIONS):
-        raise PostgresUnavailable(
-            f"Baton's database has version {version}; this Baton knows {len(MIGRATIONS)}. Use the newer Baton."
+async def _open(server: Server, url: str | None = None) -> Connection:
+    """Connect to Baton's database, making it if the server is Baton's own; or to the one at `url`."""
+    try:
+        return await asyncpg.connect(
+            url or server.database,
+            timeout=CONNECT_SECONDS,
+            command_timeout=_COMMAND_SECONDS,
+            statement_cache_size=0 if server.pooled else 100,
         )
-    return int(version)
+    except asyncpg.InvalidCatalogNameError:
+        if server.embedded is None:
+            raise
+    await _create_database(server)
+    return await _open(server)
 
 
 async def _create_database(server: Server) -> None:
-    connection = await _connect_when_ready(server.admin)
+    connection = await _open(server, server.admin)
     try:
-        if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = 'baton'"):
-            await connection.execute("CREATE DATABASE baton")
+        await connection.execute("CREATE DATABASE baton")
     except (asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
         pass  # another process was faster
     finally:
         await connection.close()
 
 
-async def _connect_when_ready(url: str) -> Connection:
-    """Connect, waiting while a server that was killed recovers (it answers before it is ready)."""
-    for _ in range(300):
-        try:
-            return await asyncpg.connect(url)
-        except asyncpg.CannotConnectNowError:
-            await asyncio.sleep(0.1)
-    return await asyncpg.connect(url)
+async def _leave_as_it_is(connection: object) -> None:
+    """Spare each use the round trip that resets a session: nothing here outlives its transaction."""
 
 
-def _refused(server: Server, error: Exception) -> PostgresUnavailable:
-    if server.embedded:
-        return PostgresUnavailable(f"the embedded PostgreSQL does not accept connections: {error}. Run `baton doctor`.")
+def _is_closed(connection: Connection) -> bool:
     try:
-        password = urlsplit(server.database).password
-    except ValueError:
-        password = None
-    said = f"{type(error).__name__}: {error}"
-    if server.database in said or (password and password in said):
-        said = type(error).__name__
-    return PostgresUnavailable(
-        f"cannot connect to the PostgreSQL that BATON_DATABASE_URL names: {said}.\n"
-        "Correct the URL (postgresql://user:password@host:port/database), or unset it to use the embedded server."
-    )
+        return connection.is_closed()
+    except asyncpg.InterfaceError:  # the pool took it back when it broke
+        return True

@@ -26,7 +26,7 @@ import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
@@ -59,11 +59,15 @@ class PostgresUnavailable(RunError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Server:
-    """Where PostgreSQL answers, as connection URLs. `admin` may create databases; `database` is Baton's own."""
+    """Where PostgreSQL answers, as connection URLs. `admin` may create databases; `database` is Baton's own.
+
+    `embedded` is null for a server that the user runs. With `pooled`, there is a transaction pooler before it.
+    """
 
     admin: str
     database: str
-    embedded: bool
+    embedded: Embedded | None = field(default=None, compare=False, repr=False)
+    pooled: bool = False
 
 
 @asynccontextmanager
@@ -74,12 +78,12 @@ async def serve(home: Path) -> AsyncIterator[Server]:
         PostgresUnavailable: It cannot be started; the text says why and what to do.
     """
     if url := os.environ.get("BATON_DATABASE_URL"):
-        yield Server(admin=url, database=url, embedded=False)
+        yield Server(admin=url, database=url)
         return
     embedded = await asyncio.to_thread(Embedded.at, home)
     await asyncio.to_thread(embedded.start)
     try:
-        yield Server(admin=embedded.url("postgres"), database=embedded.url("baton"), embedded=True)
+        yield Server(admin=embedded.url("postgres"), database=embedded.url("baton"), embedded=embedded)
     finally:
         await asyncio.to_thread(embedded.leave)
 
@@ -147,13 +151,26 @@ class Embedded:
         with self._alone():
             self._using = _open_lock(self.home / "postgres.users")
             fcntl.flock(self._using, fcntl.LOCK_SH)
-            if not self._answers():
-                self._initialise()
-                self._drop_stale_pid_file()
-                socket_folder = self._socket_folder()
-                self._make_folder(socket_folder)
-                options = f"-h '' -k {shlex.quote(str(socket_folder))}"
-                self._call("pg_ctl", "start", "-w", "-t", "60", "-l", str(self.log), "-o", options)
+            self._start_unless_it_answers()
+
+    def revive(self) -> None:
+        """Start a server that is held here, and died, again. Of several processes that notice, one does it.
+
+        Raises:
+            PostgresUnavailable: It does not start.
+        """
+        with self._alone():
+            self._start_unless_it_answers()
+
+    def _start_unless_it_answers(self) -> None:
+        if self._answers():
+            return
+        self._initialise()
+        self._drop_stale_pid_file()
+        socket_folder = self._socket_folder()
+        self._make_folder(socket_folder)
+        options = f"-h '' -k {shlex.quote(str(socket_folder))}"
+        self._call("pg_ctl", "start", "-w", "-t", "60", "-l", str(self.log), "-o", options)
 
     def leave(self) -> None:
         """Let go of the server; stop it if no other process holds it."""

@@ -8,17 +8,13 @@ import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import asyncpg
 import pytest
 
-from orchestrator.storage import database
+from orchestrator.storage.database import Database, connect
 from orchestrator.storage.postgres import Embedded, Server
 from tests.orchestrator.small_agents import PRD, Kit
-
-if TYPE_CHECKING:
-    from orchestrator.storage.database import Pool
 
 
 @pytest.fixture(scope="session")
@@ -51,15 +47,15 @@ async def server(embedded: Embedded) -> AsyncIterator[Server]:
     name = f"test_{uuid.uuid4().hex}"
     connection = await asyncpg.connect(admin)
     await connection.execute(f"CREATE DATABASE {name}")
-    yield Server(admin=admin, database=embedded.url(name), embedded=False)
+    yield Server(admin=admin, database=embedded.url(name))
     await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
     await connection.close()
 
 
 @pytest.fixture
-async def pool(server: Server) -> AsyncIterator[Pool]:
-    async with database.connect(server) as pool:
-        yield pool
+async def database(server: Server) -> AsyncIterator[Database]:
+    async with connect(server) as database:
+        yield database
 
 
 @pytest.fixture

@@ -13,14 +13,14 @@ from langgraph.checkpoint.conformance import checkpointer_test, validate
 from orchestrator.storage.checkpoint import PostgresSaver
 
 if TYPE_CHECKING:
-    from orchestrator.storage.database import Pool
+    from orchestrator.storage.database import Database
 
 
 @pytest.mark.slow
-async def test_the_saver_conforms_to_langgraphs_own_suite(pool: Pool) -> None:
+async def test_the_saver_conforms_to_langgraphs_own_suite(database: Database) -> None:
     @checkpointer_test(name="baton")
     async def saver() -> AsyncIterator[PostgresSaver]:
-        yield PostgresSaver(pool)
+        yield PostgresSaver(database)
 
     report = await validate(saver)
 
@@ -36,9 +36,9 @@ async def put(saver: PostgresSaver, thread: str, values: dict[str, Any]) -> Runn
     return await saver.aput(config, checkpoint, {"source": "loop", "step": 1}, {})  # type: ignore[arg-type]
 
 
-async def test_a_nul_character_in_the_state_survives(pool: Pool) -> None:
+async def test_a_nul_character_in_the_state_survives(database: Database) -> None:
     """Note 39: PostgreSQL's jsonb refuses it and the run would die."""
-    saver = PostgresSaver(pool)
+    saver = PostgresSaver(database)
     stored = await saver.aget_tuple(await put(saver, "t", {"log": "before\x00after"}))
     assert stored is not None
     assert stored.checkpoint["channel_values"] == {"log": "before\x00after"}
@@ -60,15 +60,15 @@ class Dangerous:
         type(self).made += 1
 
 
-async def test_loading_a_checkpoint_never_builds_a_type_that_is_not_on_the_safe_list(pool: Pool) -> None:
+async def test_loading_a_checkpoint_never_builds_a_type_that_is_not_on_the_safe_list(database: Database) -> None:
     """Notes 32 and 33: it comes back as plain data, its constructor does not run."""
     import ormsgpack  # noqa: PLC0415 - only here
 
     payload = ormsgpack.packb((Dangerous.__module__, "Dangerous", {}, "model_validate"))
     crafted = ormsgpack.packb(ormsgpack.Ext(2, payload))
-    saver = PostgresSaver(pool)
+    saver = PostgresSaver(database)
     config = await put(saver, "t", {})
-    await pool.execute("UPDATE baton.checkpoints SET checkpoint = $1", crafted)
+    await database.execute("UPDATE baton.checkpoints SET checkpoint = $1", crafted)
 
     stored = await saver.aget_tuple(config)
     assert stored is not None
@@ -76,18 +76,18 @@ async def test_loading_a_checkpoint_never_builds_a_type_that_is_not_on_the_safe_
     assert Dangerous.made == 0
 
 
-async def test_secrets_in_the_config_are_not_stored_unless_put_there_on_purpose(pool: Pool) -> None:
+async def test_secrets_in_the_config_are_not_stored_unless_put_there_on_purpose(database: Database) -> None:
     """Note 35: every scalar of `configurable` lands in the metadata, so the engine passes the thread id alone."""
-    saver = PostgresSaver(pool)
+    saver = PostgresSaver(database)
     await put(saver, "t", {})
     metadata = saver.serde.loads_typed(
-        await pool.fetchrow("SELECT metadata_type, metadata FROM baton.checkpoints")  # type: ignore[arg-type]
+        await database.fetchrow("SELECT metadata_type, metadata FROM baton.checkpoints")  # type: ignore[arg-type]
     )
     assert metadata == {"source": "loop", "step": 1}
 
 
-async def test_a_repeated_put_and_a_repeated_write_change_nothing(pool: Pool) -> None:
-    saver = PostgresSaver(pool)
+async def test_a_repeated_put_and_a_repeated_write_change_nothing(database: Database) -> None:
+    saver = PostgresSaver(database)
     checkpoint = {**empty_checkpoint(), "channel_values": {"a": 1}}
     config: Any = {"configurable": {"thread_id": "t", "checkpoint_ns": ""}}
     for _ in range(2):
@@ -98,4 +98,4 @@ async def test_a_repeated_put_and_a_repeated_write_change_nothing(pool: Pool) ->
     stored = await saver.aget_tuple(named)
     assert stored is not None
     assert stored.pending_writes == [("task", "a", "first")]
-    assert await pool.fetchval("SELECT count(*) FROM baton.checkpoints") == 1
+    assert await database.fetchval("SELECT count(*) FROM baton.checkpoints") == 1

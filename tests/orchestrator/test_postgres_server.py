@@ -14,6 +14,7 @@ import asyncpg
 import pytest
 
 from orchestrator.storage import database, postgres
+from orchestrator.storage.migrations import MIGRATIONS
 from orchestrator.storage.postgres import Embedded, PostgresUnavailable, Server
 
 
@@ -92,12 +93,12 @@ async def test_a_path_too_long_for_a_socket_is_no_obstacle(home: Path) -> None:
 @pytest.mark.slow
 async def test_a_killed_server_comes_back_with_its_data(home: Path) -> None:
     async with postgres.serve(home) as server:
-        async with database.connect(server) as pool:
-            await pool.execute("INSERT INTO baton.runs VALUES ('r', 'w', 't', 'running', '{}', 'f')")
+        async with database.connect(server) as connected:
+            await connected.execute("INSERT INTO baton.runs VALUES ('r', 'w', 't', 'running', '{}', 'f')")
         os.kill(int((Embedded.at(home).data / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
         await gone(home)
-        async with postgres.serve(home) as again, database.connect(again) as pool:
-            assert await pool.fetchval("SELECT id FROM baton.runs") == "r"
+        async with postgres.serve(home) as again, database.connect(again) as connected:
+            assert await connected.fetchval("SELECT id FROM baton.runs") == "r"
 
 
 def test_a_home_that_cannot_be_written_is_named_with_the_way_out(tmp_path: Path) -> None:
@@ -110,8 +111,8 @@ async def test_a_database_url_is_used_as_given(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setenv("BATON_DATABASE_URL", server.database)
     async with postgres.serve(tmp_path / "unused") as given:
         assert given.database == server.database
-        async with database.connect(given) as pool:
-            assert await pool.fetchval("SELECT count(*) FROM baton.runs") == 0
+        async with database.connect(given) as connected:
+            assert await connected.fetchval("SELECT count(*) FROM baton.runs") == 0
     assert not (tmp_path / "unused").exists()
 
 
@@ -120,7 +121,7 @@ async def test_a_database_url_is_used_as_given(monkeypatch: pytest.MonkeyPatch, 
 )
 async def test_a_refused_database_url_is_explained_without_its_password(url: str) -> None:
     with pytest.raises(PostgresUnavailable, match="BATON_DATABASE_URL") as refused:
-        async with database.connect(Server(admin=url, database=url, embedded=False)):
+        async with database.connect(Server(admin=url, database=url)):
             pass
     assert "hunter2" not in str(refused.value)
 
@@ -129,15 +130,15 @@ async def test_many_processes_may_migrate_an_empty_database_at_once(server: Serv
     """Note 41: eight concurrent set-ups, seven of which fail, is how the official saver does it."""
 
     async def one() -> int:
-        async with database.connect(server, connections=2) as pool:
-            return int(await pool.fetchval("SELECT version FROM baton.schema_version"))
+        async with database.connect(server, connections=2) as connected:
+            return int(await connected.fetchval("SELECT version FROM baton.schema_version"))
 
-    assert await asyncio.gather(*(one() for _ in range(8))) == [len(database.MIGRATIONS)] * 8
+    assert await asyncio.gather(*(one() for _ in range(8))) == [len(MIGRATIONS)] * 8
 
 
 async def test_a_database_of_a_newer_baton_is_refused(server: Server) -> None:
-    async with database.connect(server) as pool:
-        await pool.execute("UPDATE baton.schema_version SET version = 999")
+    async with database.connect(server) as connected:
+        await connected.execute("UPDATE baton.schema_version SET version = 999")
     with pytest.raises(PostgresUnavailable, match="version 999"):
         async with database.connect(server):
             pass

@@ -1,0 +1,174 @@
+"""Baton's own tables: a list of migrations that only ever grows, and how a database is brought to its end.
+
+Everything lives in the schema `baton`, so a database may be shared. Documents that SQL never looks into are `json`, not
+`jsonb`: a NUL character in a tool's output is then text like any other.
+
+Not here: what the rows mean (the other modules of `orchestrator.storage`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import asyncpg
+
+from orchestrator.storage.postgres import PostgresUnavailable
+
+if TYPE_CHECKING:
+    Connection = asyncpg.Connection[asyncpg.Record]
+
+# Append only: a statement's position is the version that it brings the schema to.
+MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE baton.runs (
+        id text PRIMARY KEY,
+        workspace text NOT NULL,
+        title text NOT NULL,
+        status text NOT NULL,
+        agents text[] NOT NULL,
+        pipeline_fingerprint text NOT NULL,
+        plan_fingerprint text,
+        started_at timestamptz NOT NULL DEFAULT now(),
+        finished_at timestamptz,
+        result json
+    );
+    CREATE INDEX ix_runs_started_at ON baton.runs (started_at DESC);
+    CREATE INDEX ix_runs_workspace ON baton.runs (workspace);
+    """,
+    """
+    CREATE TABLE baton.events (
+        run_id text NOT NULL REFERENCES baton.runs ON DELETE CASCADE,
+        seq bigint NOT NULL,
+        event json NOT NULL,
+        PRIMARY KEY (run_id, seq)
+    )
+    """,
+    """
+    CREATE TABLE baton.questions (
+        id text PRIMARY KEY,
+        run_id text NOT NULL REFERENCES baton.runs ON DELETE CASCADE,
+        node text NOT NULL,
+        text text NOT NULL,
+        asked_at timestamptz NOT NULL DEFAULT now(),
+        answer json,
+        answered_at timestamptz
+    );
+    CREATE INDEX ix_questions_run_id ON baton.questions (run_id, asked_at);
+    """,
+    """
+    CREATE TABLE baton.receipts (
+        run_id text NOT NULL REFERENCES baton.runs ON DELETE CASCADE,
+        agent text NOT NULL,
+        receipt json NOT NULL,
+        published_at timestamptz,
+        PRIMARY KEY (run_id, agent)
+    )
+    """,
+    """
+    CREATE TABLE baton.checkpoints (
+        thread_id text NOT NULL,
+        checkpoint_ns text NOT NULL,
+        checkpoint_id text NOT NULL,
+        parent_id text,
+        type text NOT NULL,
+        checkpoint bytea NOT NULL,
+        metadata_type text NOT NULL,
+        metadata bytea NOT NULL,
+        PRIMARY KEY (thread_id, checkpoint_ns, checkpoint_id)
+    );
+    CREATE TABLE baton.checkpoint_writes (
+        thread_id text NOT NULL,
+        checkpoint_ns text NOT NULL,
+        checkpoint_id text NOT NULL,
+        task_id text NOT NULL,
+        idx integer NOT NULL,
+        channel text NOT NULL,
+        type text NOT NULL,
+        value bytea NOT NULL,
+        task_path text NOT NULL,
+        PRIMARY KEY (thread_id, checkpoint_ns, checkpoint_id, task_id, idx)
+    );
+    """,
+)
+_LOCK = 0x6261746F6E  # "baton"
+
+
+class DatabaseTooNew(PostgresUnavailable):
+    """A newer Baton has migrated the database. Nothing was changed."""
+
+    code = "database_too_new"
+
+
+class MigrationFailed(PostgresUnavailable):
+    """The tables cannot be made or changed; they are as the last migration that succeeded left them."""
+
+    code = "migration_failed"
+
+
+async def migrate(connection: Connection) -> None:
+    """Bring the schema to the newest version. Safe if several processes do it at once, and behind poolers.
+
+    Raises:
+        DatabaseTooNew: It is at a version that this Baton does not know.
+        MigrationFailed: The role may not, or a statement failed.
+    """
+    version = await _version(connection)
+    while version < len(MIGRATIONS):
+        try:
+            version = await _step(connection)
+        except asyncpg.PostgresError as error:
+            if connection.is_closed() or isinstance(error, asyncpg.OperatorInterventionError):
+                raise  # the server went away, which says nothing about the migration
+            raise await _failed(connection, version, error) from error
+
+
+async def _version(connection: Connection) -> int:
+    """Return the version of the schema, 0 if there is none."""
+    try:
+        async with connection.transaction():  # poolers keep only a transaction on one connection
+            version = await connection.fetchval("SELECT max(version) FROM baton.schema_version") or 0
+    except (asyncpg.UndefinedTableError, asyncpg.InvalidSchemaNameError):
+        return 0
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise await _failed(connection, 0, error) from error
+    if version > len(MIGRATIONS):
+        raise DatabaseTooNew(
+            f"Baton's tables in this database have version {version}; this Baton knows versions up to"
+            f" {len(MIGRATIONS)}. Nothing was changed. Use the newer Baton, or point BATON_DATABASE_URL at another"
+            " database."
+        )
+    return int(version)
+
+
+async def _step(connection: Connection) -> int:
+    """Make one migration, in a transaction, unless another process did; return the version reached."""
+    async with connection.transaction():
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+        if not await connection.fetchval("SELECT to_regnamespace('baton') IS NOT NULL"):
+            await connection.execute("CREATE SCHEMA baton")
+        await connection.execute("CREATE TABLE IF NOT EXISTS baton.schema_version (version integer NOT NULL)")
+        version = await _version(connection)
+        if version < len(MIGRATIONS):
+            await connection.execute(MIGRATIONS[version])
+            version += 1
+            await connection.execute("DELETE FROM baton.schema_version")
+            await connection.execute("INSERT INTO baton.schema_version VALUES ($1)", version)
+        return version
+
+
+async def _failed(connection: Connection, version: int, error: Exception) -> MigrationFailed:
+    async with connection.transaction():
+        role, database = await connection.fetchrow("SELECT current_user, current_database()") or ("", "")
+    if isinstance(error, asyncpg.InsufficientPrivilegeError):
+        way_out = (
+            f'Have the owner of the database run `CREATE SCHEMA IF NOT EXISTS baton AUTHORIZATION "{role}"`,'
+            " or use a role that may create schemas."
+        )
+    elif isinstance(error, asyncpg.ReadOnlySQLTransactionError):
+        way_out = "Point BATON_DATABASE_URL at the primary server, not at a replica."
+    else:
+        way_out = "Correct the cause and start Baton again, or point BATON_DATABASE_URL at another database."
+    return MigrationFailed(
+        f"the role `{role}` cannot bring Baton's tables in the database `{database}` from version {version} to"
+        f" {len(MIGRATIONS)}: {error}.\nNothing of that step was kept. {way_out}"
+    )

@@ -1,0 +1,107 @@
+"""Why a PostgreSQL cannot be used, in words that help, and never with a password in them.
+
+Not here: trying again (`orchestrator.storage.database`).
+"""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import asyncpg
+
+from orchestrator.storage.postgres import PostgresUnavailable, Server
+
+_SHAPE = "postgresql://user:password@host:port/database"
+_HIDDEN = "…"
+
+
+def check_url(url: str) -> None:
+    """Refuse what asyncpg could not read as the URL of a PostgreSQL.
+
+    Raises:
+        PostgresUnavailable: Its text holds nothing of the URL but its scheme.
+    """
+    if not url.strip():
+        raise _unusable("is set, but empty")
+    scheme, separator, _ = url.partition("://")
+    if not separator:
+        raise _unusable("is not a URL")
+    if scheme not in {"postgresql", "postgres"}:
+        raise _unusable(f"has the scheme `{scheme}`, but Baton keeps its runs in PostgreSQL only")
+    try:
+        parts = urlsplit(url)
+        hosts = parts.netloc.rpartition("@")[2].split(",")
+        ports = [urlsplit(f"//{host}").port for host in hosts]
+        named = any(hosts) or "host" in parse_qs(parts.query)
+    except ValueError:  # its text quotes what it could not read, which may be a piece of the password
+        raise _unusable(
+            "cannot be read: the port is not a number, or the password holds one of `@ : / ? # [ ]`,"
+            " which must be written in percent-encoding"
+        ) from None
+    if not named or 0 in ports:
+        raise _unusable("names no host to connect to")
+
+
+def refused(server: Server, error: BaseException) -> PostgresUnavailable:
+    """Return `error`, met while connecting to `server`, as one that says what to do."""
+    said = _without_secrets(server, _said(error))
+    if server.embedded:
+        return PostgresUnavailable(
+            f"the embedded PostgreSQL does not accept connections: {said}.\n"
+            f"Its log is `{server.embedded.log}`. `baton doctor` tries to start it."
+        )
+    return PostgresUnavailable(
+        f"cannot connect to the PostgreSQL that BATON_DATABASE_URL names: {said}.\n"
+        f"{_way_out(error)} Or unset BATON_DATABASE_URL to use the embedded server."
+    )
+
+
+def said(server: Server, error: BaseException | None) -> str:
+    """Return what `error` says, on one line, without the server's password."""
+    return _without_secrets(server, _said(error)) if error else "no answer"
+
+
+def _said(error: BaseException) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, ValueError) and not isinstance(error, OSError):  # may quote any piece of the URL
+        return "the URL cannot be read"
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
+
+
+def _way_out(error: BaseException) -> str:
+    match error:
+        case asyncpg.InvalidPasswordError():
+            return "Correct the user or the password in the URL."
+        case asyncpg.InvalidCatalogNameError():
+            return "Make the database (`createdb NAME`), or correct the last part of the URL."
+        case asyncpg.InvalidAuthorizationSpecificationError():
+            return "Correct the user in the URL, or let the server accept this machine (`pg_hba.conf`, `sslmode`)."
+        case asyncpg.TooManyConnectionsError():
+            return "Raise the server's `max_connections`, or put a pooler in front of it."
+        case OSError() | asyncpg.PostgresError():
+            return "Check that it runs and that host, port and `sslmode` in the URL are right."
+        case _:
+            return f"Correct the URL ({_SHAPE})."
+
+
+def _without_secrets(server: Server, text: str) -> str:
+    for secret in _secrets(server.database) | _secrets(server.admin):
+        text = text.replace(secret, _HIDDEN)
+    return text
+
+
+def _secrets(url: str) -> set[str]:
+    try:
+        parts = urlsplit(url)
+        passwords = [parts.password or "", *parse_qs(parts.query).get("password", ())]
+    except ValueError:
+        passwords = []
+    return {each for password in passwords for each in (password, unquote(password)) if each} | {url}
+
+
+def _unusable(what: str) -> PostgresUnavailable:
+    return PostgresUnavailable(
+        f"BATON_DATABASE_URL {what}.\nSet it to the URL of a PostgreSQL ({_SHAPE}), or unset it to use the embedded"
+        " server."
+    )
