@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import cast
 
 from agents.agent import Agent, Reads
@@ -14,6 +15,7 @@ from handoff.problems import HandoffInvalid, HandoffMissing
 from handoff.store import Handoff
 from orchestrator.context import RunContext
 from orchestrator.events import SkillFinished, SkillStarted
+from orchestrator.ownership import owns
 from orchestrator.plan import Plan
 from orchestrator.staging import stage_published
 from schemas.base import JSON, Document
@@ -21,6 +23,7 @@ from skills.contribution import Contribution, merge
 from skills.executor import SkillFailed
 from skills.formatting import format_python
 from skills.paths import path_problems
+from skills.workbench import Workbench
 
 OPENAPI = "openapi.json"
 
@@ -75,12 +78,19 @@ async def run_skills(
     openapi = run.tree / OPENAPI
     if openapi.is_file():
         materials["openapi"] = cast("JSON", json.loads(openapi.read_bytes()))
+    bench = Workbench(
+        agent=agent.name,
+        tree=run.tree,
+        owned=partial(owns, agent),
+        owns=agent.owns,
+        excludes=agent.excludes,
+    )
     outputs: dict[str, Contribution] = {}
     for skill in plan.skills[agent.name]:
         run.events.emit(SkillStarted(agent=agent.name, skill=skill.name))
         started = time.monotonic()
         offered = {**materials, "assembled": merge(list(outputs.items()))}
-        outputs[skill.name] = await asyncio.to_thread(run.executor.execute, skill, offered)
+        outputs[skill.name] = await run.executor.execute(skill, offered, bench)
         seconds = round(time.monotonic() - started, 3)
         files = len(outputs[skill.name].files)
         run.events.emit(SkillFinished(agent=agent.name, skill=skill.name, files=files, seconds=seconds))

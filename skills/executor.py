@@ -1,13 +1,15 @@
 """Run a skill: the one seam between an agent's step and whatever does the skill's work.
 
 An executor takes the materials a step offers and returns the skill's output, valid under the skill's contract; nobody
-downstream can tell which executor ran. `TemplateExecutor` runs the skill's own `blueprint.py`.
+downstream can tell which executor ran. `TemplateExecutor` runs the skill's own `blueprint.py`; `skills.model.executor`
+lets a chat model do the work.
 
 Not here: merging outputs (`skills.contribution`), settling the style of Python files (`skills.formatting`), writing.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -19,6 +21,7 @@ from skills.contribution import Contribution
 from skills.paths import path_problems
 from skills.skill import Blueprint, Skill
 from skills.templates import TemplateFailed
+from skills.workbench import Workbench
 
 
 class SkillFailed(RunError):
@@ -38,12 +41,15 @@ class SkillFailed(RunError):
 class Executor(Protocol):
     """Does a skill's work."""
 
-    def execute(self, skill: Skill, materials: Mapping[str, Document | JSON], /) -> Contribution:
-        """Return the skill's output; write nothing.
+    async def execute(
+        self, skill: Skill, materials: Mapping[str, Document | JSON], bench: Workbench, /
+    ) -> Contribution:
+        """Return the skill's output; write nothing outside a folder of one's own.
 
         Args:
             skill: The skill to run.
             materials: All that the step offers, by name. The skill sees those its input contract declares.
+            bench: Where the work is done, and for whom.
 
         Raises:
             SkillFailed: Names the skill and each field that its input or output contract refuses.
@@ -52,22 +58,42 @@ class Executor(Protocol):
 
 
 class TemplateExecutor:
-    """Runs the skill's `contribute`: same materials, same bytes."""
+    """Runs the skill's `contribute`, in a thread."""
 
-    def execute(self, skill: Skill, materials: Mapping[str, Document | JSON], /) -> Contribution:
+    async def execute(
+        self,
+        skill: Skill,
+        materials: Mapping[str, Document | JSON],
+        bench: Workbench,  # noqa: ARG002  # a template needs nothing but its materials
+        /,
+    ) -> Contribution:
         """Return the skill's output, as `Executor.execute`."""
-        blueprint = skill.blueprint()
-        request = _request(skill, blueprint, materials)
-        try:
-            output = blueprint.contribute(request, skill.templates)
-        except TemplateFailed as error:
-            raise SkillFailed(skill.name, (str(error),)) from error
-        except ValidationError as error:
-            raise SkillFailed(skill.name, _refusals("its own data", error)) from error
-        return _checked(skill, blueprint, output)
+        return await asyncio.to_thread(run_template, skill, materials)
 
 
-def _request(skill: Skill, blueprint: Blueprint, materials: Mapping[str, Document | JSON]) -> Document:
+def run_template(skill: Skill, materials: Mapping[str, Document | JSON]) -> Contribution:
+    """Return what the skill's `contribute` makes of `materials`: same materials, same bytes.
+
+    Raises:
+        SkillFailed: As `Executor.execute`.
+    """
+    blueprint = skill.blueprint()
+    request = request_of(skill, blueprint, materials)
+    try:
+        output = blueprint.contribute(request, skill.templates)
+    except TemplateFailed as error:
+        raise SkillFailed(skill.name, (str(error),)) from error
+    except ValidationError as error:
+        raise SkillFailed(skill.name, refusals("its own data", error)) from error
+    return _checked(skill, blueprint, output)
+
+
+def request_of(skill: Skill, blueprint: Blueprint, materials: Mapping[str, Document | JSON]) -> Document:
+    """Return those of `materials` that the skill's input contract declares, validated.
+
+    Raises:
+        SkillFailed: Names each that is missing or refused.
+    """
     wanted = {name: materials[name] for name in blueprint.input.model_fields if name in materials}
     offered = ", ".join(sorted(materials)) or "nothing"
     missing = [
@@ -80,7 +106,7 @@ def _request(skill: Skill, blueprint: Blueprint, materials: Mapping[str, Documen
     try:
         return blueprint.input.model_validate(wanted)
     except ValidationError as error:
-        raise SkillFailed(skill.name, _refusals("input", error)) from error
+        raise SkillFailed(skill.name, refusals("input", error)) from error
 
 
 def _checked(skill: Skill, blueprint: Blueprint, output: object) -> Contribution:
@@ -90,14 +116,15 @@ def _checked(skill: Skill, blueprint: Blueprint, output: object) -> Contribution
         # Again from plain data: a model built by `model_construct` or `model_copy` was never checked.
         checked = blueprint.output.model_validate(output.model_dump(warnings=False))
     except ValidationError as error:
-        raise SkillFailed(skill.name, _refusals("output", error)) from error
+        raise SkillFailed(skill.name, refusals("output", error)) from error
     problems = path_problems(checked.files)
     if problems:
         raise SkillFailed(skill.name, problems)
     return checked
 
 
-def _refusals(what: str, error: ValidationError) -> tuple[str, ...]:
+def refusals(what: str, error: ValidationError) -> tuple[str, ...]:
+    """Return what a contract refuses, a line a field: where, why, and what was there. `what` begins each line."""
     return tuple(
         f"{what} `{'.'.join(str(part) for part in problem['loc'])}`: {problem['msg']}, got {_short(problem['input'])}"
         for problem in error.errors(include_url=False)

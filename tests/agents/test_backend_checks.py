@@ -22,7 +22,7 @@ from schemas.base import Document
 from schemas.feature import Feature
 from schemas.handoffs import DatabaseAgentOutput, PythonBackendAgentOutput
 from skills.contribution import Contribution, merge
-from skills.executor import TemplateExecutor
+from skills.executor import run_template
 from skills.formatting import format_python
 from skills.registry import Registry
 from tests.agents.material import ScratchIn, work, write_tree
@@ -39,7 +39,7 @@ def made(agent: Agent, described: Feature, handoffs: dict[str, Document]) -> tup
     for selection in Registry().select(described.stack):
         if selection.active and selection.skill.agent == agent.name:
             materials = {**handoffs, "feature": described, "assembled": merge(list(outputs.items()))}
-            outputs[selection.skill.name] = TemplateExecutor().execute(selection.skill, materials)
+            outputs[selection.skill.name] = run_template(selection.skill, materials)
     merged = merge(list(outputs.items()))
     files = format_python(merged.files, {file.path: name for name, o in outputs.items() for file in o.files})
     return work(described, outputs=outputs, handoffs=handoffs), {file.path: file.content for file in files}

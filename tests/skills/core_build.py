@@ -12,7 +12,7 @@ from handoff.store import read_file
 from schemas.feature import Access, Entity, Feature, FeatureField, FieldType, Kind, Stack
 from schemas.handoffs import DatabaseAgentOutput, Endpoint, FeaturePrd
 from skills.contribution import Contribution, merge
-from skills.executor import TemplateExecutor
+from skills.executor import run_template
 from skills.formatting import format_python
 from skills.registry import Registry
 
@@ -132,7 +132,7 @@ def _run(
     for selection in Registry().select(feature.stack):
         if selection.active and selection.skill.agent == agent:
             offered = {**materials, "assembled": merge(tuple(outputs.items()))}
-            outputs[selection.skill.name] = TemplateExecutor().execute(selection.skill, offered)
+            outputs[selection.skill.name] = run_template(selection.skill, offered)
     return outputs
 
 

@@ -8,7 +8,7 @@ from schemas.base import JSON
 from schemas.feature import Access, Entity, Feature, Operation
 from schemas.handoffs import PythonBackendAgentOutput
 from skills.contribution import Contribution
-from skills.executor import TemplateExecutor
+from skills.executor import run_template
 from skills.registry import Registry
 from tests.skills.core_build import entity, feature, field
 from tests.skills.front_openapi import openapi
@@ -29,7 +29,7 @@ def outputs(described: Feature, document: dict[str, JSON] | None = None) -> dict
     offered = {"feature": described, "backend": BACKEND, "openapi": document or openapi(described)}
     skills = {skill.name: skill for skill in Registry().skills}
     names = ("react-typed-client", "react-pages")
-    return {name: TemplateExecutor().execute(skills[name], offered) for name in names}
+    return {name: run_template(skills[name], offered) for name in names}
 
 
 def files(described: Feature, document: dict[str, JSON] | None = None) -> Mapping[str, str]:

@@ -5,11 +5,12 @@ import pytest
 from handoff.prd_names import plural, snake_case
 from schemas.feature import Access, Entity, Feature
 from skills.contribution import ContributedFile
-from skills.executor import SkillFailed, TemplateExecutor
+from skills.executor import Executor, SkillFailed, TemplateExecutor, run_template
 from skills.formatting import FormattingFailed, format_python
 from skills.paths import path_problems
 from skills.registry import Registry
 from skills.skill import Skill
+from skills.workbench import Workbench
 
 BLUEPRINT = """\
 from __future__ import annotations
@@ -65,28 +66,38 @@ def external_skill(
 
 def test_a_skill_in_any_folder_is_discovered_and_run(tmp_path: Path) -> None:
     skill = external_skill(tmp_path)
-    output = TemplateExecutor().execute(skill, {"feature": FEATURE, "openapi": {"not": "declared"}})
+    output = run_template(skill, {"feature": FEATURE, "openapi": {"not": "declared"}})
     assert output.files == (ContributedFile(path="docs/notes.md", content="# Notes \\*for\\* all\n"),)
     assert output.model_dump()["entities"] == 1
+
+
+async def test_templates_are_one_way_to_do_a_skill(tmp_path: Path) -> None:
+    skill = external_skill(tmp_path)
+    bench = Workbench(agent="notes-agent", tree=tmp_path, owned=lambda _: True, owns=("**",))
+    executor: Executor = TemplateExecutor()
+    assert await executor.execute(skill, {"feature": FEATURE}, bench) == run_template(skill, {"feature": FEATURE})
 
 
 def test_two_external_skills_never_mix(tmp_path: Path) -> None:
     one = external_skill(tmp_path / "a", where="a.md")
     two = external_skill(tmp_path / "b", where="b.md")
-    run = TemplateExecutor().execute
-    assert [run(skill, {"feature": FEATURE}).files[0].path for skill in (one, two, one)] == ["a.md", "b.md", "a.md"]
+    assert [run_template(skill, {"feature": FEATURE}).files[0].path for skill in (one, two, one)] == [
+        "a.md",
+        "b.md",
+        "a.md",
+    ]
 
 
 def test_a_missing_material_is_named(tmp_path: Path) -> None:
     with pytest.raises(
         SkillFailed, match=r"`note-writer` failed:\n  input `feature`: its step does not offer .*database"
     ):
-        TemplateExecutor().execute(external_skill(tmp_path), {"database": {}})
+        run_template(external_skill(tmp_path), {"database": {}})
 
 
 def test_a_material_of_the_wrong_shape_is_named(tmp_path: Path) -> None:
     with pytest.raises(SkillFailed, match=r"`note-writer` failed:\n  input `audience`: .* valid string, got 3"):
-        TemplateExecutor().execute(external_skill(tmp_path), {"feature": FEATURE, "audience": 3})
+        run_template(external_skill(tmp_path), {"feature": FEATURE, "audience": 3})
 
 
 @pytest.mark.parametrize(
@@ -102,7 +113,7 @@ def test_a_material_of_the_wrong_shape_is_named(tmp_path: Path) -> None:
 )
 def test_an_output_that_breaks_its_contract_is_refused(tmp_path: Path, result: str, message: str) -> None:
     with pytest.raises(SkillFailed) as caught:
-        TemplateExecutor().execute(external_skill(tmp_path, result), {"feature": FEATURE})
+        run_template(external_skill(tmp_path, result), {"feature": FEATURE})
     assert message in str(caught.value)
     assert "`note-writer`" in str(caught.value)
 
@@ -110,12 +121,12 @@ def test_an_output_that_breaks_its_contract_is_refused(tmp_path: Path, result: s
 def test_a_template_that_fails_names_skill_template_and_line(tmp_path: Path) -> None:
     skill = external_skill(tmp_path, template="x\n{{ nope }}\n")
     with pytest.raises(SkillFailed, match=r"`note-writer` failed:\n  template `notes.md.j2`: .*'nope' .*\(line 2\)"):
-        TemplateExecutor().execute(skill, {"feature": FEATURE})
+        run_template(skill, {"feature": FEATURE})
 
 
 def test_a_path_out_of_the_workspace_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SkillFailed, match=r"output file '\.\./notes\.md': must not have empty names"):
-        TemplateExecutor().execute(external_skill(tmp_path, where="../notes.md"), {"feature": FEATURE})
+        run_template(external_skill(tmp_path, where="../notes.md"), {"feature": FEATURE})
 
 
 @pytest.mark.parametrize(

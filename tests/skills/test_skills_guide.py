@@ -8,7 +8,7 @@ from handoff.feature import read_feature
 from schemas.contract import contract_of
 from schemas.feature import Stack
 from skills.escaping import FILTERS
-from skills.executor import TemplateExecutor
+from skills.executor import run_template
 from skills.registry import Registry
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +31,7 @@ def test_the_example_is_discovered_selected_and_run(tmp_path: Path) -> None:
     assert (selection.active, selection.reason) == (True, "backend is Python")
 
     prd = parse(contract_of("feature-prd"), (ROOT / "examples" / "todo-lists.md").read_text("utf-8"))
-    output = TemplateExecutor().execute(skill, {"feature": read_feature(prd)})
+    output = run_template(skill, {"feature": read_feature(prd)})
     assert output.model_dump()["listed"] == 2
     (page,) = output.files
     assert page.path == "app/OVERVIEW.md"
