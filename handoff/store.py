@@ -117,6 +117,17 @@ def read_file(path: Path, contract_id: str, *, file: str = "", max_bytes: int = 
     )
 
 
+def written(contract_id: str, data: Document | Mapping[str, JSON], provenance: Provenance | None = None) -> bytes:
+    """Return the bytes of a handoff file.
+
+    Raises:
+        ContractUnknown: No handoff contract has that id.
+        HandoffInvalid: The data does not satisfy the contract.
+    """
+    content = render(_contract(contract_id), as_data(data) if isinstance(data, Document) else data)
+    return (content if provenance is None else with_front_matter(provenance, content)).encode()
+
+
 class HandoffStore:
     """Reads and writes the handoffs of one workspace."""
 
@@ -160,13 +171,19 @@ class HandoffStore:
             UnsafePath: The folder or the file is a symbolic link.
             HandoffUnwritable: Permissions, a full disk.
         """
-        contract = _contract(contract_id)
-        content = render(contract, as_data(data) if isinstance(data, Document) else data)
-        if provenance is not None:
-            content = with_front_matter(provenance, content)
+        return self.put(contract_id, written(contract_id, data, provenance))
+
+    def put(self, contract_id: str, content: bytes) -> str:
+        """Write a handoff as `written` returned it, and return its SHA-256. What is already there is left alone.
+
+        Raises:
+            ContractUnknown: No handoff contract has that id.
+            UnsafePath: The folder or the file is a symbolic link.
+            HandoffUnwritable: Permissions, a full disk.
+        """
         path = self.path(contract_id)
         try:
-            self._replace(path, content.encode())
+            self._replace(path, content)
         except OSError as error:
             raise HandoffUnwritable(f"`{self.name(contract_id)}` cannot be written: {error.strerror}") from error
         return sha256(content)

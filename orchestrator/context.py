@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -13,13 +13,16 @@ from agents.checks.environment import Environments
 from handoff.problems import HandoffInvalid, HandoffMissing
 from handoff.provenance import CheckRun
 from handoff.store import HandoffStore
-from orchestrator.events import RunStarted
+from orchestrator.fingerprint import Fingerprint
 from orchestrator.outcome import StepOutcome
 from orchestrator.ownership import owns
 from orchestrator.pipeline import Pipeline
 from orchestrator.plan import Plan
+from orchestrator.policy import Policy
 from orchestrator.storage.event_log import EventLog
 from orchestrator.storage.ledger import Ledger
+from orchestrator.storage.questions import Question
+from orchestrator.storage.steps import Attempt
 from orchestrator.workspace import Workspace
 from schemas.base import Document
 from skills.executor import Executor
@@ -37,7 +40,7 @@ class Evidence(Document):
 
 
 class Receipt(Document):
-    """What a step is about to publish, or has published: written before the first file is moved.
+    """What a step is about to publish, or has published: stored before the first file is moved.
 
     `files` and `handoff_sha256` are SHA-256; paths are relative to the workspace; `handoff` is a contract id.
     """
@@ -51,15 +54,19 @@ class Receipt(Document):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ahead:
-    """A step whose making began before the graph asked for it; `started` on the monotonic clock."""
+    """A step whose work began before the graph asked for it."""
 
-    started: float
-    making: asyncio.Task[Receipt | StepOutcome]
+    working: asyncio.Task[StepOutcome]
 
 
 @dataclass(kw_only=True, slots=True)
 class RunContext:
-    """One run at work. `folder` holds its PRD, its staged tree and its logs; `plan` is set by the intake."""
+    """One run at work.
+
+    `folder` holds its PRD, its staged trees and its logs, and can be made anew from the ledger. `plan` and
+    `fingerprint` are set by the intake. `attempts` holds the last attempt at each step, `numbers` how many there were,
+    `written` the SHA-256 of all that Baton ever wrote to the workspace, by path: only this engine adds to them.
+    """
 
     run_id: str
     started_at: datetime
@@ -72,9 +79,16 @@ class RunContext:
     admin_dsn: str
     ledger: Ledger
     events: EventLog
+    policy: Policy
+    prd_sha256: str
     plan: Plan | None = None
-    understood: bool = False  # the intake is over
+    fingerprint: Fingerprint | None = None
+    attempts: dict[str, Attempt] = field(default_factory=dict)
+    numbers: dict[str, int] = field(default_factory=dict)
+    questions: dict[str, Question] = field(default_factory=dict)  # by id, in the order they were asked
+    written: dict[str, set[str]] = field(default_factory=dict)
     ahead: dict[str, Ahead] = field(default_factory=dict)  # by agent
+    publishing: asyncio.Lock = field(default_factory=asyncio.Lock)
     began: float = field(default_factory=time.monotonic)  # on the monotonic clock
     handoffs: HandoffStore = field(init=False)
 
@@ -86,35 +100,59 @@ class RunContext:
         return self.folder / "feature-prd.md"
 
     @property
-    def tree(self) -> Path:
-        return self.folder / "tree"
+    def title(self) -> str:
+        return self.plan.feature.title if self.plan else self.prd.name
 
-    def announce(self, *, resumed: bool) -> None:
-        """Emit the event that the run begins, or goes on."""
-        title = self.plan.feature.title if self.plan else self.prd.name
-        workspace = str(self.workspace.root)
-        self.events.emit(RunStarted(run=self.run_id, title=title, workspace=workspace, resumed=resumed))
+    def tree(self, agent: str) -> Path:
+        """Return the folder of an agent's staged tree: the app as it would be, where its checks run."""
+        return self.folder / "trees" / agent
 
-    async def receipts(self, *, published: bool = False) -> dict[str, Receipt]:
-        """Return this run's receipts by agent; with `published`, only those of what is in the workspace."""
-        stored = await self.ledger.receipts(self.run_id, published=published)
-        return {agent: Receipt.model_validate(receipt) for agent, receipt in stored.items()}
+    async def remember(self) -> None:
+        """Load what the ledger knows of this run and its workspace."""
+        for attempt in await self.ledger.steps.attempts(self.run_id):
+            self.attempts[attempt.step] = attempt
+        self.numbers = await self.ledger.steps.last_attempts(self.run_id)
+        self.questions = {each.id: each for each in await self.ledger.questions.of(self.run_id)}
+        await self.remember_written()
 
-    async def recorded(self) -> dict[str, str]:
-        """Return the SHA-256 of every file that Baton wrote to the workspace, by path.
+    async def remember_written(self) -> None:
+        """Load what Baton ever wrote to this workspace."""
+        for stored in await self.ledger.steps.workspace_receipts(str(self.workspace.root)):
+            self.note_written(Receipt.model_validate(stored))
+
+    def note_written(self, receipt: Receipt) -> None:
+        """Remember what a receipt names as Baton's."""
+        for path, sha256 in receipt.files.items():
+            self.written.setdefault(path, set()).add(sha256)
+
+    def receipts(self) -> dict[str, Receipt]:
+        """Return the receipts of what this run published, by step."""
+        return {
+            step: Receipt.model_validate(attempt.receipt)
+            for step, attempt in self.attempts.items()
+            if attempt.status == "published" and attempt.receipt is not None
+        }
+
+    def done(self) -> set[str]:
+        """Return the steps that need not be done again."""
+        return {step for step, attempt in self.attempts.items() if attempt.status in {"published", "skipped"}}
+
+    def recorded(self) -> Mapping[str, Collection[str]]:
+        """Return the SHA-256 of every version of every file that Baton wrote to the workspace, by path.
 
         What handoffs say counts only for paths of their own agent: their text is in the workspace, for anyone to edit.
         """
-        recorded: dict[str, str] = {}
+        recorded = {path: set(hashes) for path, hashes in self.written.items()}
+        for path, sha256 in self._listed():
+            recorded.setdefault(path, set()).add(sha256)
+        return recorded
+
+    def _listed(self) -> Iterable[tuple[str, str]]:
         for agent in self.pipeline.agents:
             try:
                 provenance = self.handoffs.read(agent.writes).provenance
             except (HandoffMissing, HandoffInvalid):
                 continue
             if provenance is not None:
-                recorded |= {path: sha for path, sha in provenance.files.items() if owns(agent, path)}
-                recorded |= {path: sha for path, sha in provenance.reads.items() if path == PRD}
-        for receipt in await self.ledger.workspace_receipts(str(self.workspace.root)):
-            written = Receipt.model_validate(receipt).files
-            recorded |= {path: sha for path, sha in written.items() if self.workspace.sha256(path) == sha}
-        return recorded
+                yield from ((path, sha) for path, sha in provenance.files.items() if owns(agent, path))
+                yield from ((path, sha) for path, sha in provenance.reads.items() if path == PRD)

@@ -6,73 +6,96 @@ The one module of a run that needs LangGraph.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from orchestrator.context import RunContext
-from orchestrator.graph import Step, compile_graph, config, outcome_key
+from orchestrator.storage.checkpoint import PostgresSaver  # first: it makes LangGraph strict
+from orchestrator.graph import Doing, Step, compile_graph, config, outcome_key
 from orchestrator.intake import NODE as INTAKE
 from orchestrator.outcome import StepOutcome
-from orchestrator.storage.checkpoint import PostgresSaver  # first: it makes LangGraph strict
+from orchestrator.pipeline import Pipeline
+from orchestrator.storage.ledger import Ledger
+from orchestrator.storage.questions import Question
 from schemas.errors import InputError
 
 # isort: split
 from langgraph.types import Command
 
+if TYPE_CHECKING:
+    from langgraph.graph.state import CompiledStateGraph
+
 Begin: TypeAlias = dict[str, Any] | Command[Any] | None
 
 
 class NothingToResume(InputError):
-    """The run waits for an answer, or has ended."""
+    """The run waits for an answer."""
 
     code = "nothing_to_resume"
+
+
+class Graphs:
+    """The compiled graphs of an engine: one a pipeline, however many runs it has."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._saver = PostgresSaver(ledger.database, ledger.writer)
+        self._compiled: dict[tuple[tuple[str, tuple[str, ...]], ...], CompiledStateGraph[Any, Doing]] = {}
+
+    def graph(self, pipeline: Pipeline) -> CompiledStateGraph[Any, Doing]:
+        """Return the graph of `pipeline`."""
+        shape = tuple((name, pipeline.before(name)) for name in pipeline.names)
+        if shape not in self._compiled:
+            self._compiled[shape] = compile_graph(pipeline, self._saver)
+        return self._compiled[shape]
+
+    async def forget(self, threads: list[str]) -> None:
+        """Delete the checkpoints of threads."""
+        for thread in threads:
+            await self._saver.adelete_thread(thread)
 
 
 class Driver:
     """The graph of one run."""
 
-    def __init__(self, run: RunContext, step: Step) -> None:
-        self._run = run
-        self._graph = compile_graph(run.pipeline, step, PostgresSaver(run.ledger.pool))
+    def __init__(self, graphs: Graphs, pipeline: Pipeline, thread: str) -> None:
+        self._pipeline = pipeline
+        self._thread = thread
+        self._graph = graphs.graph(pipeline)
 
-    async def begin(self) -> Begin:
+    async def begin(self, run_id: str, questions: Mapping[str, Question]) -> Begin:
         """Return the graph's input: a first state, the answers that are waited for, or None to go on after a crash.
 
         A graph may have ended while its run has not, if the process was killed between the two: going on then only
         draws the result.
 
         Raises:
-            NothingToResume: The run waits for an answer that it does not have, or has ended.
+            NothingToResume: The run waits for answers that it does not have.
         """
-        run_id = self._run.run_id
-        state = await self._graph.aget_state(config(run_id))
+        state = await self._graph.aget_state(config(self._thread))
         if state.created_at is None:  # new, or killed before its first checkpoint
             return {"run": run_id}
-        if state.interrupts:
-            questions = {each.id: each for each in await self._run.ledger.questions(run_id)}
-            asked = {interrupt.id: questions[interrupt.value["question"]] for interrupt in state.interrupts}
-            for question in asked.values():
-                if question.answer is None:
-                    raise NothingToResume(
-                        f"run `{run_id}` waits for an answer:\n{question.text}\n"
-                        f"Answer with `baton answer {run_id} {question.id} VALUE`, then resume."
-                    )
-            return Command(resume={each: {"answer": question.answer} for each, question in asked.items()})
-        if not state.next and (await self._run.ledger.run(run_id)).status != "running":
-            raise NothingToResume(
-                f"run `{run_id}` has ended; there is nothing to resume. Start it anew with `baton run`."
-            )
-        return None
+        if not state.interrupts:
+            return None
+        asked = {interrupt.id: questions[interrupt.value["question"]] for interrupt in state.interrupts}
+        missing = [question for question in asked.values() if question.is_open]
+        if missing:
+            raise NothingToResume(_waits(run_id, missing))
+        return Command(resume={each: {"answer": question.answer} for each, question in asked.items()})
 
-    async def drive(self, begin: Begin) -> Mapping[str, StepOutcome] | None:
+    async def drive(self, begin: Begin, step: Step) -> Mapping[str, StepOutcome] | None:
         """Run the graph as far as it goes; return what each node left, in order, or None if it waits for a person.
 
         Raises:
             StepCrashed: A step raised.
         """
-        state = await self._graph.ainvoke(begin, config(self._run.run_id), durability="sync")
+        state = await self._graph.ainvoke(begin, config(self._thread), context=Doing(step), durability="sync")
         if "__interrupt__" in state:
             return None
-        nodes = (INTAKE, *self._run.pipeline.names)
+        nodes = (INTAKE, *self._pipeline.names)
         return {
             node: StepOutcome.model_validate(state[outcome_key(node)]) for node in nodes if outcome_key(node) in state
         }
+
+
+def _waits(run_id: str, questions: list[Question]) -> str:
+    texts = "\n".join(f"{each.text}\n  baton answer {run_id} {each.id} VALUE" for each in questions)
+    count = "an answer" if len(questions) == 1 else f"{len(questions)} answers"
+    return f"run `{run_id}` waits for {count}:\n{texts}\nAnswer, then resume."

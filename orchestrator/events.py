@@ -15,8 +15,10 @@ from pydantic import Field, TypeAdapter
 from schemas.base import Document
 from schemas.feature import Gap
 
-RunStatus: TypeAlias = Literal["running", "waiting", "completed", "completed with gaps", "failed", "cancelled"]
-StepStatus: TypeAlias = Literal["published", "skipped", "failed", "waiting"]
+RunStatus: TypeAlias = Literal[
+    "running", "waiting", "stopped", "completed", "completed with gaps", "failed", "cancelled"
+]
+StepStatus: TypeAlias = Literal["published", "skipped", "failed", "waiting", "rejected"]
 
 
 def _now() -> datetime:
@@ -32,7 +34,14 @@ class RunStarted(_Event):
     run: str
     title: str
     workspace: str
-    resumed: bool = False
+
+
+class RunResumed(_Event):
+    """The run goes on after it paused, failed or ended. A run that was killed goes on without an event of its own."""
+
+    type: Literal["run_resumed"] = "run_resumed"
+    run: str
+    reason: str
 
 
 class PlannedSkill(Document):
@@ -74,6 +83,16 @@ class StepFinished(_Event):
     files: int = 0
     problems: tuple[str, ...] = ()
     log: str | None = None
+
+
+class StepRetried(_Event):
+    """A step failed for a reason that may pass; it is tried again after `wait` seconds."""
+
+    type: Literal["step_retried"] = "step_retried"
+    agent: str
+    attempt: int
+    problem: str
+    wait: float
 
 
 class SkillStarted(_Event):
@@ -125,14 +144,27 @@ class HandoffPublished(_Event):
 
 
 class QuestionAsked(_Event):
+    """`options` are the answers to choose from, if there are such; all of it is in `Orchestrator.questions`."""
+
     type: Literal["question_asked"] = "question_asked"
     question: str
     node: str
+    kind: str
     text: str
+    options: tuple[str, ...] = ()
+
+
+class QuestionAnswered(_Event):
+    """`by` is `person`, or `deadline` if the default was taken. What the answer was stays with the question."""
+
+    type: Literal["question_answered"] = "question_answered"
+    question: str
+    node: str
+    by: str
 
 
 class RunFinished(_Event):
-    """The run is over, or pauses: `waiting` for a person."""
+    """The run is over, or pauses: `waiting` for a person, `stopped` by a signal."""
 
     type: Literal["run_finished"] = "run_finished"
     status: RunStatus
@@ -142,9 +174,11 @@ class RunFinished(_Event):
 
 Event: TypeAlias = Annotated[
     RunStarted
+    | RunResumed
     | PlanMade
     | StepStarted
     | StepFinished
+    | StepRetried
     | SkillStarted
     | SkillFinished
     | GuardFinished
@@ -152,6 +186,7 @@ Event: TypeAlias = Annotated[
     | CheckFinished
     | HandoffPublished
     | QuestionAsked
+    | QuestionAnswered
     | RunFinished,
     Field(discriminator="type"),
 ]

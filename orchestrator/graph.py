@@ -3,8 +3,10 @@
     intake ⇄ ask-intake → database-agent ⇄ ask-database-agent → python-backend-agent ⇄ … → end
 
 Each agent has a node that works and a node that only asks: LangGraph runs an interrupted node again from its first
-line, so a node that asks must do nothing else. A step that fails ends the run by an edge, not by an exception. The
-shape does not depend on the PRD; which agents are skipped is the steps' own decision.
+line, so a node that asks must do nothing else. An agent that works after several others waits at `done-…` nodes, one of
+each: an edge that joins fires when a node has run, and one that asked has run without being done. A step that fails
+ends the run by an edge, not by an exception. The shape does not depend on the PRD; which agents are skipped is the
+steps' own decision.
 
 Not here: what a step does (`orchestrator.step`), answering and resuming (`orchestrator.driving`).
 """
@@ -12,57 +14,68 @@ Not here: what a step does (`orchestrator.step`), answering and resuming (`orche
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypedDict
 
+from orchestrator.storage.checkpoint import PostgresSaver  # first: it makes LangGraph strict
 from orchestrator.intake import NODE as INTAKE
 from orchestrator.outcome import StepOutcome
 from orchestrator.pipeline import Pipeline
-from orchestrator.storage.checkpoint import PostgresSaver  # first: it makes LangGraph strict
 
 # isort: split
 from langchain_core.runnables import RunnableConfig
 from langgraph.errors import GraphBubbleUp
 from langgraph.graph import END, START, StateGraph
+from langgraph.runtime import Runtime
 from langgraph.types import interrupt
 
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
 
-RECURSION_LIMIT = 100  # supersteps; LangGraph's own default is ten thousand
+RECURSION_LIMIT = 200  # supersteps; LangGraph's own default is ten thousand
 
 State = dict[str, Any]
-Step = Callable[[str, str | None], Awaitable[StepOutcome]]
+Step = Callable[[str], Awaitable[StepOutcome]]
+
+
+@dataclass(frozen=True, slots=True)
+class Doing:
+    """What a run's nodes do: `step` is called with the name of a node. What it raises crashes the run."""
+
+    step: Step
 
 
 class StepCrashed(Exception):
     """A node raised. Carries no text of the cause: LangGraph stores exceptions, and texts may hold secrets."""
 
 
-def compile_graph(pipeline: Pipeline, step: Step, saver: PostgresSaver) -> CompiledStateGraph[Any]:
-    """Return the graph of `pipeline`.
-
-    Args:
-        pipeline: Agents in working order.
-        step: Does the work of a node: called with its name and the last answer it got, if any. What it raises
-            crashes the run, which can then be resumed at this node.
-        saver: Keeps the checkpoints.
-    """
+def compile_graph(pipeline: Pipeline, saver: PostgresSaver) -> CompiledStateGraph[Any, Doing]:
+    """Return the graph of `pipeline`. Its runs share it: each is invoked with its own `Doing` as the context."""
     nodes = (INTAKE, *pipeline.names)
     keys = {key: dict[str, Any] for node in nodes for key in (outcome_key(node), answer_key(node))}
-    graph: Any = StateGraph(TypedDict("State", {"run": str, **keys}, total=False))  # type: ignore[operator]
-    for node, following in zip(nodes, (*pipeline.names, END), strict=True):
-        graph.add_node(node, _worker(node, step))
+    graph: Any = StateGraph(TypedDict("State", {"run": str, **keys}, total=False), context_schema=Doing)  # type: ignore[operator]
+    before = {name: pipeline.before(name) or (INTAKE,) for name in pipeline.names}
+    for node in nodes:
+        graph.add_node(node, _worker(node))
         graph.add_node(_ask(node), _asker(node))
-        graph.add_conditional_edges(node, _router(node, following), {"next": following, "ask": _ask(node), "end": END})
         graph.add_edge(_ask(node), node)
+        next_nodes = [name for name, needed in before.items() if needed == (node,)]
+        if any(node in needed and len(needed) > 1 for needed in before.values()):
+            graph.add_node(_done(node), _nothing)
+            next_nodes.append(_done(node))
+        route = _router(node, next_nodes or [END])
+        graph.add_conditional_edges(node, route, [_ask(node), END, *next_nodes])
+    for name, needed in before.items():
+        if len(needed) > 1:
+            graph.add_edge([_done(node) for node in needed], name)
     graph.add_edge(START, INTAKE)
-    compiled: CompiledStateGraph[Any] = graph.compile(checkpointer=saver)
+    compiled: CompiledStateGraph[Any, Doing] = graph.compile(checkpointer=saver)
     return compiled
 
 
-def config(run_id: str) -> RunnableConfig:
-    """Return the config of a run. Nothing else may go in: LangGraph stores every scalar of it in clear."""
-    return {"configurable": {"thread_id": run_id}, "recursion_limit": RECURSION_LIMIT}
+def config(thread: str) -> RunnableConfig:
+    """Return the config of a thread. Nothing else may go in: LangGraph stores every scalar of it in clear."""
+    return {"configurable": {"thread_id": thread}, "recursion_limit": RECURSION_LIMIT}
 
 
 def outcome_key(node: str) -> str:
@@ -79,11 +92,14 @@ def _ask(node: str) -> str:
     return f"ask-{node}"
 
 
-def _worker(node: str, step: Step) -> Callable[[State], Awaitable[State]]:
-    async def work(state: State) -> State:
-        answer = state.get(answer_key(node), {}).get("answer")
+def _done(node: str) -> str:
+    return f"done-{node}"
+
+
+def _worker(node: str) -> Callable[[State, Runtime[Doing]], Awaitable[State]]:
+    async def work(state: State, runtime: Runtime[Doing]) -> State:  # noqa: ARG001 - LangGraph's signature
         try:
-            outcome = await step(node, answer)
+            outcome = await runtime.context.step(node)
         except GraphBubbleUp:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it was, its text must not reach the checkpoint
@@ -102,10 +118,16 @@ def _asker(node: str) -> Callable[[State], Awaitable[State]]:
     return ask
 
 
-def _router(node: str, following: str) -> Callable[[State], Literal["next", "ask", "end"]]:
-    def route(state: State) -> Literal["next", "ask", "end"]:
-        status = StepOutcome.model_validate(state[outcome_key(node)]).status
-        return "ask" if status == "waiting" else "end" if status == "failed" else "next"
+async def _nothing(state: State) -> State:  # noqa: ARG001 - LangGraph's signature
+    return {}
 
-    route.__name__ = f"after {node}, {following} or"
+
+def _router(node: str, following: list[str]) -> Callable[[State], list[str]]:
+    def route(state: State) -> list[str]:
+        status = StepOutcome.model_validate(state[outcome_key(node)]).status
+        if status == "waiting":
+            return [_ask(node)]
+        return [END] if status in {"failed", "rejected"} else following
+
+    route.__name__ = f"after {node}"
     return route

@@ -1,7 +1,7 @@
-"""A run's first node: understand the PRD, plan, and put the PRD where agents read it.
+"""A run's first node: understand the PRD, plan, have the plan approved, and put the PRD where agents read it.
 
 A PRD that describes no entities is a valid document, but no skill can act on it: the run asks, and an answer brings
-the completed PRD. Nothing is written to the workspace before the PRD is understood.
+the completed PRD. Nothing is written to the workspace before the PRD is understood and the plan approved.
 """
 
 from __future__ import annotations
@@ -10,11 +10,17 @@ from pathlib import Path
 
 from handoff.feature import feature_of
 from handoff.problems import HandoffMissing
+from handoff.provenance import sha256
 from handoff.store import Handoff, read_file, write_atomically
+from orchestrator.asking import ask, is_approved
 from orchestrator.context import PRD, Receipt, RunContext
+from orchestrator.fingerprint import fingerprint
 from orchestrator.outcome import StepOutcome
 from orchestrator.plan import Plan, make_plan
-from orchestrator.step import ask
+from orchestrator.publishing import publish, record
+from orchestrator.storage import runs
+from orchestrator.storage.questions import Question
+from orchestrator.storage.steps import Attempt
 from schemas.errors import InputError
 from schemas.feature import Feature
 from schemas.handoffs import FeaturePrd
@@ -52,33 +58,53 @@ def understand(prd: Handoff) -> Feature:
     return feature_of(FeaturePrd.model_validate(prd.data), file=str(prd.path), lines=prd.lines)
 
 
-async def intake(run: RunContext, answer: str | None) -> StepOutcome:
-    """Understand the PRD, or ask for what it lacks; plan; publish the PRD.
+_HOW = "Answer with the path of the corrected PRD, or with its text, or with `give up`."
+
+
+async def intake(run: RunContext, attempt: Attempt, answer: Question | None) -> StepOutcome:
+    """Understand the PRD, or ask for what it lacks; plan; ask for approval if the policy says so; publish the PRD.
 
     Raises:
         WorkspaceConflict: Files stand where the planned agents would write.
     """
-    if run.understood:
-        return StepOutcome(status="published", files=1)
-    try:
-        if answer is not None:
-            take_answer(run, answer)
-        plan = make_plan(understand(read_prd(run.prd)), run.pipeline, run.registry)
-    except InputError as error:
-        return await ask(run, NODE, f"The PRD cannot be used.\n{error}\n{_HOW}")
-    run.plan = plan
-    await run.ledger.set_plan(run.run_id, plan.feature.title, plan.fingerprint())
-    run.events.emit(plan.event())
-    await refuse_conflicts(run, plan)
-    await _publish(run)
-    run.understood = True
+    if run.plan is None:
+        try:
+            if answer is not None and answer.kind == "prd":
+                await take_answer(run, str(answer.answer))
+            plan = make_plan(understand(read_prd(run.prd)), run.pipeline, run.registry)
+        except InputError as error:
+            return ask(run, NODE, "prd", f"The PRD cannot be used.\n{error}\n{_HOW}")
+        await refuse_conflicts(run, plan)
+        adopt(run, plan)
+        run.events.emit(plan.event())
+    if run.policy.approve == "plan" and not is_approved(run, NODE):
+        return ask(run, NODE, "approval", f"{skill_plan(run)}\nShall the agents work with these skills?")
+    prd = read_prd(run.prd)
+    receipt = Receipt(agent=NODE, files={PRD: prd.sha256})
+    await record(run, attempt, receipt, {PRD: prd.raw})
+    await publish(run, receipt, {PRD: prd.raw})
     return StepOutcome(status="published", files=1)
 
 
-_HOW = "Answer with the path of the corrected PRD, or with its text."
+def adopt(run: RunContext, plan: Plan) -> None:
+    """Make `plan` the run's, and have it remembered."""
+    run.plan, run.fingerprint = plan, fingerprint(run.pipeline, plan)
+    stored = run.fingerprint.model_dump(mode="json")
+    run.events.note(runs.planned(run.run_id, plan.feature.title, stored, run.prd_sha256))
 
 
-def take_answer(run: RunContext, answer: str) -> None:
+def skill_plan(run: RunContext, only: str | None = None) -> str:
+    """Return the plan as people read it: each agent that works, with its skills, or the one called `only`."""
+    assert run.plan is not None  # noqa: S101 - the intake made it
+    lines = []
+    for agent in run.plan.agents:
+        if only in {None, agent.name}:
+            lines.append(f"{agent.title} agent: {agent.reason}")
+            lines += [f"  {'-' if skill.active else 'not'} {skill.name}: {skill.reason}" for skill in agent.skills]
+    return "\n".join(lines)
+
+
+async def take_answer(run: RunContext, answer: str) -> None:
     """Replace the run's PRD by the one that an answer names, or holds if it has more than one line.
 
     Raises:
@@ -86,6 +112,9 @@ def take_answer(run: RunContext, answer: str) -> None:
     """
     content = answer.encode() if "\n" in answer else read_prd(Path(answer).expanduser()).raw
     write_atomically(run.prd, content)
+    run.prd_sha256 = sha256(content)
+    for row in await run.ledger.content.rows(run.run_id, [content]):
+        run.events.note(row)
 
 
 async def refuse_conflicts(run: RunContext, plan: Plan) -> None:
@@ -95,12 +124,4 @@ async def refuse_conflicts(run: RunContext, plan: Plan) -> None:
         WorkspaceConflict: With every such file.
     """
     working = [agent for agent in run.pipeline.agents if plan.agent(agent.name).active]
-    run.workspace.refuse_conflicts(working, await run.recorded())
-
-
-async def _publish(run: RunContext) -> None:
-    prd = read_prd(run.prd)
-    receipt = Receipt(agent=NODE, files={PRD: prd.sha256})
-    await run.ledger.save_receipt(run.run_id, NODE, receipt.model_dump(mode="json"))
-    run.workspace.publish({PRD: prd.raw}, await run.recorded())
-    await run.ledger.mark_published(run.run_id, NODE)
+    run.workspace.refuse_conflicts(working, run.recorded())

@@ -47,7 +47,7 @@ def read_handoffs(run: RunContext, agent: Agent) -> dict[str, Handoff] | Broken:
             continue
         except HandoffInvalid as error:
             return _broken(run, agent, reads, str(error))
-        changed = stage_published(run.tree, run.workspace.root, handoff)
+        changed = stage_published(run.tree(agent.name), run.workspace.root, handoff)
         if changed:
             listed = "\n".join(f"  {path}" for path in changed)
             problem = f"Files of `{run.handoffs.name(reads.contract)}` are missing or changed since:\n{listed}"
@@ -61,7 +61,7 @@ def _broken(run: RunContext, agent: Agent, reads: Reads, problem: str) -> Broken
     path = run.workspace.root / run.handoffs.name(reads.contract)
     return Broken(
         f"{asked}The {agent.title} agent cannot work without the handoff `{reads.contract}`.\n{problem}\n"
-        f"Put it right at `{path}`, answer `done`, then resume the run."
+        f"Put it right at `{path}`, answer `done`, then resume the run; or answer `give up`."
     )
 
 
@@ -75,12 +75,12 @@ async def run_skills(
     """
     materials: dict[str, Document | JSON] = {name: handoff.data for name, handoff in handoffs.items()}
     materials["feature"] = plan.feature
-    openapi = run.tree / OPENAPI
+    openapi = run.tree(agent.name) / OPENAPI
     if openapi.is_file():
         materials["openapi"] = cast("JSON", json.loads(openapi.read_bytes()))
     bench = Workbench(
         agent=agent.name,
-        tree=run.tree,
+        tree=run.tree(agent.name),
         owned=partial(owns, agent),
         owns=agent.owns,
         excludes=agent.excludes,

@@ -59,9 +59,10 @@ async def measure(run: RunContext, plan: Plan, agent: Agent, todo: Work, made: M
     Raises:
         ScratchError: A check could not be run at all.
     """
-    stage(run.tree, made)
+    tree = run.tree(agent.name)
+    stage(tree, made)
     scratch = Scratch(
-        tree=run.tree,
+        tree=tree,
         logs=run.folder / "logs" / agent.name,
         environments=run.environments,
         admin_dsn=run.admin_dsn,

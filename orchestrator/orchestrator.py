@@ -1,4 +1,4 @@
-"""The programmatic API: start runs, follow them, resume them.
+"""The programmatic API: start runs, follow them, answer them, take them up again.
 
     async with Orchestrator(workspace="shop") as engine:
         run = await engine.start("feature-prd.md")
@@ -12,58 +12,53 @@ already being prepared.
 
 from __future__ import annotations
 
-import asyncio
-import importlib
+import functools
 import secrets
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
-from agents.checks.environment import Environments
 from handoff.feature import FeatureIncomplete
-from handoff.store import Handoff, write_atomically
+from handoff.provenance import sha256
+from handoff.store import Handoff
+from orchestrator import question_files, taking_up
 from orchestrator.context import RunContext
 from orchestrator.contracts import refuse_unfit
-from orchestrator.home import cache_folder, run_folder
+from orchestrator.engine import Engine, Opened
+from orchestrator.events import RunStarted, RunStatus
 from orchestrator.home import home as default_home
-from orchestrator.intake import intake, read_prd, refuse_conflicts, understand
+from orchestrator.intake import NODE as INTAKE
+from orchestrator.intake import read_prd, refuse_conflicts, understand
+from orchestrator.many import Finished, Request, run_many
 from orchestrator.pipeline import Pipeline, full_stack
 from orchestrator.plan import Plan, make_plan
+from orchestrator.policy import Policy
 from orchestrator.run import Run
-from orchestrator.step import begin_ahead
-from orchestrator.storage import database, postgres
-from orchestrator.storage.event_log import EventLog, follow
-from orchestrator.storage.ledger import Ledger, Question, RunRecord
-from orchestrator.storage.postgres import Server
+from orchestrator.step import begin_ahead, step
+from orchestrator.storage import runs
+from orchestrator.storage.event_log import follow
+from orchestrator.storage.ledger import Ledger
+from orchestrator.storage.questions import Question
+from orchestrator.storage.runs import OPEN, RunDetails, RunRecord, RunRefused
+from orchestrator.storage.steps import Attempt
 from orchestrator.workspace import Workspace
-from schemas.errors import InputError, RunError
+from schemas.base import JSON
 from schemas.feature import Feature
 from skills.executor import Executor, TemplateExecutor
 from skills.registry import Registry
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
+    from orchestrator.driving import Begin
     from orchestrator.events import Event
 
-
-class RunRefused(InputError):
-    """The run may not be started or resumed as things are."""
-
-    code = "run_refused"
-
-
-class RunLost(RunError):
-    """The run's own files are gone."""
-
-    code = "run_lost"
+_ENDED: tuple[RunStatus, ...] = ("failed", "cancelled", "completed", "completed with gaps")
 
 
 class Orchestrator:
-    """Runs pipelines in one workspace. An asynchronous context manager; leaving it stops what still runs."""
+    """Runs pipelines. An asynchronous context manager; leaving it stops what still runs, to be resumed later."""
 
     def __init__(
         self,
@@ -77,287 +72,361 @@ class Orchestrator:
         """Describe the engine; nothing is started before it is entered.
 
         Args:
-            workspace: Folder that the app is written to; made if missing.
+            workspace: Folder that the app is written to; made if missing. A run may be given another one.
             home: Where Baton keeps its database and caches; `BATON_HOME` or the user's data folder by default.
             pipeline: The built-in agents by default.
             registry: The built-in skills by default.
             executor: Runs skills; by templates by default.
         """
         self._workspace = Path(workspace)
-        self._home = home or default_home()
         self._pipeline = pipeline
-        self._registry = registry
-        self._executor = executor or TemplateExecutor()
-        self._environments = Environments(cache_folder(self._home))
-        self._stack = AsyncExitStack()
-        self._opening: asyncio.Task[tuple[Server, Ledger]] | None = None
-        self._background: set[asyncio.Task[Any]] = set()
-        self._runs: list[Run] = []
+        self._engine = Engine(
+            home=home or default_home(), registry=registry or Registry(), executor=executor or TemplateExecutor()
+        )
 
     async def __aenter__(self) -> Self:
-        self._opening = asyncio.create_task(self._open())
+        await self._engine.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        for run in self._runs:
-            await run.stop()
-        for task in (*self._background, *([self._opening] if self._opening else [])):
-            if not task.done() and task is not self._opening:
-                task.cancel()
-        await asyncio.gather(*self._background, *([self._opening] if self._opening else []), return_exceptions=True)
-        await self._environments.close()
-        await self._stack.aclose()
+        await self._engine.__aexit__(kind, error, traceback)
 
-    async def start(self, prd: str | Path, *, agents: Sequence[str] | None = None) -> Run:
+    # ---- begin
+
+    async def start(
+        self,
+        prd: str | Path,
+        *,
+        agents: Sequence[str] | None = None,
+        policy: Policy | None = None,
+        workspace: str | Path | None = None,
+    ) -> Run:
         """Start a run; what can be refused is refused here, with the workspace untouched.
 
         Args:
             prd: Path of the feature PRD.
             agents: Names of the agents to run; all by default.
+            policy: What to ask people, and how long to wait for them; by default nothing is asked that can be decided.
+            workspace: Another folder than the engine's.
 
         Raises:
             InputError: The PRD, its stack, the agents' names, their contracts or the workspace will not do.
             RunError: There is no database.
         """
         given = read_prd(Path(prd))  # once: it may come through a pipe, or change meanwhile
-        pipeline, plan = self._plan(given, agents)
-        self._prepare(plan)
-        workspace = Workspace(self._workspace)
-        server, ledger = await self._opened()
-        run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
-        async with AsyncExitStack() as held:
-            held.enter_context(workspace.lock())
-            await self._refuse_if_waiting(ledger, workspace)
-            await held.enter_async_context(ledger.lease(run_id))
-            context = self._context(
-                run_id=run_id,
-                started_at=datetime.now(UTC),
-                workspace=workspace,
-                pipeline=pipeline,
-                server=server,
-                ledger=ledger,
-            )
-            context.plan = plan
-            if plan is not None:
-                await refuse_conflicts(context, plan)
-            context.tree.mkdir(parents=True)
-            write_atomically(context.prd, given.raw)  # before the row: a run that is known has its PRD
-            record = await ledger.add_run(
-                run_id=run_id,
-                workspace=str(workspace.root),
-                title=plan.feature.title if plan else given.path.name,
-                agents=pipeline.names,
-                fingerprint=pipeline.fingerprint(),
-            )
-            context.started_at = record.started_at
-            context.events = await held.enter_async_context(EventLog(ledger.pool, run_id))
-            context.announce(resumed=False)
-            if plan is not None:
-                await self._begin_ahead(context, plan)
-            run = Run(context)
-            run.start(held)
-        self._runs.append(run)
-        return run
+        pipeline = self.pipeline if agents is None else self.pipeline.subset(agents)
+        plan = self._plan(given, pipeline)
+        self._engine.prepare(plan)
+        opened = await self._engine.opened()
+        place = Workspace(Path(workspace or self._workspace))
+        context = self._new(opened, pipeline=pipeline, policy=policy or Policy(), workspace=place, prd=given.raw)
+        context.plan = plan
+        return await self._begin(context, given.raw)
 
-    async def resume(self, run_id: str) -> Run:
-        """Go on with a run that waits and has its answer, was stopped, or whose process died.
+    async def fork(
+        self, run_id: str, *, workspace: str | Path, from_agent: str | None = None, policy: Policy | None = None
+    ) -> Run:
+        """Start a run from another one's PRD in another workspace; what that one did is published there, not done again.
+
+        Args:
+            run_id: The run to copy from; it stays as it is, at work or over.
+            workspace: Where the new run works.
+            from_agent: The first agent to do again; by default what the other run has not done.
+            policy: The other run's by default.
 
         Raises:
             RunUnknown: There is no such run.
-            RunBusy: Another process works on it.
-            RunRefused: The agents, their contracts, the skills or the PRD are no longer those it began with.
-            NothingToResume: It waits for an answer, or has ended.
-            RunLost: Its files are gone.
+            RunRefused: It was begun with agents, skills or contracts that are not there any more.
+            ContentLost: Its contents were pruned.
         """
-        server, ledger = await self._opened()
-        record = await ledger.run(run_id)
-        pipeline = self.pipeline.subset(record.agents)
-        if pipeline.fingerprint() != record.pipeline_fingerprint:
-            raise RunRefused(_changed(run_id, "the agents, their order or their contracts"))
-        workspace = Workspace(Path(record.workspace))
-        context = self._context(
-            run_id=run_id,
-            started_at=record.started_at,
-            workspace=workspace,
+        opened = await self._engine.opened()
+        source = await opened.ledger.runs.get(run_id)
+        pipeline = taking_up.pipeline_of(source, self.pipeline)
+        raw = (await opened.ledger.content.get([source.prd]))[source.prd]
+        context = self._new(
+            opened,
             pipeline=pipeline,
-            server=server,
-            ledger=ledger,
+            policy=policy or Policy.model_validate(source.policy),
+            workspace=Workspace(Path(workspace)),
+            prd=raw,
         )
-        if not context.prd.is_file():
-            raise RunLost(
-                f"the files of run `{run_id}` are gone from `{context.folder}`. Start it anew with `baton run`."
+        again = set() if from_agent is None else set(pipeline.downstream(pipeline.agent(from_agent).name))
+        kept = [name for name in pipeline.names if name not in again]
+        return await self._begin(context, raw, source=source.id, kept=kept)
+
+    async def run_many(self, requests: Iterable[Request], *, concurrency: int = 8) -> AsyncIterator[Finished]:
+        """Run many PRDs, `concurrency` at a time, and yield what came of each as it comes.
+
+        Groups take turns, so a group of a thousand does not keep one of two waiting. Leaving the loop early stops what
+        still runs; what was not started is not.
+
+        Raises:
+            ValueError: `concurrency` is less than 1.
+        """
+
+        async def start(request: Request) -> Run:
+            return await self.start(
+                request.prd, agents=request.agents, policy=request.policy, workspace=request.workspace
             )
-        if record.plan_fingerprint is not None:
-            context.plan = self._plan_again(context, record.plan_fingerprint)
-        self._prepare(context.plan)
-        async with AsyncExitStack() as held:
-            held.enter_context(workspace.lock())
-            await held.enter_async_context(ledger.lease(run_id))
-            if context.plan is not None:
-                await refuse_conflicts(context, context.plan)
-            context.events = await held.enter_async_context(EventLog(ledger.pool, run_id))
-            run = Run(context)
-            await run.resume(held)
-        self._runs.append(run)
-        return run
 
-    async def runs(self, *, workspace: str | Path | None = None, limit: int = 50) -> list[RunRecord]:
-        """Return the newest runs first: of every workspace, or of one."""
-        _, ledger = await self._opened()
+        async for finished in run_many(requests, start, concurrency=concurrency):
+            yield finished
+
+    # ---- go on
+
+    async def resume(self, run_id: str) -> Run:
+        """Go on with a run that waits and has its answers, was stopped, or whose process died.
+
+        Raises:
+            RunUnknown: There is no such run.
+            RunBusy: Somebody works on it.
+            RunRefused: It has ended; or its agents, contracts, skills, PRD or workspace are no longer what they were.
+            NothingToResume: It waits for an answer.
+        """
+        return await self._take_up(run_id, OPEN, "resumed")
+
+    async def retry(self, run_id: str, *, from_agent: str | None = None) -> Run:
+        """Do steps of a run again: those that are not done, or `from_agent` and all that come after it.
+
+        Raises:
+            RunUnknown: There is no such run.
+            RunBusy: Somebody works on it.
+            RunRefused: Nothing is left to do, or something before `from_agent` is not done; or as in `resume`.
+        """
+        reason = f"retried from {from_agent}" if from_agent else "retried"
+        return await self._take_up(run_id, (*OPEN, *_ENDED), reason, again=True, agent=from_agent)
+
+    # ---- look
+
+    async def runs(
+        self, *, workspace: str | Path | None = None, status: RunStatus | None = None, limit: int = 50
+    ) -> list[RunRecord]:
+        """Return the newest runs first: of every workspace or of one, of any status or of one."""
         only = None if workspace is None else str(Path(workspace).resolve())
-        return await ledger.runs(workspace=only, limit=limit)
+        return await (await self._engine.opened()).ledger.runs.list(workspace=only, status=status, limit=limit)
 
-    async def run(self, run_id: str) -> RunRecord:
+    async def find(self, name: str) -> str:
+        """Return the id of the run that `name` means: an id, the beginning of exactly one, or `latest`.
+
+        Raises:
+            RunUnknown: It means none, or more than one; the error names the nearest.
+        """
+        return await (await self._engine.opened()).ledger.runs.find(name)
+
+    async def run(self, run_id: str) -> RunDetails:
         """Return what is remembered of a run.
 
         Raises:
             RunUnknown: There is no such run.
         """
-        _, ledger = await self._opened()
-        return await ledger.run(run_id)
+        return await (await self._engine.opened()).ledger.runs.get(run_id)
 
     async def is_live(self, run_id: str) -> bool:
-        """Return whether a process works on the run. One that is `running` but not live has crashed."""
-        _, ledger = await self._opened()
-        return await ledger.is_live(run_id)
+        """Return whether somebody works on the run. One that is `running` but not live was killed."""
+        return await (await self._engine.opened()).ledger.runs.is_live(run_id)
 
-    async def events(self, run_id: str) -> AsyncIterator[Event]:
-        """Yield a run's events from its first on, whichever process works on it."""
-        _, ledger = await self._opened()
-        await ledger.run(run_id)
-        async for event in follow(ledger.pool, run_id, lambda: ledger.is_live(run_id)):
+    async def events(self, run_id: str, *, after: int = -1) -> AsyncIterator[Event]:
+        """Yield a run's events, numbered from 0, from the one `after` a number on, whichever process works on it.
+
+        Raises:
+            RunUnknown: There is no such run.
+        """
+        ledger = (await self._engine.opened()).ledger
+        await ledger.runs.get(run_id)
+        live = functools.partial(ledger.runs.is_live, run_id)
+        async for _, event in follow(ledger.database, run_id, live=live, after=after):
             yield event
 
-    async def questions(self, run_id: str) -> list[Question]:
-        """Return a run's questions in the order they were asked."""
-        _, ledger = await self._opened()
-        await ledger.run(run_id)
-        return await ledger.questions(run_id)
-
-    async def answer(self, run_id: str, question_id: str, value: str) -> None:
-        """Answer a run's question; `resume` then goes on.
+    async def attempts(self, run_id: str) -> list[Attempt]:
+        """Return every attempt at a step of a run, each step's in order, also those that were done again since.
 
         Raises:
-            AnswerRefused: There is no such question, or it has its answer.
+            RunUnknown: There is no such run.
         """
-        _, ledger = await self._opened()
-        await ledger.run(run_id)
-        await ledger.answer(run_id, question_id, value)
+        ledger = (await self._engine.opened()).ledger
+        await ledger.runs.get(run_id)
+        return await ledger.steps.attempts(run_id, superseded=True)
 
-    async def cancel(self, run_id: str) -> None:
-        """Give up a run that nobody works on, so that its workspace is free for another one.
+    async def questions(self, run_id: str) -> list[Question]:
+        """Return a run's questions in the order they were asked.
 
         Raises:
-            RunBusy: A process works on it; stop that one.
+            RunUnknown: There is no such run.
+        """
+        ledger = (await self._engine.opened()).ledger
+        await ledger.runs.get(run_id)
+        return await ledger.questions.of(run_id)
+
+    # ---- decide
+
+    async def answer(self, run_id: str, question_id: str, value: JSON) -> Question:
+        """Answer a run's question; `resume` then goes on. The first valid answer counts.
+
+        Raises:
+            RunUnknown: There is no such run.
+            RunRefused: The run has ended.
+            AnswerRefused: There is no such question, it has its answer, or `value` is not one.
+        """
+        ledger = (await self._engine.opened()).ledger
+        run = await ledger.runs.get(run_id)
+        await ledger.questions.settle(run_id)
+        question = await ledger.questions.answer(run_id, question_id, value)
+        await question_files.show(ledger.questions, Path(run.workspace))
+        return question
+
+    async def stop(self, run_id: str) -> bool:
+        """Ask whoever works on the run to stop, so that it can be resumed. False if nobody works on it.
+
+        Raises:
+            RunUnknown: There is no such run.
             RunRefused: It has ended.
         """
-        _, ledger = await self._opened()
-        record = await ledger.run(run_id)
-        if record.status not in {"running", "waiting"}:
-            raise RunRefused(f"run `{run_id}` has ended ({record.status}); there is nothing to cancel.")
-        async with ledger.lease(run_id):
-            await ledger.set_status(run_id, "cancelled")
+        return await (await self._engine.opened()).ledger.runs.want(run_id, "stop")
 
-    @property
+    async def cancel(self, run_id: str) -> bool:
+        """Give a run up, so that its workspace is free; what it published stays.
+
+        Returns:
+            Whether it is given up already. If somebody works on it, they were asked to.
+
+        Raises:
+            RunUnknown: There is no such run.
+            RunRefused: It has ended.
+        """
+        ledger = (await self._engine.opened()).ledger
+        if await ledger.runs.want(run_id, "cancel"):
+            return False
+        await ledger.runs.cancel(run_id)
+        question_files.hide(Path((await ledger.runs.get(run_id)).workspace), run_id)
+        return True
+
+    @functools.cached_property
     def pipeline(self) -> Pipeline:
         """The pipeline that runs use."""
-        if self._pipeline is None:
-            self._pipeline = full_stack()
-        return self._pipeline
+        return self._pipeline or full_stack()
 
     @property
     def registry(self) -> Registry:
         """The skills that runs use."""
-        if self._registry is None:
-            self._registry = Registry()
-        return self._registry
+        return self._engine.registry
 
-    async def _open(self) -> tuple[Server, Ledger]:
-        server = await self._stack.enter_async_context(postgres.serve(self._home))
-        pool = await self._stack.enter_async_context(database.connect(server))
-        return server, Ledger(pool)
+    # ---- how
 
-    async def _opened(self) -> tuple[Server, Ledger]:
-        if self._opening is None:
-            raise RuntimeError("use `async with Orchestrator(...)`")
-        return await asyncio.shield(self._opening)
-
-    def _prepare(self, plan: Plan | None) -> None:
-        """Begin, in the background, with what takes long: environments, and the import of LangGraph."""
-        for each in plan.preparations() if plan else ():
-            make = self._environments.python if each.ecosystem == "python" else self._environments.node
-            self._in_background(asyncio.create_task(make(each.lock)))
-        self._in_background(asyncio.create_task(asyncio.to_thread(importlib.import_module, "orchestrator.driving")))
-
-    def _in_background(self, task: asyncio.Task[Any]) -> None:
-        self._background.add(task)
-        # A failure shows again where the result is needed; here it is only marked as seen.
-        task.add_done_callback(lambda done: done.cancelled() or done.exception())
-
-    def _plan(self, prd: Handoff, agents: Sequence[str] | None) -> tuple[Pipeline, Plan | None]:
-        """Return the pipeline and its plan; None for a PRD of prose, whose run begins and asks."""
-        try:
-            feature: Feature | None = understand(prd)
-        except FeatureIncomplete:
-            feature = None
-        pipeline = self.pipeline if agents is None else self.pipeline.subset(agents)
+    def _plan(self, prd: Handoff, pipeline: Pipeline) -> Plan | None:
+        """Return the plan for a PRD; None for one of prose, whose run begins and asks."""
         refuse_unfit(pipeline, self.registry)
-        return pipeline, None if feature is None else make_plan(feature, pipeline, self.registry)
+        try:
+            feature: Feature = understand(prd)
+        except FeatureIncomplete:
+            return None
+        return make_plan(feature, pipeline, self.registry)
 
-    async def _begin_ahead(self, context: RunContext, plan: Plan) -> None:
-        """Do the intake and begin the first step: neither needs LangGraph, whose import takes its time meanwhile."""
-        await intake(context, None)
-        begun = begin_ahead(context, plan)
-        if begun is not None:
-            self._in_background(begun.making)
-
-    def _context(
-        self,
-        *,
-        run_id: str,
-        started_at: datetime,
-        workspace: Workspace,
-        pipeline: Pipeline,
-        server: Server,
-        ledger: Ledger,
+    def _new(
+        self, opened: Opened, *, pipeline: Pipeline, policy: Policy, workspace: Workspace, prd: bytes
     ) -> RunContext:
-        return RunContext(
-            run_id=run_id,
-            started_at=started_at,
+        now = datetime.now(UTC)
+        return self._engine.context(
+            opened,
+            run_id=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}",
+            started_at=now,
             workspace=workspace,
-            folder=run_folder(self._home, run_id),
             pipeline=pipeline,
-            registry=self.registry,
-            executor=self._executor,
-            environments=self._environments,
-            admin_dsn=server.admin,
-            ledger=ledger,
-            events=EventLog(ledger.pool, run_id),
+            policy=policy,
+            prd_sha256=sha256(prd),
         )
 
-    def _plan_again(self, context: RunContext, fingerprint: str) -> Plan:
-        plan = make_plan(understand(read_prd(context.prd)), context.pipeline, context.registry)
-        if plan.fingerprint() != fingerprint:
-            raise RunRefused(_changed(context.run_id, "the PRD or the skills"))
-        return plan
+    async def _begin(
+        self, context: RunContext, prd: bytes, *, source: str | None = None, kept: Sequence[str] = ()
+    ) -> Run:
+        """Have a new run remembered, and begin it; with `source`, knowing what that run did in the steps `kept`."""
+        ledger, workspace = context.ledger, context.workspace
+        async with AsyncExitStack() as held:
+            held.enter_context(workspace.lock())
+            await self._give_up_others(ledger, workspace)
+            await context.remember_written()
+            if context.plan is not None:
+                await refuse_conflicts(context, context.plan)
+            await ledger.owner.hold()
+            context.folder.mkdir(parents=True)
+            context.prd.write_bytes(prd)
+            record = RunRecord(
+                id=context.run_id,
+                workspace=str(workspace.root),
+                title=context.title,
+                status="running",
+                agents=context.pipeline.names,
+                owner=ledger.owner.id,
+                forked_from=source,
+                started_at=context.started_at,
+            )
+            content = await ledger.content.rows(context.run_id, [prd])
+            row = runs.add(record, policy=context.policy.model_dump(mode="json"), prd=context.prd_sha256)
+            told = RunStarted(run=context.run_id, title=context.title, workspace=str(workspace.root))
+            await context.events.commit(row, *content, event=told)
 
-    async def _refuse_if_waiting(self, ledger: Ledger, workspace: Workspace) -> None:
-        """Refuse a new run where one waits for a person: it would be overtaken. One whose process died is given up."""
-        for record in await ledger.runs(workspace=str(workspace.root)):
+            async def first() -> None:
+                """Do the intake and begin the first step: neither needs LangGraph, whose import takes its time."""
+                if source is not None:
+                    await ledger.steps.copy(source, context.run_id, kept)
+                    await context.remember()
+                if context.plan is not None and (await step(context, INTAKE)).status == "published":
+                    begin_ahead(context)
+
+            run = Run(context, functools.partial(self._engine.driver, generation=0), first=first)
+            run.begin(held, {"run": context.run_id})
+        self._engine.watch(run)
+        return run
+
+    async def _take_up(
+        self, run_id: str, allowed: tuple[RunStatus, ...], reason: str, *, again: bool = False, agent: str | None = None
+    ) -> Run:
+        opened = await self._engine.opened()
+        ledger = opened.ledger
+        known = await ledger.runs.get(run_id)
+        await ledger.questions.settle(run_id)
+        pipeline, workspace = taking_up.pipeline_of(known, self.pipeline), taking_up.workspace_of(known)
+        async with AsyncExitStack() as held, taking_up.claimed(ledger, run_id, allowed) as before:
+            held.enter_context(workspace.lock())
+            context = self._engine.context(
+                opened,
+                run_id=run_id,
+                started_at=before.started_at,
+                workspace=workspace,
+                pipeline=pipeline,
+                policy=Policy.model_validate(before.policy),
+                prd_sha256=before.prd,
+            )
+            resumption = await taking_up.restore(context, before)
+            self._engine.prepare(context.plan)
+            if again:
+                await taking_up.forget(context, taking_up.steps_again(context, agent))
+            begin: Begin
+            if again or resumption.rule == "migrates":
+                generation, begin = await ledger.runs.next_generation(run_id), {"run": run_id}
+            else:
+                generation = before.generation
+                driver = await self._engine.driver(context, generation)
+                begin = await driver.begin(run_id, context.questions)
+            taking_up.announce(context, reason)
+            run = Run(context, functools.partial(self._engine.driver, generation=generation), resumption=resumption)
+            run.begin(held, begin)
+        self._engine.watch(run)
+        return run
+
+    async def _give_up_others(self, ledger: Ledger, workspace: Workspace) -> None:
+        """Refuse a new run where one waits for a person: it would be overtaken. Those that nobody works on are given up.
+
+        Raises:
+            RunRefused: One waits.
+            RunBusy: Somebody works on one.
+        """
+        for record in await ledger.runs.unfinished(str(workspace.root)):
             if record.status == "waiting":
                 raise RunRefused(
                     f"run `{record.id}` in the workspace `{workspace.root}` waits for an answer.\n"
                     f"See it with `baton show {record.id}`, answer and resume it, or give it up with"
                     f" `baton cancel {record.id}`."
                 )
-            if record.status == "running":
-                await ledger.set_status(record.id, "cancelled")  # the workspace's lock is ours: nobody works on it
-
-
-def _changed(run_id: str, what: str) -> str:
-    return (
-        f"run `{run_id}` cannot be resumed: {what} changed since it began, so it would not come to the same result.\n"
-        "Start it anew with `baton run`."
-    )
+            await ledger.runs.cancel(record.id)

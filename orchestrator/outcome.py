@@ -12,7 +12,8 @@ MAX_PROBLEMS = 5
 class StepOutcome(Document):
     """How a step ended. Failure is data here: LangGraph sees an exception only if Baton itself cannot go on.
 
-    `question` is the id of the question that a waiting step asks, `log` the path of a failing tool's output.
+    `question` is the id of the question that a waiting step asks, `log` the path of a failing tool's output. A step is
+    rejected if a person said that it should not be done, or not be tried again.
     """
 
     status: StepStatus

@@ -1,5 +1,7 @@
 """A pipeline: agents in the order they work, with contracts that fit.
 
+An agent works after those whose handoffs it reads; agents that read nothing of each other work side by side.
+
 Not here: which of them a PRD needs, and with which skills (`orchestrator.plan`).
 """
 
@@ -17,7 +19,7 @@ from schemas.base import JSON
 from schemas.errors import InputError
 
 FULL_STACK = ("database", "python_backend", "frontend", "test")
-GRAPH_VERSION = 1  # raised when nodes are renamed, added or reordered: paused runs of another version are refused
+GRAPH_VERSION = 2  # raised when the graph's shape changes for the same pipeline: its runs go on in a new thread
 
 
 class AgentUnknown(InputError):
@@ -58,10 +60,26 @@ class Pipeline:
         wanted = {self.agent(name).name for name in names}
         return Pipeline(agents=tuple(agent for agent in self.agents if agent.name in wanted))
 
-    def fingerprint(self) -> str:
-        """Return what a paused run must find unchanged to go on: nodes, their order, and what passes between them."""
-        passed = [f"{agent.name}: {[read.contract for read in agent.reads]} -> {agent.writes}" for agent in self.agents]
-        return digest({"graph": GRAPH_VERSION, "agents": list(passed)})
+    def before(self, name: str) -> tuple[str, ...]:
+        """Return the agents that `name` works right after: those it reads of that no other one of them reads of."""
+        needed = self._needed(name)
+        return tuple(each for each in needed if not any(each in self.upstream(other) for other in needed))
+
+    def upstream(self, name: str) -> set[str]:
+        """Return every agent that must be done before `name` works."""
+        direct = self._needed(name)
+        return set(direct).union(*(self.upstream(each) for each in direct))
+
+    def downstream(self, name: str) -> tuple[str, ...]:
+        """Return `name` and every agent that works after it, in order."""
+        return tuple(each for each in self.names if each == name or name in self.upstream(each))
+
+    def _needed(self, name: str) -> tuple[str, ...]:
+        """Return the earlier agents whose handoffs `name` reads."""
+        agent = self.agent(name)
+        contracts = {reads.contract for reads in agent.reads}
+        earlier = self.agents[: self.agents.index(agent)]
+        return tuple(each.name for each in earlier if each.writes in contracts)
 
 
 def full_stack() -> Pipeline:

@@ -6,13 +6,12 @@ decides, so a new skill or a new stack choice needs no change here.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.events import PlanMade, PlannedAgent, PlannedSkill
-from orchestrator.pipeline import Pipeline, digest
+from orchestrator.pipeline import Pipeline
 from schemas.feature import Feature
 from skills.manifest import Preparation
 from skills.registry import Registry, Selection
@@ -44,15 +43,6 @@ class Plan:
         """Return the plan as an event, which is also how it is shown."""
         return PlanMade(agents=self.agents, gaps=self.feature.gaps)
 
-    def fingerprint(self) -> str:
-        """Return what must be unchanged for a run to be resumed: the feature, the agents, and each skill's files."""
-        skills = [
-            f"{name}: {skill.name} {_folder_digest(skill.folder)}"
-            for name, used in self.skills.items()
-            for skill in used
-        ]
-        return digest({"feature": self.feature.model_dump(mode="json"), "skills": list(skills)})
-
 
 def make_plan(feature: Feature, pipeline: Pipeline, registry: Registry) -> Plan:
     """Return the plan for `feature`."""
@@ -81,13 +71,3 @@ def _planned(name: str, title: str, selections: list[Selection]) -> PlannedAgent
     else:
         reason = "; ".join(dict.fromkeys(skill.reason for skill in skills)) or "it has no skills"
     return PlannedAgent(name=name, title=title, active=bool(active), reason=reason, skills=skills)
-
-
-def _folder_digest(folder: Path) -> str:
-    """Return a hash over a skill's files, so that a run is not resumed with other templates than it began with."""
-    total = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts and "node_modules" not in path.parts:
-            content = hashlib.sha256(path.read_bytes()).hexdigest()
-            total.update(f"{path.relative_to(folder).as_posix()}\0{content}\n".encode())
-    return total.hexdigest()

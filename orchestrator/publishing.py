@@ -1,89 +1,118 @@
-"""The end of a step: the receipt, the files, and last the handoff."""
+"""The end of a step: the receipt, the files, and last the handoff.
+
+The receipt and the contents it names are stored before the first file is moved. Whoever resumes the run, here or on
+another machine, publishes the very same bytes.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 from agents.agent import Agent
 from handoff.problems import HandoffInvalid, HandoffMissing
-from handoff.provenance import Provenance
-from handoff.store import Handoff, HandoffStore
+from handoff.provenance import Provenance, sha256
+from handoff.store import Handoff, written
 from orchestrator.context import Receipt, RunContext
-from orchestrator.events import HandoffPublished
 from orchestrator.measuring import Measured
 from orchestrator.ownership import matches, owns
-from orchestrator.staging import stage, staged_sha256
+from orchestrator.storage import steps
+from orchestrator.storage.steps import Attempt
 from schemas.contract import contract_of
 
-
-async def staged_receipt(run: RunContext, agent: Agent) -> Receipt | None:
-    """Return the receipt of a step that was interrupted while it published, if all it names is still staged."""
-    receipt = (await run.receipts()).get(agent.name)
-    if receipt is None:
-        return None
-    expected = {**receipt.files, run.handoffs.name(agent.writes): receipt.handoff_sha256}
-    whole = all(staged_sha256(run.tree, path) == sha256 for path, sha256 in expected.items())
-    return receipt if whole else None
+T = TypeVar("T")
 
 
 async def refuse_fixed(run: RunContext, agent: Agent, files: Mapping[str, str]) -> tuple[str, ...]:
     """Return a problem for each published file that may not change any more and would: a migration, once applied."""
+    published = {path: hashes for path, hashes in run.recorded().items() if matches(agent.fixed, path)}
     return tuple(
         f"`{path}` is published and may not change: a database may have applied it. Changing the schema of an existing"
         " app is not supported yet; run in an empty workspace."
-        for path, sha256 in sorted((await run.recorded()).items())
-        if matches(agent.fixed, path) and _digest(files.get(path, "")) != sha256
+        for path, hashes in sorted(published.items())
+        if run.workspace.sha256(path) in set(hashes) - {_digest(files.get(path, ""))}
     )
 
 
-async def write_receipt(run: RunContext, agent: Agent, measured: Measured, handoffs: Mapping[str, Handoff]) -> Receipt:
-    """Stage the step's files and its handoff as they will be published, and remember their hashes.
+def make_receipt(
+    run: RunContext, agent: Agent, measured: Measured, handoffs: Mapping[str, Handoff]
+) -> tuple[Receipt, dict[str, bytes]]:
+    """Return what a step is to publish: its receipt, and the contents by path, the handoff's last.
 
     Raises:
         HandoffInvalid: What the agent measured does not satisfy its contract.
     """
-    stage(run.tree, measured.files)
-    files = {path: _digest(text) for path, text in sorted(measured.files.items())}
-    staged = HandoffStore(run.tree)
-    sha256 = staged.write(
-        agent.writes,
-        agent.compose(measured.work),
-        Provenance(
-            contract=agent.writes,
-            version=contract_of(agent.writes).version,
-            run=run.run_id,
-            agent=agent.name,
-            time=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            reads={run.handoffs.name(handoff.contract.id): handoff.sha256 for handoff in handoffs.values()},
-            files=files,
-            evidence=tuple(each.run for each in measured.evidence),
-        ),
+    contents = {path: text.encode() for path, text in sorted(measured.files.items())}
+    files = {path: sha256(content) for path, content in contents.items()}
+    provenance = Provenance(
+        contract=agent.writes,
+        version=contract_of(agent.writes).version,
+        run=run.run_id,
+        agent=agent.name,
+        time=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        reads={run.handoffs.name(handoff.contract.id): handoff.sha256 for handoff in handoffs.values()},
+        files=files,
+        evidence=tuple(each.run for each in measured.evidence),
     )
+    handoff = written(agent.writes, agent.compose(measured.work), provenance)
     receipt = Receipt(
-        agent=agent.name, files=files, handoff=agent.writes, handoff_sha256=sha256, evidence=measured.evidence
+        agent=agent.name,
+        files=files,
+        handoff=agent.writes,
+        handoff_sha256=sha256(handoff),
+        evidence=measured.evidence,
     )
-    await run.ledger.save_receipt(run.run_id, agent.name, receipt.model_dump(mode="json"))
-    return receipt
+    return receipt, {**contents, run.handoffs.name(agent.writes): handoff}
 
 
-async def publish(run: RunContext, agent: Agent, receipt: Receipt) -> None:
-    """Move what the receipt names into the workspace, the handoff last. What is already there is not moved again.
+async def record(run: RunContext, attempt: Attempt, receipt: Receipt, contents: Mapping[str, bytes]) -> None:
+    """Store what a step is about to publish."""
+    stored = receipt.model_dump(mode="json")
+    rows = await run.ledger.content.rows(run.run_id, contents.values())
+    await run.events.commit(*rows, steps.receipt(run.run_id, attempt, stored))
+    run.ledger.content.written(rows)
+    run.attempts[attempt.step] = attempt.model_copy(update={"receipt": stored})
+    run.note_written(receipt)
+
+
+async def recall(run: RunContext, receipt: Receipt) -> dict[str, bytes]:
+    """Return the contents of a receipt that was stored, by path.
+
+    Raises:
+        ContentLost: They are no longer there.
+    """
+    hashes = dict(receipt.files)
+    if receipt.handoff is not None and receipt.handoff_sha256 is not None:
+        hashes[run.handoffs.name(receipt.handoff)] = receipt.handoff_sha256
+    found = await run.ledger.content.get(hashes.values())
+    return {path: found[each] for path, each in hashes.items()}
+
+
+async def publish(run: RunContext, receipt: Receipt, contents: Mapping[str, bytes]) -> None:
+    """Move what a receipt names into the workspace, the handoff last. What is already there is not moved again.
+
+    Once begun it is finished, also if the run is stopped meanwhile.
 
     Raises:
         WorkspaceConflict: A file was changed since the run began.
         PublishFailed: A file cannot be written.
     """
-    recorded = await run.recorded()
-    contents = {path: (run.tree / path).read_bytes() for path in receipt.files}
-    earlier = {path for path in _earlier(run, agent) if owns(agent, path)}
-    await asyncio.to_thread(run.workspace.publish, contents, recorded, earlier - set(receipt.files))
-    handoff = HandoffStore(run.tree).read(agent.writes)
-    sha256 = run.handoffs.write(agent.writes, handoff.data, handoff.provenance)
-    await run.ledger.mark_published(run.run_id, agent.name)
-    run.events.emit(HandoffPublished(agent=agent.name, path=run.handoffs.name(agent.writes), sha256=sha256))
+    async with run.publishing:
+        await _finished(asyncio.to_thread(_publish, run, receipt, contents))
+
+
+def _publish(run: RunContext, receipt: Receipt, contents: Mapping[str, bytes]) -> None:
+    files = {path: contents[path] for path in receipt.files}
+    earlier: set[str] = set()
+    if receipt.handoff is not None:
+        agent = run.pipeline.agent(receipt.agent)
+        earlier = {path for path in _earlier(run, agent) if owns(agent, path)}
+    run.workspace.publish(files, run.recorded(), earlier - set(files))
+    if receipt.handoff is not None:
+        run.handoffs.put(receipt.handoff, contents[run.handoffs.name(receipt.handoff)])
 
 
 def _earlier(run: RunContext, agent: Agent) -> Mapping[str, str]:
@@ -93,6 +122,16 @@ def _earlier(run: RunContext, agent: Agent) -> Mapping[str, str]:
     except (HandoffMissing, HandoffInvalid):
         return {}
     return provenance.files if provenance else {}
+
+
+async def _finished(work: Coroutine[Any, Any, T]) -> T:
+    """Await `work` to its end, and only then let a cancellation through."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 def _digest(text: str) -> str:

@@ -19,10 +19,12 @@ class PublishedHandoff(Document):
 
 
 class OpenQuestion(Document):
-    """A question that waits for a person."""
+    """A question that waits for a person. `options` are the answers to choose from, if there are such."""
 
     id: str
+    kind: str
     text: str
+    options: tuple[str, ...] = ()
 
 
 class RunResult(Document):

@@ -2,143 +2,213 @@
 
 LangGraph is imported while the run already works: its import takes longer than most tools.
 
-Not here: what must hold before a run may begin or go on (`orchestrator.orchestrator`).
+Not here: what must hold before a run may begin or go on (`orchestrator.taking_up`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import importlib
 import time
 import traceback
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from orchestrator import question_files
 from orchestrator.context import RunContext
-from orchestrator.events import Event, RunFinished, RunStatus, StepFinished, parse_event
-from orchestrator.intake import NODE as INTAKE
-from orchestrator.intake import intake
+from orchestrator.events import Event, RunFinished, RunStatus
+from orchestrator.fingerprint import Resumption
 from orchestrator.outcome import StepOutcome
 from orchestrator.result import OpenQuestion, PublishedHandoff, RunResult
 from orchestrator.step import step
+from orchestrator.storage import runs
+from orchestrator.storage.database import DatabaseLost
 from orchestrator.storage.event_log import follow
-from orchestrator.storage.ledger import Ledger
+from orchestrator.storage.questions import Question
+from orchestrator.storage.writer import OwnerLost
+from schemas.base import JSON
 from schemas.errors import BatonError
 
 if TYPE_CHECKING:
     from orchestrator.driving import Begin, Driver
 
+End = Literal["stopped", "cancelled", "abandoned"]
+DriverOf = Callable[[RunContext], Awaitable["Driver"]]
+
 
 class Run:
-    """A run that this process works on. Get one from `Orchestrator.start` or `Orchestrator.resume`."""
+    """A run that this process works on. Get one from `Orchestrator.start`, `resume`, `retry` or `fork`.
 
-    def __init__(self, context: RunContext) -> None:
+    `resumption` says how it was taken up again; None if it is new.
+    """
+
+    def __init__(
+        self,
+        context: RunContext,
+        driver_of: DriverOf,
+        *,
+        first: Callable[[], Awaitable[None]] | None = None,
+        resumption: Resumption | None = None,
+    ) -> None:
+        """Describe a run.
+
+        Args:
+            context: What its steps share.
+            driver_of: Returns its graph.
+            first: What is done before the graph begins.
+            resumption: How it was taken up again.
+        """
+        self.resumption = resumption
+        self._first = first
         self._context = context
+        self._driver_of = driver_of
         self._crash: Exception | None = None
         self._entered = asyncio.Event()  # a task that is cancelled before its first step would never let go of `held`
         self._finishing = False
+        self._end: End = "stopped"
         self._task: asyncio.Future[RunResult] = asyncio.get_running_loop().create_future()
 
-    def start(self, held: AsyncExitStack) -> None:
-        """Begin to work; `held`, the run's lease, lock and event log, is let go when the work ends."""
-        self._go(held, {"run": self.id})
+    def begin(self, held: AsyncExitStack, begin: Begin) -> None:
+        """Begin to work; `held`, the workspace's lock, is let go when the work ends.
 
-    async def resume(self, held: AsyncExitStack) -> None:
-        """Go on where the run stopped.
-
-        Raises:
-            NothingToResume: The run waits for an answer that it does not have, or has ended. `held` is still the
-                caller's then.
+        Args:
+            held: Left when the work ends.
+            begin: The graph's input.
         """
-        begin = await (await self._driver()).begin()
-        self._context.announce(resumed=True)
-        await self._context.ledger.set_status(self.id, "running")
-        self._go(held, begin)
-
-    def _go(self, held: AsyncExitStack, begin: Begin) -> None:
         self._task = asyncio.create_task(self._work(held.pop_all(), begin), name=f"run {self.id}")
 
     @property
     def id(self) -> str:
         return self._context.run_id
 
-    async def events(self) -> AsyncIterator[Event]:
-        """Yield everything that happens, from the run's first event on, until it is over or waits for a person."""
-        async for event in follow(self._context.ledger.pool, self.id, self._is_working):
+    @property
+    def is_working(self) -> bool:
+        """Whether it is neither over nor paused."""
+        return not self._task.done()
+
+    async def events(self, *, after: int = -1) -> AsyncIterator[Event]:
+        """Yield everything that happens until the run is over or pauses: from its first event on, or `after` a number.
+
+        Events are numbered from 0; live and stored ones are the same.
+        """
+        run = self._context
+        database = run.ledger.database
+        async for _, event in follow(database, self.id, live=self._is_working, after=after, wait=run.events.grown):
             yield event
 
     async def _is_working(self) -> bool:
-        return not self._task.done()  # known here; another process would have to ask the database
+        return self.is_working  # known here; another process would have to ask the database
 
     async def result(self) -> RunResult:
-        """Return what the run came to, once it is over or waits for a person. A failed run is a result, too."""
+        """Return what the run came to, once it is over or pauses. A failed run is a result, too.
+
+        Raises:
+            DatabaseLost: The database went away for longer than is waited for; the run can be resumed.
+            OwnerLost: Another engine took the run over.
+        """
         return await asyncio.shield(self._task)
 
-    async def answer(self, question_id: str, value: str) -> None:
+    async def questions(self) -> list[Question]:
+        """Return the run's questions in the order they were asked."""
+        return await self._context.ledger.questions.of(self.id)
+
+    async def answer(self, question_id: str, value: JSON) -> None:
         """Answer a question; `Orchestrator.resume` then goes on.
 
         Raises:
-            AnswerRefused: There is no such question, or it has its answer.
+            AnswerRefused: There is no such question, it has its answer, or this is not one.
         """
-        await self._context.ledger.answer(self.id, question_id, value)
+        await self._context.ledger.questions.answer(self.id, question_id, value)
+        await self._show_questions()
+
+    async def _show_questions(self) -> None:
+        run = self._context
+        await question_files.show(run.ledger.questions, run.workspace.root, run.questions)
+
+    async def stop(self) -> RunResult:
+        """End the tools, finish what is being published, and pause; `Orchestrator.resume` goes on later."""
+        return await self._stop("stopped")
 
     async def cancel(self) -> RunResult:
-        """Stop the work, whatever tool it is in, and return what it came to. `Orchestrator.resume` goes on later."""
+        """Stop, and give the run up."""
+        return await self._stop("cancelled")
+
+    def abandon(self) -> None:
+        """Stop at once and write nothing: the run is somebody else's."""
+        self._end = "abandoned"
+        if self._entered.is_set() and not self._finishing:
+            self._task.cancel()
+
+    async def _stop(self, end: End) -> RunResult:
         await self._entered.wait()
-        if not self._finishing:
+        if not self._finishing and not self._task.done():
+            self._end = end
             self._task.cancel()
         return await self.result()
 
-    async def stop(self) -> None:
-        """Cancel the work if it is not over; return when it is."""
-        if not self._task.done():
-            await self.cancel()
-
     async def _work(self, held: AsyncExitStack, begin: Begin) -> RunResult:
-        run = self._context
         async with held:
             self._entered.set()
-            status, problems, log = await self._drive(begin)
-            self._finishing = True
-            for begun in run.ahead.values():  # stopped before the graph came to it
-                begun.making.cancel()
-            await asyncio.gather(*(begun.making for begun in run.ahead.values()), return_exceptions=True)
-            seconds = round(time.monotonic() - run.began, 3)
-            run.events.emit(RunFinished(status=status, seconds=seconds, problems=problems))
-            await run.events.flush()
-            result = await self._result(status, problems, log)
-            await run.ledger.set_status(run.run_id, status, result.model_dump(mode="json"))
-            return result
+            try:
+                status, problems, log = await self._drive(begin)
+            finally:
+                self._finishing = True
+                await self._end_ahead()
+            if self._end == "abandoned":
+                raise OwnerLost(f"run `{self.id}` was taken over by another engine.")
+            return await self._leave(status, problems, log)
+
+    async def _end_ahead(self) -> None:
+        """End what was begun before the graph came to it."""
+        working = [begun.working for begun in self._context.ahead.values()]
+        for task in working:
+            task.cancel()
+        await asyncio.gather(*working, return_exceptions=True)
+
+    async def _leave(self, status: RunStatus, problems: tuple[str, ...], log: str | None) -> RunResult:
+        run = self._context
+        seconds = round(time.monotonic() - run.began, 3)
+        finished = RunFinished(status=status, seconds=seconds, problems=problems)
+        run.events.tell_time(finished)
+        result = self._result(status, problems, log)
+        if status in runs.OPEN:
+            await self._show_questions()
+        else:
+            question_files.hide(run.workspace.root, run.run_id)
+        await run.events.commit(runs.leave(run.run_id, status, result.model_dump(mode="json")), event=finished)
+        return result
 
     async def _drive(self, begin: Begin) -> tuple[RunStatus, tuple[str, ...], str | None]:
         """Run the graph as far as it goes; return the status, what went wrong, and the log that tells more."""
+        run = self._context
         try:
-            outcomes = await (await self._driver()).drive(begin)
+            await self._show_questions()
+            if self._first is not None:
+                await self._first()
+            driver = await self._driver_of(run)
+            outcomes = await driver.drive(begin, self._step)
         except asyncio.CancelledError:
-            return "cancelled", (), None
+            return ("cancelled" if self._end == "cancelled" else "stopped"), (), None
         except Exception as error:  # noqa: BLE001 - here a run becomes a recorded failure
-            return "failed", *self._crashed(self._crash or error)
+            cause = self._crash or error
+            if isinstance(cause, DatabaseLost | OwnerLost):  # nothing can be recorded
+                raise cause from None
+            return "failed", *self._crashed(cause)
+        return self._came_to(outcomes)
+
+    def _came_to(self, outcomes: Mapping[str, StepOutcome] | None) -> tuple[RunStatus, tuple[str, ...], str | None]:
         if outcomes is None:
             return "waiting", (), None
-        for node, outcome in outcomes.items():
-            if outcome.status == "failed":
-                return "failed", tuple(f"{node}: {problem}" for problem in outcome.problems), outcome.log
+        ended = {node: each for node, each in outcomes.items() if each.status in {"failed", "rejected"}}
+        for node, outcome in ended.items():
+            status: RunStatus = "failed" if any(each.status == "failed" for each in ended.values()) else "cancelled"
+            return status, tuple(f"{node}: {problem}" for problem in outcome.problems), outcome.log
         plan = self._context.plan
         return ("completed with gaps" if plan and plan.feature.gaps else "completed"), (), None
 
-    async def _driver(self) -> Driver:
-        module = await asyncio.to_thread(importlib.import_module, "orchestrator.driving")
-        driver: Driver = module.Driver(self._context, self._step)
-        return driver
-
-    async def _step(self, node: str, answer: str | None) -> StepOutcome:
-        run = self._context
+    async def _step(self, node: str) -> StepOutcome:
         try:
-            if node == INTAKE:
-                return await intake(run, answer)
-            assert run.plan is not None  # noqa: S101 - the intake comes first, and resuming restores its plan
-            return await step(run, run.plan, run.pipeline.agent(node))
+            return await step(self._context, node)
         except Exception as error:
             self._crash = error  # kept here: the graph must not store its text
             raise
@@ -152,17 +222,15 @@ class Run:
         log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
         return (f"a fault in Baton, not in your input: {type(error).__name__}: {error}",), str(log)
 
-    async def _result(self, status: RunStatus, problems: tuple[str, ...], log: str | None) -> RunResult:
+    def _result(self, status: RunStatus, problems: tuple[str, ...], log: str | None) -> RunResult:
         run = self._context
-        record = await run.ledger.run(run.run_id)
-        receipts = await run.receipts(published=True)
+        receipts = run.receipts()
         order = {name: receipts[name] for name in run.pipeline.names if name in receipts}
-        questions = await run.ledger.questions(run.run_id) if status == "waiting" else []
         return RunResult(
             run=run.run_id,
             status=status,
-            title=record.title,
-            workspace=record.workspace,
+            title=run.title,
+            workspace=str(run.workspace.root),
             handoffs=tuple(
                 PublishedHandoff(agent=name, path=run.handoffs.name(receipt.handoff), sha256=receipt.handoff_sha256)
                 for name, receipt in order.items()
@@ -171,21 +239,12 @@ class Run:
             files={path: sha256 for receipt in order.values() for path, sha256 in receipt.files.items()},
             evidence=tuple(each for receipt in order.values() for each in receipt.evidence),
             gaps=run.plan.feature.gaps if run.plan else (),
-            timings=await _timings(run.ledger, run.run_id),
-            questions=tuple(OpenQuestion(id=each.id, text=each.text) for each in questions if each.answer is None),
+            timings=dict(run.events.seconds),
+            questions=tuple(
+                OpenQuestion(id=each.id, kind=each.kind, text=each.text, options=each.options)
+                for each in run.questions.values()
+                if each.is_open and status == "waiting"
+            ),
             problems=problems,
             log=log,
         )
-
-
-async def _timings(ledger: Ledger, run_id: str) -> dict[str, float]:
-    """Return the seconds of each agent and of the whole, over all the times that the run was resumed."""
-    rows = await ledger.pool.fetch("SELECT event FROM baton.events WHERE run_id = $1 ORDER BY seq", run_id)
-    seconds: dict[str, float] = {}
-    for row in rows:
-        event = parse_event(row["event"])
-        if isinstance(event, StepFinished):
-            seconds[event.agent] = round(seconds.get(event.agent, 0.0) + event.seconds, 3)
-        elif isinstance(event, RunFinished):
-            seconds["total"] = round(seconds.get("total", 0.0) + event.seconds, 3)
-    return seconds

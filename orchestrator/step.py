@@ -1,7 +1,8 @@
-"""One agent's step: read → skills → assemble → guard → check → publish.
+"""One node's step: read → skills → assemble → guard → check → publish, once.
 
-Every way out of a step is in `work` and `make`. Nothing reaches the workspace before `publish`, and what reaches it is
-what was checked: the receipt names each file by hash before the first one is moved, so a run that is killed while it
+Every way out of a step is in `work` and `make`. A step that is done is not done again, whoever calls for it: its outcome
+is in the ledger. Nothing reaches the workspace before `publish`, and what reaches it is what was checked: the receipt
+names each file by hash and is stored, contents and all, before the first one is moved. So a run that is killed while it
 publishes goes on publishing, and one that is killed earlier does the step again.
 
 Not here: the parts of a step (`orchestrator.making`, `orchestrator.measuring`, `orchestrator.publishing`).
@@ -11,33 +12,110 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 
 from agents.agent import Agent, Work
+from handoff.store import Handoff
+from orchestrator import question_files
+from orchestrator.asking import answered, ask, is_approved, refusal
 from orchestrator.context import Ahead, Receipt, RunContext
-from orchestrator.events import QuestionAsked, StepFinished, StepStarted
+from orchestrator.events import HandoffPublished, StepFinished, StepRetried, StepStarted
+from orchestrator.intake import NODE as INTAKE
+from orchestrator.intake import intake, skill_plan
 from orchestrator.making import Broken, assemble, read_handoffs, run_skills
 from orchestrator.measuring import guard, measure
 from orchestrator.outcome import StepOutcome
+from orchestrator.pipeline import digest
 from orchestrator.plan import Plan
-from orchestrator.publishing import publish, refuse_fixed, staged_receipt, write_receipt
-from orchestrator.storage.ledger import Question
+from orchestrator.publishing import make_receipt, publish, recall, record, refuse_fixed
+from orchestrator.retrying import step_time_limit, with_retries
+from orchestrator.storage import steps
+from orchestrator.storage.database import DatabaseLost
+from orchestrator.storage.questions import Question
+from orchestrator.storage.steps import Attempt
+from orchestrator.storage.writer import OwnerLost
+from orchestrator.workspace import WorkspaceConflict
 from schemas.errors import RunError
 
 
-async def work(run: RunContext, plan: Plan, agent: Agent) -> StepOutcome:
-    """Do one agent's step and return how it ended.
+async def step(run: RunContext, node: str) -> StepOutcome:
+    """Do a node's step, or return what came of it if it is done.
 
     Raises:
-        RunError: The step could not go on, through no fault of the agent's work; it can be repeated.
+        DatabaseLost: What was done cannot be remembered.
+        OwnerLost: The run is somebody else's now.
+    """
+    begun = run.ahead.pop(node, None)
+    return await (begun.working if begun is not None else _step(run, node))
+
+
+async def _step(run: RunContext, node: str) -> StepOutcome:
+    known = run.attempts.get(node)
+    answer = None
+    if known is not None and known.outcome is not None:
+        answer = answered(run, known.outcome)
+        if answer is None:
+            return known.outcome
+    return await _attempt(run, node, known, answer)
+
+
+async def _attempt(run: RunContext, node: str, known: Attempt | None, answer: Question | None) -> StepOutcome:
+    started = time.monotonic()
+    if node != INTAKE:
+        run.events.emit(StepStarted(agent=node))
+    outcome = await _outcome(run, node, known, answer)
+    attempt = run.attempts[node]
+    rows = [steps.finish(run.run_id, attempt, outcome)]
+    if outcome.handoff is not None and outcome.handoff_sha256 is not None:
+        contract = run.pipeline.agent(node).writes
+        rows.append(steps.handoff(run.run_id, attempt, contract, outcome.handoff, outcome.handoff_sha256))
+        run.events.emit(HandoffPublished(agent=node, path=outcome.handoff, sha256=outcome.handoff_sha256))
+    await run.events.commit(*rows, event=None if node == INTAKE else _finished(node, outcome, started))
+    run.attempts[node] = attempt.model_copy(update={"status": outcome.status, "outcome": outcome})
+    if outcome.question is not None:
+        await question_files.show(run.ledger.questions, run.workspace.root, [outcome.question])
+    return outcome
+
+
+async def _outcome(run: RunContext, node: str, known: Attempt | None, answer: Question | None) -> StepOutcome:
+    """Return how the step ended; what can go wrong with the work, the tools or the disk is an outcome, too."""
+    if answer is not None and (reason := refusal(answer)):
+        _begin(run, node, digest(answer.id))
+        problems = known.outcome.problems if known and known.outcome else ()
+        return StepOutcome(status="failed" if problems else "rejected", problems=(*problems, reason))
+    try:
+        async with step_time_limit(run.policy.step_seconds, node):
+            if node == INTAKE:
+                attempt = _begin(run, node, run.prd_sha256)
+                return await intake(run, attempt, answer)
+            assert run.plan is not None  # noqa: S101 - the intake comes first, and resuming restores its plan
+            return await work(run, run.plan, run.pipeline.agent(node))
+    except (DatabaseLost, OwnerLost):
+        raise
+    except (RunError, WorkspaceConflict, OSError, MemoryError) as error:
+        if node not in run.attempts or run.attempts[node].outcome is not None:
+            _begin(run, node, "")
+        return _failed(run, node, StepOutcome.failure((_told(error),)))
+
+
+async def work(run: RunContext, plan: Plan, agent: Agent) -> StepOutcome:
+    """Do one agent's work and return how it ended.
+
+    Raises:
+        RunError: A tool, a skill or the disk failed.
         WorkspaceConflict: A file that the step writes was changed meanwhile.
     """
     if not plan.agent(agent.name).active:
+        _begin(run, agent.name, "")
         return StepOutcome(status="skipped")
-    begun = run.ahead.pop(agent.name, None)
-    receipt = await begun.making if begun else await staged_receipt(run, agent) or await make(run, plan, agent)
-    if isinstance(receipt, StepOutcome):
-        return receipt
-    await publish(run, agent, receipt)
+    if run.policy.approve == "each-agent" and not is_approved(run, agent.name):
+        _begin(run, agent.name, "")
+        return ask(run, agent.name, "approval", f"{skill_plan(run, agent.name)}\nShall it work with these skills?")
+    made = await with_retries(lambda: make(run, plan, agent), on_retry=_Retried(run, agent.name))
+    if isinstance(made, StepOutcome):
+        return made
+    receipt, contents = made
+    await publish(run, receipt, contents)
     return StepOutcome(
         status="published",
         files=len(receipt.files),
@@ -46,18 +124,26 @@ async def work(run: RunContext, plan: Plan, agent: Agent) -> StepOutcome:
     )
 
 
-async def make(run: RunContext, plan: Plan, agent: Agent) -> Receipt | StepOutcome:
-    """Make, guard and check an agent's work; return what to publish, or how the step ended instead."""
+async def make(run: RunContext, plan: Plan, agent: Agent) -> tuple[Receipt, dict[str, bytes]] | StepOutcome:
+    """Make, guard and check an agent's work; return what to publish, or how the step ended instead.
+
+    Raises:
+        RunError: A tool or a skill could not be run.
+    """
     handoffs = read_handoffs(run, agent)
     if isinstance(handoffs, Broken):
-        return await ask(run, agent.name, handoffs.question)
-    try:
-        outputs = await run_skills(run, plan, agent, handoffs)
-        made = await assemble(outputs)
-    except RunError as error:
-        return StepOutcome.failure((str(error),))
+        _begin(run, agent.name, digest(handoffs.question))
+        return ask(run, agent.name, "handoff", handoffs.question)
+    inputs = _input_hash(run, agent, handoffs)
+    known = run.attempts.get(agent.name)
+    if known is not None and known.outcome is None and known.receipt is not None and known.input_hash == inputs:
+        receipt = Receipt.model_validate(known.receipt)
+        return receipt, await recall(run, receipt)
+    attempt = _begin(run, agent.name, inputs)
+    outputs = await run_skills(run, plan, agent, handoffs)
+    made = await assemble(outputs)
     if problems := guard(run, agent, made, handoffs) or await refuse_fixed(run, agent, made):
-        return StepOutcome.failure(problems)
+        return _failed(run, agent.name, StepOutcome.failure(problems))
     todo = Work(
         task=plan.feature.title,
         timestamp=run.started_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -68,53 +154,83 @@ async def make(run: RunContext, plan: Plan, agent: Agent) -> Receipt | StepOutco
     )
     measured = await measure(run, plan, agent, todo, made)
     if measured.problems:
-        return StepOutcome.failure(measured.problems, measured.log)
+        return _failed(run, agent.name, StepOutcome.failure(measured.problems, measured.log))
     derived = {path: text for path, text in measured.files.items() if made.get(path) != text}
     if problems := guard(run, agent, derived, handoffs) or await refuse_fixed(run, agent, measured.files):
-        return StepOutcome.failure(problems)
-    return await write_receipt(run, agent, measured, handoffs)
+        return _failed(run, agent.name, StepOutcome.failure(problems))
+    receipt, contents = make_receipt(run, agent, measured, handoffs)
+    await record(run, attempt, receipt, contents)
+    return receipt, contents
 
 
-async def step(run: RunContext, plan: Plan, agent: Agent) -> StepOutcome:
-    """Do one agent's step with its events around it. Raises as `work` does."""
-    begun = run.ahead.get(agent.name)
-    started = begun.started if begun else time.monotonic()
-    if begun is None:
-        run.events.emit(StepStarted(agent=agent.name))
-    outcome = await work(run, plan, agent)
-    run.events.emit(
-        StepFinished(
-            agent=agent.name,
-            status=outcome.status,
-            seconds=round(time.monotonic() - started, 3),
-            files=outcome.files,
-            problems=outcome.problems,
-            log=outcome.log,
-        )
-    )
-    return outcome
+def begin_ahead(run: RunContext) -> None:
+    """Begin the first agent's work before the graph asks for it, while LangGraph is still being imported.
 
-
-def begin_ahead(run: RunContext, plan: Plan) -> Ahead | None:
-    """Begin to make the first agent's work before the graph asks for it, while LangGraph is still being imported.
-
-    Making changes nothing outside the run's own folder and rows, so it does no harm if the graph never asks.
+    It is the same step: the graph, when it comes to it, waits for its outcome.
     """
+    assert run.plan is not None  # noqa: S101 - called after the intake
     for agent in run.pipeline.agents:
-        if plan.agent(agent.name).active:
-            run.events.emit(StepStarted(agent=agent.name))
-            making = asyncio.create_task(make(run, plan, agent), name=f"{agent.name}, begun ahead")
-            run.ahead[agent.name] = Ahead(started=time.monotonic(), making=making)
-            return run.ahead[agent.name]
-    return None
+        if run.plan.agent(agent.name).active and not run.pipeline.before(agent.name):
+            working = asyncio.create_task(_step(run, agent.name), name=f"{agent.name}, begun ahead")
+            run.ahead[agent.name] = Ahead(working=working)
+            return
 
 
-async def ask(run: RunContext, node: str, text: str) -> StepOutcome:
-    """Ask a person. A question that is still open is not asked twice."""
-    earlier = [question for question in await run.ledger.questions(run.run_id) if question.node == node]
-    answered = sum(question.answer is not None for question in earlier)
-    question = await run.ledger.ask(
-        Question(id=f"{run.run_id}-{node}-{answered + 1}", run_id=run.run_id, node=node, text=text)
+def _begin(run: RunContext, node: str, input_hash: str) -> Attempt:
+    """Note that an attempt at a step begins; return it."""
+    number = run.numbers.get(node, 0) + 1
+    attempt = Attempt(step=node, attempt=number, status="begun", input_hash=input_hash)
+    run.numbers[node], run.attempts[node] = number, attempt
+    run.events.note(steps.begin(run.run_id, attempt))
+    return attempt
+
+
+def _failed(run: RunContext, node: str, outcome: StepOutcome) -> StepOutcome:
+    """Return a failure, or the question what to do about it if the policy says so."""
+    if run.policy.on_failure == "fail":
+        return outcome
+    listed = "\n".join(outcome.problems)
+    return ask(run, node, "failure", f"{node} failed:\n{listed}\nTry again, or give up?", of=outcome)
+
+
+def _input_hash(run: RunContext, agent: Agent, handoffs: Mapping[str, Handoff]) -> str:
+    """Return what must be the same for work that was made before a crash to be published after it."""
+    skills = run.fingerprint.skills.get(agent.name, {}) if run.fingerprint else {}
+    return digest(
+        {
+            "prd": run.prd_sha256,
+            "reads": {name: handoff.sha256 for name, handoff in handoffs.items()},
+            "skills": dict(skills),
+        }
     )
-    run.events.emit(QuestionAsked(question=question.id, node=node, text=question.text))
-    return StepOutcome(status="waiting", question=question.id, question_text=question.text)
+
+
+def _finished(node: str, outcome: StepOutcome, started: float) -> StepFinished:
+    return StepFinished(
+        agent=node,
+        status=outcome.status,
+        seconds=round(time.monotonic() - started, 3),
+        files=outcome.files,
+        problems=outcome.problems,
+        log=outcome.log,
+    )
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, OSError):
+        where = f" at `{error.filename}`" if error.filename else ""
+        return f"the system refuses: {error.strerror or error}{where}. Put it right, then `baton retry`."
+    if isinstance(error, MemoryError):
+        return "Baton ran out of memory. Give it more, then `baton retry`."
+    return str(error)
+
+
+class _Retried:
+    """Tells of an attempt that failed for a reason that may pass."""
+
+    def __init__(self, run: RunContext, node: str) -> None:
+        self._run, self._node = run, node
+
+    def __call__(self, attempt: int, error: BaseException, seconds: float) -> None:
+        told = StepRetried(agent=self._node, attempt=attempt, problem=str(error), wait=round(seconds, 3))
+        self._run.events.emit(told)

@@ -14,7 +14,7 @@ import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
@@ -30,6 +30,7 @@ IGNORED = frozenset(
     }
 )  # fmt: skip
 _ARRIVING = ".claude/.arriving"
+_SHOWN_ONLY = ".claude/handoff/questions"  # copies of what the ledger holds
 _FOLDERS = (".claude", ".claude/handoff")
 _SHOWN = 20
 
@@ -117,14 +118,14 @@ class Workspace:
         finally:
             os.close(descriptor)
 
-    def refuse_conflicts(self, agents: Sequence[Agent], recorded: Mapping[str, str]) -> None:
+    def refuse_conflicts(self, agents: Sequence[Agent], recorded: Mapping[str, Collection[str]]) -> None:
         """Refuse files that stand where `agents` write and are not exactly as Baton wrote them.
 
         Refused, too, is what stands in the way: a link or a file where a folder has to be, a folder for a file.
 
         Args:
             agents: Who is going to write.
-            recorded: SHA-256 by path of what Baton wrote.
+            recorded: By path, the SHA-256 of each version that Baton wrote.
 
         Raises:
             WorkspaceConflict: With every such file.
@@ -136,9 +137,9 @@ class Workspace:
         if foreign:
             raise WorkspaceConflict(str(self.root), tuple(sorted(set(foreign))))
 
-    def _is_foreign(self, path: str, agents: Sequence[Agent], recorded: Mapping[str, str]) -> bool:
+    def _is_foreign(self, path: str, agents: Sequence[Agent], recorded: Mapping[str, Collection[str]]) -> bool:
         if any(owns(agent, path) for agent in agents):
-            return recorded.get(path, "") != self.sha256(path)
+            return self.sha256(path) not in recorded.get(path, ())
         return any(owns_within(agent, path) for agent in agents)
 
     def sha256(self, path: str) -> str | None:
@@ -149,14 +150,16 @@ class Workspace:
         with place.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
-    def publish(self, files: Mapping[str, bytes], recorded: Mapping[str, str], removed: Iterable[str] = ()) -> None:
+    def publish(
+        self, files: Mapping[str, bytes], recorded: Mapping[str, Collection[str]], removed: Iterable[str] = ()
+    ) -> None:
         """Bring the workspace to hold `files`, and to lack `removed`.
 
         What is already there is left alone, so a publication that was interrupted can simply be repeated.
 
         Args:
             files: Content by path.
-            recorded: SHA-256 by path of what Baton wrote earlier and may replace or remove.
+            recorded: By path, the SHA-256 of each version that Baton wrote earlier and may replace or remove.
             removed: Paths; one that has another content than recorded is kept.
 
         Raises:
@@ -166,7 +169,7 @@ class Workspace:
         self._drop_arriving()
         found = {path: self.sha256(path) for path in files}
         new = {path: content for path, content in files.items() if found[path] != _digest(content)}
-        changed = [path for path in new if found[path] not in {None, recorded.get(path)}]
+        changed = [path for path in new if found[path] not in {None, *recorded.get(path, ())}]
         if changed:
             raise WorkspaceConflict(str(self.root), tuple(sorted(changed)))
         places = [self._place(path) for path in new]
@@ -185,7 +188,7 @@ class Workspace:
         for each, place in zip(arrived, places, strict=True):
             each.replace(place)
         for path in removed:
-            if path not in files and self.sha256(path) == recorded[path]:
+            if path not in files and self.sha256(path) in recorded.get(path, ()):
                 (self.root / path).unlink()
                 self._drop_empty_parents(path)
         for folder in {place.parent for place in places}:
@@ -221,7 +224,9 @@ class Workspace:
         for folder, names, files in os.walk(self.root):
             at = Path(folder).relative_to(self.root)
             links = [name for name in names if (Path(folder) / name).is_symlink()]
-            names[:] = [name for name in names if name not in IGNORED and name not in links]
+            names[:] = [
+                name for name in names if name not in {*IGNORED, *links} and (at / name).as_posix() != _SHOWN_ONLY
+            ]
             for name in [*files, *links]:
                 if name not in IGNORED:
                     yield (at / name).as_posix()

@@ -66,7 +66,7 @@ ORDER BY task_path, task_id, idx
 class PostgresSaver(BaseCheckpointSaver[str]):
     """A checkpoint saver on the tables of `orchestrator.storage.database`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, writer: object = None) -> None:
         super().__init__(serde=JsonPlusSerializer(pickle_fallback=False, allowed_msgpack_modules=None))
         self._database = database
 

@@ -89,6 +89,76 @@ MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (thread_id, checkpoint_ns, checkpoint_id, task_id, idx)
     );
     """,
+    """
+    DROP INDEX baton.ix_runs_workspace;
+    ALTER TABLE baton.runs
+        DROP COLUMN pipeline_fingerprint,
+        DROP COLUMN plan_fingerprint,
+        ADD COLUMN fingerprint json,
+        ADD COLUMN policy json NOT NULL DEFAULT '{}',
+        ADD COLUMN prd bytea,
+        ADD COLUMN owner text,
+        ADD COLUMN wanted text,
+        ADD COLUMN generation integer NOT NULL DEFAULT 0,
+        ADD COLUMN resumes integer NOT NULL DEFAULT 0,
+        ADD COLUMN forked_from text;
+    CREATE INDEX ix_runs_workspace ON baton.runs (workspace, started_at DESC);
+    CREATE INDEX ix_runs_owner ON baton.runs (owner) WHERE owner IS NOT NULL;
+    """,
+    """
+    CREATE TABLE baton.steps (
+        run_id text NOT NULL REFERENCES baton.runs ON DELETE CASCADE,
+        step text NOT NULL,
+        attempt integer NOT NULL,
+        status text NOT NULL,
+        input_hash text NOT NULL,
+        receipt json,
+        outcome json,
+        superseded boolean NOT NULL DEFAULT false,
+        started_at timestamptz NOT NULL DEFAULT now(),
+        finished_at timestamptz,
+        published_at timestamptz,
+        PRIMARY KEY (run_id, step, attempt)
+    );
+    INSERT INTO baton.steps (run_id, step, attempt, status, input_hash, receipt, published_at)
+        SELECT run_id, agent, 1, 'begun', '', receipt, published_at FROM baton.receipts;
+    DROP TABLE baton.receipts;
+    """,
+    """
+    CREATE TABLE baton.handoffs (
+        run_id text NOT NULL REFERENCES baton.runs ON DELETE CASCADE,
+        step text NOT NULL,
+        attempt integer NOT NULL,
+        contract text NOT NULL,
+        path text NOT NULL,
+        sha256 bytea NOT NULL,
+        published_at timestamptz NOT NULL DEFAULT now(),
+        PRIMARY KEY (run_id, step, attempt)
+    );
+    CREATE TABLE baton.content (
+        sha256 bytea PRIMARY KEY,
+        size bigint NOT NULL,
+        data bytea NOT NULL,
+        stored_at timestamptz NOT NULL DEFAULT now()
+    );
+    ALTER TABLE baton.content ALTER COLUMN data SET STORAGE EXTERNAL;
+    CREATE TABLE baton.content_of_runs (
+        run_id text NOT NULL REFERENCES baton.runs ON DELETE CASCADE,
+        sha256 bytea NOT NULL REFERENCES baton.content,
+        PRIMARY KEY (run_id, sha256)
+    );
+    CREATE INDEX ix_content_of_runs_sha256 ON baton.content_of_runs (sha256);
+    """,
+    """
+    ALTER TABLE baton.questions
+        ADD COLUMN kind text NOT NULL DEFAULT 'handoff',
+        ADD COLUMN schema json NOT NULL DEFAULT '{"type": "string"}',
+        ADD COLUMN options json NOT NULL DEFAULT '[]',
+        ADD COLUMN default_answer json NOT NULL DEFAULT '"give up"',
+        ADD COLUMN deadline timestamptz,
+        ADD COLUMN answered_by text;
+    UPDATE baton.questions SET answered_by = 'person' WHERE answer IS NOT NULL;
+    """,
 )
 _LOCK = 0x6261746F6E  # "baton"
 

@@ -1,15 +1,11 @@
-"""Three small real agents, their skills, and a program that runs them: `python small_agents.py WORKSPACE [KILL_AT]`.
+"""Three small real agents, their skills, and a program that runs them: `python small_agents.py WORKSPACE PRD SKILLS`.
 
-They make a few files, run a real tool on them, and hand real handoffs on. `KILL_AT` ends the process with SIGKILL at
-the n-th of the moments that matter: around each write to the database and to the workspace.
+They make a few files, run a real tool on them, and hand real handoffs on.
 """
 
 from __future__ import annotations
 
 import asyncio
-import functools
-import os
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -194,57 +190,6 @@ class Kit:
         return Orchestrator(workspace, pipeline=self.pipeline(), registry=self.registry())
 
 
-def kill_at(moment: int) -> None:
-    """End this process at the n-th moment: before and after each call that leaves a trace."""
-    from handoff.store import HandoffStore  # noqa: PLC0415 - only where it is patched
-    from orchestrator.storage.checkpoint import PostgresSaver  # noqa: PLC0415
-    from orchestrator.storage.ledger import Ledger  # noqa: PLC0415
-    from orchestrator.workspace import Workspace  # noqa: PLC0415
-
-    left = moment
-
-    def tick() -> None:
-        nonlocal left
-        left -= 1
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def around(owner: Any, name: str) -> None:  # noqa: ANN401 - any class
-        original = getattr(owner, name)
-
-        @functools.wraps(original)
-        async def waited(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - passed through
-            tick()
-            result = await original(*args, **kwargs)
-            tick()
-            return result
-
-        @functools.wraps(original)
-        def called(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - passed through
-            tick()
-            result = original(*args, **kwargs)
-            tick()
-            return result
-
-        setattr(owner, name, waited if asyncio.iscoroutinefunction(original) else called)
-
-    for owner, names in (
-        (Ledger, ("add_run", "set_plan", "save_receipt", "mark_published", "set_status")),
-        (PostgresSaver, ("aput", "aput_writes")),
-        (Workspace, ("publish",)),
-        (HandoffStore, ("write",)),
-    ):
-        for name in names:
-            around(owner, name)
-    replace = Path.replace
-
-    def moved(self: Path, target: Path) -> Path:
-        tick()
-        return replace(self, target)
-
-    Path.replace = moved  # type: ignore[method-assign, assignment]  # between two files of one publication
-
-
 async def main(workspace: Path, prd: Path, skills: Path) -> str:
     """Start a run, or go on with the one that is there; return its status."""
     async with Kit(skills).engine(workspace) as engine:
@@ -259,6 +204,4 @@ async def main(workspace: Path, prd: Path, skills: Path) -> str:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 4:
-        kill_at(int(sys.argv[4]))
     print(asyncio.run(main(*(Path(word) for word in sys.argv[1:4]))))  # noqa: T201 - a program

@@ -1,0 +1,77 @@
+"""What a run asks people, and what their answers mean.
+
+A question is stored in the transaction that says that its step waits, so it is never asked twice and never lost.
+
+Not here: storing and answering (`orchestrator.storage.questions`).
+"""
+
+from __future__ import annotations
+
+from orchestrator.context import RunContext
+from orchestrator.events import QuestionAsked
+from orchestrator.outcome import StepOutcome
+from orchestrator.storage import questions
+from orchestrator.storage.questions import Question, QuestionKind
+from schemas.base import JSON
+
+APPROVE, REJECT = "approve", "reject"
+DONE, RETRY, GIVE_UP = "done", "retry", "give up"
+
+_OPTIONS: dict[QuestionKind, tuple[str, ...]] = {
+    "prd": (),
+    "handoff": (DONE, GIVE_UP),
+    "approval": (APPROVE, REJECT),
+    "failure": (RETRY, GIVE_UP),
+}
+_SCHEMAS: dict[QuestionKind, dict[str, JSON]] = {
+    "prd": {"type": "string", "minLength": 1},
+    "handoff": {"enum": [DONE, GIVE_UP]},
+    "approval": {"anyOf": [{"enum": [APPROVE, REJECT]}, {"type": "string", "pattern": f"^{REJECT}: "}]},
+    "failure": {"enum": [RETRY, GIVE_UP]},
+}
+
+
+def ask(run: RunContext, node: str, kind: QuestionKind, text: str, *, of: StepOutcome | None = None) -> StepOutcome:
+    """Ask a person; return the outcome of a step that waits. `of` is the failure that the question is about."""
+    earlier = [each for each in run.questions.values() if each.node == node]
+    question = Question(
+        id=f"{run.run_id}-{node}-{len(earlier) + 1}",
+        run_id=run.run_id,
+        node=node,
+        kind=kind,
+        text=text,
+        answer_schema=_SCHEMAS[kind],
+        options=_OPTIONS[kind],
+        default=REJECT if kind == "approval" else GIVE_UP,
+    )
+    if earlier and earlier[-1].is_open:  # asked by an attempt that was killed before it could say that it waits
+        question = earlier[-1]
+    run.questions[question.id] = question
+    run.events.note(questions.ask(question, run.policy.answer_seconds))
+    asked = QuestionAsked(question=question.id, node=node, kind=kind, text=question.text, options=question.options)
+    run.events.emit(asked)
+    waiting = StepOutcome(status="waiting", question=question.id, question_text=question.text)
+    return waiting.model_copy(update={"problems": of.problems, "log": of.log}) if of else waiting
+
+
+def answered(run: RunContext, outcome: StepOutcome) -> Question | None:
+    """Return the question that a waiting step asked, if it has its answer."""
+    question = run.questions.get(outcome.question or "")
+    return question if question is not None and not question.is_open else None
+
+
+def refusal(question: Question) -> str | None:
+    """Return why a person does not want the step to go on, or None if they do."""
+    if question.answer == GIVE_UP:
+        return "given up"
+    if question.kind == "approval" and isinstance(question.answer, str) and question.answer.startswith(REJECT):
+        reason = question.answer.removeprefix(REJECT).removeprefix(":").strip()
+        return f"rejected: {reason}" if reason else "rejected"
+    return None
+
+
+def is_approved(run: RunContext, node: str) -> bool:
+    """Return whether a person approved of a node's work."""
+    return any(
+        each.node == node and each.kind == "approval" and each.answer == APPROVE for each in run.questions.values()
+    )

@@ -1,0 +1,176 @@
+"""What the runs of one process share: the database, the owner's lock, graphs, environments; and who watches them.
+
+Not here: what callers see (`orchestrator.orchestrator`), one run (`orchestrator.run`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, cast
+
+from agents.checks.environment import Environments
+from orchestrator.context import RunContext
+from orchestrator.home import cache_folder, run_folder
+from orchestrator.pipeline import Pipeline
+from orchestrator.plan import Plan
+from orchestrator.policy import Policy
+from orchestrator.run import Run
+from orchestrator.storage import database, postgres
+from orchestrator.storage.event_log import EventLog
+from orchestrator.storage.ledger import Ledger, open_ledger
+from orchestrator.storage.postgres import Server
+from orchestrator.workspace import Workspace
+from skills.executor import Executor
+from skills.registry import Registry
+
+if TYPE_CHECKING:
+    from orchestrator.driving import Driver, Graphs
+
+_WATCH_SECONDS = 0.5  # between two looks at what others want of the runs
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Opened:
+    """The database, open."""
+
+    server: Server
+    ledger: Ledger
+
+
+class Engine:
+    """An asynchronous context manager; leaving it stops what still runs."""
+
+    def __init__(self, *, home: Path, registry: Registry, executor: Executor) -> None:
+        self.home = home
+        self.registry = registry
+        self.executor = executor
+        self._environments = Environments(cache_folder(home))
+        self._stack = AsyncExitStack()
+        self._opening: asyncio.Task[Opened] | None = None
+        self._background: set[asyncio.Task[Any]] = set()
+        self._watching: asyncio.Task[None] | None = None
+        self._graphs: Graphs | None = None
+        self._runs: dict[str, Run] = {}
+
+    async def __aenter__(self) -> Self:
+        self._opening = asyncio.create_task(self._open())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await asyncio.gather(*(run.stop() for run in self._runs.values() if run.is_working), return_exceptions=True)
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, *([self._opening] if self._opening else []), return_exceptions=True)
+        await self._environments.close()
+        await self._stack.aclose()
+
+    async def opened(self) -> Opened:
+        """Return the database once it answers.
+
+        Raises:
+            PostgresUnavailable: There is none.
+        """
+        if self._opening is None:
+            raise RuntimeError("use `async with Orchestrator(...)`")
+        return await asyncio.shield(self._opening)
+
+    async def _open(self) -> Opened:
+        server = await self._stack.enter_async_context(postgres.serve(self.home))
+        connected = await self._stack.enter_async_context(database.connect(server))
+        ledger = await self._stack.enter_async_context(open_ledger(connected, self._regained))
+        return Opened(server=server, ledger=ledger)
+
+    def prepare(self, plan: Plan | None) -> None:
+        """Begin, in the background, with what takes long: environments, and the import of LangGraph."""
+        for each in plan.preparations() if plan else ():
+            make = self._environments.python if each.ecosystem == "python" else self._environments.node
+            self.in_background(make(each.lock))
+        if self._graphs is None:
+            self.in_background(asyncio.to_thread(importlib.import_module, "orchestrator.driving"))
+
+    def in_background(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Do `work` beside everything else; it ends with the engine."""
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        # A failure shows again where the result is needed; here it is only marked as seen.
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        task.add_done_callback(self._background.discard)
+
+    def context(
+        self,
+        opened: Opened,
+        *,
+        run_id: str,
+        started_at: datetime,
+        workspace: Workspace,
+        pipeline: Pipeline,
+        policy: Policy,
+        prd_sha256: str,
+    ) -> RunContext:
+        """Return the context of a run."""
+        return RunContext(
+            run_id=run_id,
+            started_at=started_at,
+            workspace=workspace,
+            folder=run_folder(self.home, run_id),
+            pipeline=pipeline,
+            registry=self.registry,
+            executor=self.executor,
+            environments=self._environments,
+            admin_dsn=opened.server.admin,
+            ledger=opened.ledger,
+            events=EventLog(opened.ledger.writer, run_id),
+            policy=policy,
+            prd_sha256=prd_sha256,
+        )
+
+    async def driver(self, context: RunContext, generation: int) -> Driver:
+        """Return the graph of a run, in the thread of its `generation`."""
+        driving = await asyncio.to_thread(importlib.import_module, "orchestrator.driving")
+        graphs = await self.graphs()
+        driver: Driver = driving.Driver(graphs, context.pipeline, thread(context.run_id, generation))
+        return driver
+
+    async def graphs(self) -> Graphs:
+        """Return the compiled graphs."""
+        driving = await asyncio.to_thread(importlib.import_module, "orchestrator.driving")
+        opened = await self.opened()
+        if self._graphs is None:
+            self._graphs = driving.Graphs(opened.ledger)
+        return cast("Graphs", self._graphs)
+
+    def watch(self, run: Run) -> None:
+        """Have a run stopped or cancelled when another process asks for it, or when the engine is left."""
+        self._runs = {each.id: each for each in self._runs.values() if each.is_working} | {run.id: run}
+        if self._watching is None or self._watching.done():
+            self._watching = asyncio.create_task(self._watch())
+            self._background.add(self._watching)
+
+    async def _watch(self) -> None:
+        ledger = (await self.opened()).ledger
+        while any(run.is_working for run in self._runs.values()):
+            await asyncio.sleep(_WATCH_SECONDS)
+            for run_id, what in (await ledger.runs.wanted(ledger.owner.id)).items():
+                run = self._runs.get(run_id)
+                if run is not None and run.is_working:
+                    self.in_background(run.cancel() if what == "cancel" else run.stop())
+
+    async def _regained(self) -> None:
+        """Let go of the runs that somebody else took over while the database had forgotten us."""
+        ledger = (await self.opened()).ledger
+        for run_id in await ledger.runs.lost(ledger.owner.id, [run.id for run in self._runs.values()]):
+            self._runs[run_id].abandon()
+
+
+def thread(run_id: str, generation: int) -> str:
+    """Return the LangGraph thread of a run's `generation`."""
+    return f"{run_id}.{generation}"

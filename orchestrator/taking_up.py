@@ -1,0 +1,184 @@
+"""Take a run up again: what must hold before it may go on, where it goes on, and what it does not do again.
+
+A run that is retried, forked, or resumed with other skills goes on in a new LangGraph thread from its first node; the
+steps that are done answer from the ledger. One that only paused or was killed goes on in its thread.
+
+Not here: what callers see (`orchestrator.orchestrator`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from agents.checks.orphans import end_orphans
+from handoff.problems import HandoffInvalid, HandoffMissing
+from handoff.provenance import sha256
+from handoff.store import write_atomically
+from orchestrator.context import PRD, RunContext
+from orchestrator.events import QuestionAnswered, RunResumed, RunStatus
+from orchestrator.fingerprint import Fingerprint, Resumption, compare, fingerprint
+from orchestrator.intake import NODE as INTAKE
+from orchestrator.intake import adopt, read_prd, refuse_conflicts, understand
+from orchestrator.pipeline import AgentUnknown, Pipeline
+from orchestrator.plan import make_plan
+from orchestrator.storage.ledger import Ledger
+from orchestrator.storage.runs import RunDetails, RunRefused
+from orchestrator.workspace import Workspace
+
+
+@asynccontextmanager
+async def claimed(ledger: Ledger, run_id: str, allowed: tuple[RunStatus, ...]) -> AsyncIterator[RunDetails]:
+    """Own a run; yield it as it was. If what is done with it fails, it is put back to where it was.
+
+    Raises:
+        RunUnknown: There is no such run.
+        RunBusy: Somebody works on it.
+        RunRefused: It stands where it may not be taken from.
+    """
+    await ledger.owner.hold()
+    before = await ledger.runs.claim(run_id, ledger.owner.id, from_=allowed)
+    try:
+        yield before
+    except BaseException:
+        await ledger.runs.let_go(before)
+        raise
+
+
+def pipeline_of(run: RunDetails, pipeline: Pipeline) -> Pipeline:
+    """Return the part of `pipeline` that a run uses.
+
+    Raises:
+        RunRefused: One of its agents is no longer there.
+    """
+    try:
+        return pipeline.subset(run.agents)
+    except AgentUnknown as error:
+        raise _refused(run.id, (str(error),)) from error
+
+
+def workspace_of(run: RunDetails) -> Workspace:
+    """Return a run's workspace.
+
+    Raises:
+        RunRefused: It was deleted.
+    """
+    workspace = Workspace(workspace_root(run))
+    if not workspace.root.is_dir():
+        raise RunRefused(
+            f"the workspace `{run.workspace}` of run `{run.id}` is gone. Put it back; or have what the run published"
+            f" written elsewhere, and go on there, with `baton fork {run.id} --workspace DIR`."
+        )
+    return workspace
+
+
+def workspace_root(run: RunDetails) -> Path:
+    """Return the folder of a run's workspace, whether or not it is there."""
+    return Path(run.workspace)
+
+
+async def restore(context: RunContext, before: RunDetails) -> Resumption:
+    """Bring a run's context to where the run stopped, its folder included; return the rule by which it goes on.
+
+    Raises:
+        RunRefused: What it was begun with changed too much, or its PRD did.
+        WorkspaceConflict: Files in its workspace changed.
+        ContentLost: Its PRD is gone.
+    """
+    if before.status == "running":
+        await end_orphans(context.run_id)
+    await _restore_prd(context)
+    await context.remember()
+    await context.events.load(context.ledger.database)
+    if before.fingerprint is None:
+        return Resumption(rule="continues")
+    _refuse_changed_prd(context)
+    plan = make_plan(understand(read_prd(context.prd)), context.pipeline, context.registry)
+    old, new = Fingerprint.model_validate(before.fingerprint), fingerprint(context.pipeline, plan)
+    resumption = compare(old, new, context.done(), _unread(context))
+    if resumption.rule == "refuses":
+        raise _refused(context.run_id, resumption.reasons)
+    adopt(context, plan)
+    await refuse_conflicts(context, plan)
+    return resumption
+
+
+def announce(context: RunContext, reason: str) -> None:
+    """Tell that a run that paused or ended goes on, and which answers came. One that was killed just goes on."""
+    if context.events.paused:
+        context.events.emit(RunResumed(run=context.run_id, reason=reason))
+    for question in context.questions.values():
+        if question.answered_by is not None and question.id not in context.events.answered:
+            told = QuestionAnswered(question=question.id, node=question.node, by=question.answered_by)
+            context.events.emit(told)
+
+
+def steps_again(context: RunContext, agent: str | None) -> tuple[str, ...]:
+    """Return the steps to do again: from `agent` on, or from what is not done.
+
+    Raises:
+        AgentUnknown: No agent of the run has that name.
+        RunRefused: Everything is done, or something before `agent` is not.
+    """
+    done, run_id = context.done(), context.run_id
+    if agent is None:
+        if INTAKE not in done:
+            return (INTAKE, *context.pipeline.names)
+        undone = [name for name in context.pipeline.names if name not in done]
+        if not undone:
+            raise RunRefused(f"every step of run `{run_id}` is done. Name the first one to do again with `--from`.")
+        return tuple(dict.fromkeys(each for name in undone for each in context.pipeline.downstream(name)))
+    again = context.pipeline.downstream(context.pipeline.agent(agent).name)
+    missing = sorted(({INTAKE} | context.pipeline.upstream(agent)) - done)
+    if missing:
+        raise RunRefused(
+            f"`{agent}` cannot be done again in run `{run_id}`: before it, {', '.join(missing)} is not done."
+        )
+    return again
+
+
+async def forget(context: RunContext, steps: tuple[str, ...]) -> None:
+    """Have `steps` done again."""
+    await context.ledger.steps.supersede(context.run_id, steps)
+    for name in steps:
+        context.attempts.pop(name, None)
+
+
+async def _restore_prd(context: RunContext) -> None:
+    """Have the run's own copy of its PRD as it was, whatever became of the run's folder."""
+    if context.prd.is_file() and sha256(context.prd.read_bytes()) == context.prd_sha256:
+        return
+    found = await context.ledger.content.get([context.prd_sha256])
+    context.folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(context.prd, found[context.prd_sha256])
+
+
+def _refuse_changed_prd(context: RunContext) -> None:
+    if INTAKE in context.done() and context.workspace.sha256(PRD) != context.prd_sha256:
+        raise RunRefused(
+            f"the PRD `{context.workspace.root / PRD}` is not the one that run `{context.run_id}` works from.\n"
+            "Undo the change, then resume; or start a run with the new PRD with `baton run`."
+        )
+
+
+def _unread(context: RunContext) -> list[str]:
+    """Return the agents of done steps whose handoff does not satisfy its contract as it is now."""
+    found = []
+    for name in context.receipts():
+        if name != INTAKE:
+            try:
+                context.handoffs.read(context.pipeline.agent(name).writes)
+            except HandoffMissing:
+                continue  # asked about by the step that needs it
+            except HandoffInvalid:
+                found.append(name)
+    return found
+
+
+def _refused(run_id: str, reasons: tuple[str, ...]) -> RunRefused:
+    listed = "".join(f"\n  {reason}" for reason in reasons)
+    return RunRefused(
+        f"run `{run_id}` cannot go on: what it was begun with changed.{listed}\n"
+        f"Undo that, do the steps again with `baton retry {run_id} --from AGENT`, or start anew with `baton run`."
+    )
