@@ -1,32 +1,18 @@
-"""What the command line prints, made safe: text of a PRD or a tool is shown, never obeyed.
-
-Rich's markup is off throughout, and characters that steer a terminal are shown by their code.
-"""
+"""What the command line prints: Rich's markup is off throughout, and what could steer a terminal is made harmless."""
 
 from __future__ import annotations
 
 import sys
-import unicodedata
 from collections.abc import Container, Iterable, Sequence
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from orchestrator.harmless import harmless
+
 _UNFOLDED = 400  # columns
 _WIDEST = 10_000  # characters of a line
-_STEERING = {"Cc", "Cf", "Co", "Cs"}
-_KEPT = {"\n", "\t", "\N{ZERO WIDTH JOINER}", "\N{ZERO WIDTH NON-JOINER}"}
-
-
-def harmless(text: str) -> str:
-    """Return `text` with control and direction-changing characters replaced by their escapes."""
-    if text.isprintable():
-        return text
-    return "".join(
-        f"\\x{ord(each):02x}" if unicodedata.category(each) in _STEERING and each not in _KEPT else each
-        for each in text
-    )
 
 
 def console(*, stderr: bool = False) -> Console:
