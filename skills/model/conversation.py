@@ -1,0 +1,164 @@
+"""One conversation with a model: its turns, its file tools, what it may spend, and how it ends.
+
+Built on LangChain's agent loop with the file tools of `deepagents` over the desk's folder. `create_deep_agent` itself
+would add sub-agents, a summary and prompts of its own: calls that no budget names, texts that no reviewer reads.
+
+Not here: what is asked (`skills.model.prompt`), judging what was done (`skills.model.executor`).
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from deepagents.backends import FilesystemBackend
+from deepagents.middleware.filesystem import FilesystemMiddleware, FsToolName
+from langchain.agents import create_agent
+from langchain.agents.middleware import AgentMiddleware
+from langchain.agents.middleware.types import InputAgentState, ModelRequest, ModelResponse, ToolCallRequest
+from langchain.agents.structured_output import ToolStrategy
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, ToolMessage
+from langchain_core.messages.utils import count_tokens_approximately
+from langgraph.types import Command
+
+from schemas.base import JSON
+from skills.model.budget import Spending
+from skills.model.calling import Patience, call
+from skills.model.desk import Desk
+from skills.model.errors import ModelRefused
+from skills.model.models import model_name
+from skills.model.prompt import Prompt, data
+from skills.model.replies import fault, refusal, without_calls
+from skills.model.scrubbing import scrubbed
+
+LONGEST_RESULT = 40_000  # characters of a tool's output that a model is shown at once
+
+_TOOLS: list[FsToolName] = ["ls", "read_file", "glob", "grep", "write_file", "edit_file", "delete"]
+_WRITING = frozenset({"write_file", "edit_file", "delete"})
+# The loop is ended by the budget of calls, in words that a person understands.
+_STEPS = 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Turn:
+    """What a model left at the end of its turn: the arguments of `submit`, or what was wrong instead."""
+
+    stated: Mapping[str, JSON] | None
+    problem: str
+
+
+class Conversation:
+    """The messages so far, and the agent that goes on with them."""
+
+    def __init__(self, model: BaseChatModel, skill: str, prompt: Prompt, desk: Desk, patience: Patience) -> None:
+        self._supervision = _Supervision(skill, desk, patience)
+        tools = FilesystemMiddleware(
+            backend=FilesystemBackend(root_dir=desk.folder, virtual_mode=True),
+            tools=_TOOLS,
+            # Long results are cut by the supervision: no file may appear that the model did not write.
+            tool_token_limit_before_evict=None,
+            human_message_token_limit_before_evict=None,
+        )
+        self._agent = create_agent(
+            model,
+            system_prompt=prompt.system,
+            middleware=[tools, self._supervision],
+            response_format=ToolStrategy(dict(prompt.answer), tool_message_content="Taken; it is being checked."),
+        )
+        self._messages: list[AnyMessage] = []
+
+    async def say(self, text: str) -> Turn:
+        """Let the model work until it hands in or falls silent.
+
+        Raises:
+            ModelRefused: It will not do it.
+            ModelUnavailable, ModelCallFailed: As `skills.model.calling.call`.
+            BudgetExceeded: The step or the run has spent what it may.
+        """
+        self._messages.append(HumanMessage(text))
+        asked: InputAgentState = {"messages": [*self._messages]}
+        state = await self._agent.ainvoke(asked, {"recursion_limit": _STEPS})
+        self._messages = state["messages"]
+        stated = cast("Mapping[str, JSON] | None", state.get("structured_response"))
+        return Turn(stated=stated, problem="" if stated is not None else self._silence())
+
+    def _silence(self) -> str:
+        if self._supervision.fault:
+            return self._supervision.fault
+        if not self._messages[-1].text.strip():
+            return "your reply was empty"
+        return "you ended without calling `submit`; what you say in words is not read"
+
+
+class _Supervision(AgentMiddleware[Any, Any, Any]):
+    """Stands between the loop and the model, and between the loop and the tools."""
+
+    def __init__(self, skill: str, desk: Desk, patience: Patience) -> None:
+        super().__init__()
+        self.fault: str | None = None  # of the latest reply
+        self._skill, self._desk, self._patience = skill, desk, patience
+        self._bench = desk.bench
+
+    async def awrap_model_call(
+        self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]]
+    ) -> ModelResponse[Any]:
+        name = model_name(request.model)
+        self._bench.meter.require(self._bench.agent, self._skill, name)
+        response = await call(self._skill, self._patience, lambda: handler(request))
+        message = next(each for each in response.result if isinstance(each, AIMessage))
+        spent = self._bench.meter.cost(name, _spent(request, message))
+        self._bench.meter.add(self._bench.agent, self._skill, spent)
+        if (words := refusal(message)) is not None:
+            raise ModelRefused(self._skill, scrubbed(words))
+        self.fault = fault(message)
+        # Half a call may be valid JSON: a file cut in the middle must not be written.
+        return ModelResponse(result=[without_calls(message)]) if self.fault else response
+
+    async def awrap_tool_call(
+        self,
+        request: ToolCallRequest,
+        handler: Callable[[ToolCallRequest], Awaitable[ToolMessage | Command[Any]]],
+    ) -> ToolMessage | Command[Any]:
+        name = request.tool_call["name"]
+        if name in _WRITING and (refused := self._refused(request.tool_call["args"])):
+            return ToolMessage(refused, name=name, tool_call_id=request.tool_call["id"], status="error")
+        result = await handler(request)
+        return _as_data(result) if isinstance(result, ToolMessage) and name not in _WRITING else result
+
+    def _refused(self, arguments: Mapping[str, object]) -> str | None:
+        path = posixpath.normpath("/" + str(arguments.get("file_path", ""))).lstrip("/")
+        if path in self._desk.before:
+            return f"Error: `/{path}` is not yours to change. Write only your own files."
+        if not self._bench.owned(path):
+            patterns = ", ".join(f"`/{pattern}`" for pattern in self._bench.owns)
+            return f"Error: `/{path}` is not a path that you may write. You may write {patterns}."
+        return None
+
+
+def _as_data(result: ToolMessage) -> ToolMessage:
+    text = str(result.text)
+    if len(text) > LONGEST_RESULT:
+        text = f"{text[:LONGEST_RESULT]}\n[cut here: {len(text):,} characters in all; ask for less at a time]"
+    return result.model_copy(update={"content": data("result", text)})
+
+
+def _spent(request: ModelRequest[Any], message: AIMessage) -> Spending:
+    usage = message.usage_metadata
+    if usage is not None:
+        cached = usage.get("input_token_details", {}).get("cache_read", 0)
+        return Spending(
+            calls=1,
+            input_tokens=usage["input_tokens"],
+            output_tokens=usage["output_tokens"],
+            cached_tokens=cached,
+        )
+    sent: Sequence[AnyMessage] = [*([request.system_message] if request.system_message else []), *request.messages]
+    return Spending(
+        calls=1,
+        input_tokens=count_tokens_approximately(sent),
+        output_tokens=count_tokens_approximately([message]),
+        estimated=1,
+    )
