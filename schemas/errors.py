@@ -13,9 +13,13 @@ from typing import ClassVar
 
 
 class BatonError(Exception):
-    """Base of every error raised on purpose. Its text says what, where, and the next step."""
+    """Base of every error raised on purpose. Its text says what, where, and the next step.
+
+    `transient`: may the same work succeed, unchanged, a little later?
+    """
 
     code: ClassVar[str] = "error"  # stable and searchable; logged and stored, never renamed
+    transient: ClassVar[bool] = False
 
 
 class InputError(BatonError):

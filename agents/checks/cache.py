@@ -1,7 +1,8 @@
 """Folders that are expensive to make and depend on a key alone: made once, whole or not at all, shared by every run.
 
 An entry is built beside its place under a file lock and renamed into it, so a half-built one is never seen, and two
-processes that want the same entry build it once.
+processes that want the same entry build it once. Each builds in a folder of its own: the installer of a process that
+was killed, and lost the lock with it, may still be writing.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 import fcntl
 import hashlib
 import os
+import secrets
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -41,8 +43,9 @@ async def cached_folder(place: Path, build: Callable[[Path], Awaitable[None]]) -
     async with locked(place.with_name(f".{place.name}.lock")):
         if place.is_dir():  # another process made it meanwhile
             return place
-        building = place.with_name(f".{place.name}.building")
-        await asyncio.to_thread(shutil.rmtree, building, ignore_errors=True)  # left by a process that was killed
+        for left in place.parent.glob(f".{place.name}.*building"):  # by a process that was killed
+            await asyncio.to_thread(shutil.rmtree, left, ignore_errors=True)
+        building = place.with_name(f".{place.name}.{secrets.token_hex(4)}.building")
         building.mkdir()
         try:
             await build(building)

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evidence:
-    """One tool run. `log` is the path of its output (stdout and stderr together), `log_sha256` its hash."""
+    """One tool run. `log` is the path of its output (stdout and stderr together), `log_sha256` its hash.
+
+    `reason`: why it ended badly, if the machine is to blame (no memory, no disk, no time): its first line in short.
+    """
 
     argv: tuple[str, ...]
     exit_code: int
@@ -26,6 +29,7 @@ class Evidence:
     tool: str  # name and version: "mypy 2.4.1"
     log: str
     log_sha256: str
+    reason: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,16 +9,26 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
 import asyncpg
 
-from agents.checks.errors import ScratchError
+from agents.checks.errors import ScratchDatabaseLost, ScratchError
 
 _PREFIX = "baton_scratch"
 _PRISTINE = "template0"  # nobody can be connected to it, which would make copying it fail
 _LABEL_CHARACTERS = 24
+_ANSWER_TIMEOUT = 30.0  # seconds; a server that takes longer for `select 1` is as good as gone
+# What a server says that is starting, stopping, restarting or overrun; asyncpg's own errors say that it is gone.
+_PASSING = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.TooManyConnectionsError,
+)
 
 
 class ScratchDatabases:
@@ -40,53 +50,79 @@ class ScratchDatabases:
             like: The label of a database to copy, schema and rows; nobody may be connected to it.
 
         Raises:
-            ScratchError: The server cannot be reached, or refuses.
+            ScratchDatabaseLost: The server cannot be reached, or is gone.
+            ScratchError: It refuses.
         """
         async with self._lock:
             if label not in self._names:
                 self._names[label] = await self._create(label, self._names[like] if like else _PRISTINE)
         return database_dsn(self._admin, self._names[label])
 
+    async def require(self) -> None:
+        """See that the databases made are still there, and still protected from being taken for a dead step's.
+
+        Raises:
+            ScratchDatabaseLost: The server is gone, or was meanwhile.
+        """
+        async with self._lock:
+            if self._session is not None:
+                with database_errors("a check failed, and the scratch databases are gone"):
+                    await self._session.execute("select 1", timeout=_ANSWER_TIMEOUT)
+
     async def close(self) -> None:
-        """Drop every database made, whoever is still connected."""
+        """Drop every database made, whoever is still connected; if the server is gone, the next step drops them."""
         self._names.clear()
         session, self._session = self._session, None
         if session is None:
             return
         try:
-            await _drop(session, await _names_of(session, self._token))
+            with suppress(*_PASSING):
+                await _drop(session, await _names_of(session, self._token))
+                await session.close()
         finally:
-            await session.close()
+            session.terminate()
 
     async def _create(self, label: str, template: str) -> str:
         safe = re.sub(r"[^a-z0-9]+", "_", label.lower())[:_LABEL_CHARACTERS].strip("_")
         name = f"{_PREFIX}_{self._token}_{safe}"
-        session = await self._opened()
-        try:
+        with database_errors("a scratch database cannot be created"):
+            session = await self._opened()
             await session.execute(f'create database "{name}" template "{template}"')
             # A crash loses the scratch database anyway: do not wait for the disk at every commit.
             await session.execute(f'alter database "{name}" set synchronous_commit = off')
-        except asyncpg.PostgresError as error:
-            raise ScratchError(
-                f"cannot create a scratch database: {error}. The role in BATON_DATABASE_URL needs CREATEDB"
-            ) from error
         return name
 
     async def _opened(self) -> asyncpg.Connection:
         if self._session is None:
-            self._session = await self._connect()
+            self._session = await asyncpg.connect(self._admin)
             await self._session.execute("select pg_advisory_lock(hashtext($1))", self._token)
             await _drop_orphans(self._session)
         return self._session
 
-    async def _connect(self) -> asyncpg.Connection:
-        try:
-            return await asyncpg.connect(self._admin)
-        except (OSError, asyncpg.PostgresError) as error:
-            raise ScratchError(
-                f"the PostgreSQL server for checks does not answer: {error}. "
-                "Run `baton doctor`, or set BATON_DATABASE_URL"
-            ) from error
+
+@contextmanager
+def database_errors(what: str) -> Iterator[None]:
+    """Turn what asyncpg raises into an error that says what to do, and whether it may pass.
+
+    Raises:
+        ScratchDatabaseLost: The server cannot be reached, or went away.
+        ScratchError: It refuses.
+    """
+    try:
+        yield
+    except asyncpg.ClientConfigurationError as error:
+        raise ScratchError(f"{what}: {error}. See BATON_DATABASE_URL") from error
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise ScratchError(f"{what}: {error}. The role in BATON_DATABASE_URL needs CREATEDB") from error
+    except (asyncpg.DiskFullError, asyncpg.OutOfMemoryError) as error:
+        raise ScratchError(f"{what}: {error}. Make room on the machine of the PostgreSQL server") from error
+    except _PASSING as error:
+        raise ScratchDatabaseLost(
+            f"{what}: the PostgreSQL server for checks does not answer: {str(error) or type(error).__name__}."
+            " Run `baton doctor`, or set BATON_DATABASE_URL"
+        ) from error
+    except asyncpg.PostgresError as error:
+        raise ScratchError(f"{what}: {error}. See the settings in BATON_DATABASE_URL") from error
 
 
 async def _drop_orphans(session: asyncpg.Connection) -> None:

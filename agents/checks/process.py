@@ -14,6 +14,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from agents.checks.machine import oom_kills
+
+RUN_MARKER = "BATON_RUN"  # names the run in the environment of its tools, and of whatever they start
 LOG_LIMIT = 2_000_000  # bytes kept: the first half and the last half of what a tool prints
 TIMED_OUT = 124  # the exit code `timeout(1)` uses
 _CHUNK = 65_536
@@ -37,11 +40,18 @@ _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finished:
-    """How a process ended. `output` is stdout and stderr together, NUL characters replaced."""
+    """How a process ended.
+
+    `exit_code` is minus the signal's number if a signal ended it. `output` is stdout and stderr together, NUL
+    characters replaced. `timed_out`: the seconds after which it was ended for taking too long, if it was. `oom_kills`:
+    how many processes the kernel killed for memory meanwhile, this one's or others beside it.
+    """
 
     exit_code: int
     seconds: float
     output: str
+    timed_out: float | None = None
+    oom_kills: int = 0
 
 
 def minimal_environment(home: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -76,7 +86,6 @@ async def run_process(
     cwd: Path,
     env: Mapping[str, str],
     timeout: float,  # noqa: ASYNC109  # part of how a tool is run: it decides the exit code
-    log: Path | None = None,
 ) -> Finished:
     """Run `argv` and wait; whatever it started is gone when this returns, on time-out and cancellation too.
 
@@ -85,12 +94,11 @@ async def run_process(
         cwd: An existing folder.
         env: The whole environment.
         timeout: Seconds; a tool that takes longer is killed and its exit code is 124.
-        log: Where the output is kept; its folder exists.
 
     Raises:
-        FileNotFoundError: There is no such program.
+        OSError: There is no such program, or the machine has no process, memory or file left for it.
     """
-    started = time.monotonic()
+    started, killed_before = time.monotonic(), oom_kills()
     # A pipe of our own: with asyncio's, waiting for the process also waits for whatever it left running.
     read_end, write_end = os.pipe()
     try:
@@ -110,22 +118,25 @@ async def run_process(
         os.close(write_end)
     kept = _Kept()
     reader = asyncio.create_task(_drain(read_end, kept))
-    note = ""
+    timed_out = None
     try:
         async with asyncio.timeout(timeout):
             exit_code = await process.wait()
     except TimeoutError:
-        exit_code = TIMED_OUT
-        note = f"\n[stopped: still running after {timeout:g} s]\n"
+        exit_code, timed_out = TIMED_OUT, timeout
     finally:
         await _end_group(process)
         # A process that left the group may still hold the pipe: what it prints is not waited for.
         await asyncio.wait([reader], timeout=_GRACE)
         reader.cancel()
-    output = kept.text() + note
-    if log is not None:
-        await asyncio.to_thread(log.write_text, output, encoding="utf-8")
-    return Finished(exit_code=exit_code, seconds=round(time.monotonic() - started, 3), output=output)
+    note = f"\n[stopped: still running after {timeout:g} s]\n" if timed_out is not None else ""
+    return Finished(
+        exit_code=exit_code,
+        seconds=round(time.monotonic() - started, 3),
+        output=kept.text() + note,
+        timed_out=timed_out,
+        oom_kills=oom_kills() - killed_before,
+    )
 
 
 class _Kept:

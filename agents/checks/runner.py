@@ -13,6 +13,7 @@ from graphlib import CycleError, TopologicalSorter
 
 from agents.agent import Work
 from agents.checks.check import Check, Outcome
+from agents.checks.reasons import machine_trouble
 from agents.checks.scratch import Scratch
 from schemas.base import JSON
 
@@ -80,14 +81,18 @@ class _Run:
         async with self._slots:
             self._notify(CheckProgress(check=check.name))
             work = replace(self._work, measured=dict(self._measured))
-            outcome = await check.run(self._scratch, work)
-        if outcome.passed:
-            self._measured[check.name] = outcome.measured
-            for path, text in outcome.files.items():
-                place = self._scratch.tree / path
-                place.parent.mkdir(parents=True, exist_ok=True)
-                place.write_text(text, encoding="utf-8")
+            with machine_trouble(f"check `{check.name}`", self._scratch.folders):
+                outcome = await check.run(self._scratch, work)
+                if outcome.passed:
+                    self._take(check, outcome)
         return self._finish(check, outcome)
+
+    def _take(self, check: Check, outcome: Outcome) -> None:
+        self._measured[check.name] = outcome.measured
+        for path, text in outcome.files.items():
+            place = self._scratch.tree / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(text, encoding="utf-8")
 
     def _finish(self, check: Check, outcome: Outcome) -> Outcome:
         self._notify(CheckProgress(check=check.name, outcome=outcome))

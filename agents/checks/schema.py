@@ -9,11 +9,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import asyncpg
-
 from agents.agent import Work
 from agents.checks.check import Evidence, Outcome
-from agents.checks.errors import ScratchError
+from agents.checks.databases import database_errors
 from agents.checks.introspect import differences, live_tables, server_version
 from agents.checks.outcomes import failed_tool
 from agents.checks.scratch import Scratch
@@ -100,10 +98,8 @@ async def measure_tables(scratch: Scratch, check: str, label: str) -> tuple[Evid
     """Read the live schema of the scratch database `label`, and leave it in the log."""
     started = time.monotonic()
     dsn = await scratch.database(label)
-    try:
+    with database_errors("a scratch database cannot be read"):
         tables, version = await live_tables(dsn), await server_version(dsn)
-    except (OSError, asyncpg.PostgresError) as error:
-        raise ScratchError(f"the scratch database cannot be read: {error}. Run `baton doctor`") from error
     text = "\n".join(table.model_dump_json(indent=2) for table in tables)
     return scratch.record(check, f"PostgreSQL {version}", text, time.monotonic() - started), tables
 

@@ -1,6 +1,6 @@
 """The place where checks run: the staged tree, an environment with the app's locked packages, scratch databases.
 
-    async with Scratch(tree=…, logs=…, environments=…, admin_dsn=…, python_lock=…, node_lock=…) as scratch:
+    async with Scratch(run_id=…, tree=…, logs=…, environments=…, admin_dsn=…, python_lock=…) as scratch:
         python = await scratch.python()                               # interpreter with the app's packages
         dsn = await scratch.database("migrations")                    # a fresh PostgreSQL database
         evidence, output = await scratch.tool("mypy", [python, "-m", "mypy", "app"])
@@ -23,7 +23,9 @@ from agents.checks.check import Evidence
 from agents.checks.databases import ScratchDatabases
 from agents.checks.environment import Environments, NodeEnvironment, PythonEnvironment, link_modules
 from agents.checks.errors import ScratchError
-from agents.checks.process import minimal_environment, run_process
+from agents.checks.orphans import home_prefix
+from agents.checks.process import RUN_MARKER, Finished, minimal_environment, run_process
+from agents.checks.reasons import machine_trouble, why
 from agents.checks.versions import tool_label
 
 PYTHON_LOCK = "requirements-dev.lock"
@@ -35,6 +37,7 @@ class Scratch:
     """One step's place for checks. Leaving it drops its databases and its temporary folder; `tree` and `logs` stay.
 
     Attributes:
+        run_id: The run that the step belongs to.
         tree: The staged tree: the workspace as it would be. Tools run here and may leave caches in it.
         home: A temporary folder outside the tree, HOME of every tool.
         cache: A folder that runs share; entries are made with `agents.checks.cache.cached_folder`.
@@ -43,6 +46,7 @@ class Scratch:
     def __init__(
         self,
         *,
+        run_id: str,
         tree: Path,
         logs: Path,
         environments: Environments,
@@ -53,6 +57,7 @@ class Scratch:
         """Describe the place; nothing is made before it is entered or asked for.
 
         Args:
+            run_id: In the environment of every tool, by which one that outlives Baton is found.
             tree: An existing folder.
             logs: Where the tools' outputs are kept; made if missing.
             environments: Shared by the whole run.
@@ -60,6 +65,7 @@ class Scratch:
             python_lock: Lock file used while the tree has no `requirements-dev.lock` of its own.
             node_lock: Lock file used while the tree has no `frontend/package-lock.json` of its own.
         """
+        self.run_id = run_id
         self.tree = tree
         self.cache = environments.cache
         self._logs = logs
@@ -70,8 +76,9 @@ class Scratch:
         self._runs: dict[str, int] = {}
 
     async def __aenter__(self) -> Self:
-        self._logs.mkdir(parents=True, exist_ok=True)
-        self.home = Path(tempfile.mkdtemp(prefix="baton-scratch-"))
+        with machine_trouble("making a place for checks", (self._logs, Path(tempfile.gettempdir()))):
+            self._logs.mkdir(parents=True, exist_ok=True)
+            self.home = Path(tempfile.mkdtemp(prefix=home_prefix(self.run_id)))
         return self
 
     async def __aexit__(
@@ -106,46 +113,51 @@ class Scratch:
             The evidence, and the output (stdout and stderr as they came) with paths relative to the tree.
 
         Raises:
-            ScratchError: There is no such program or folder.
+            ScratchError: There is no such program or folder, or the machine has no disk or process left for it.
+            ScratchDatabaseLost: The tool failed, and the server of the scratch databases is gone.
         """
         words = [str(word) for word in argv]
         if not (self.tree / cwd).is_dir():
             raise ScratchError(f"check `{check}` cannot run in `{cwd}`: the staged tree has no such folder")
-        log = self._log(check)
-        try:
-            finished = await run_process(
-                words,
-                cwd=self.tree / cwd,
-                env=minimal_environment(self.home, env),
-                timeout=timeout,
-                log=log,
-            )
-        except (FileNotFoundError, PermissionError) as error:
-            raise ScratchError(
-                f"check `{check}` cannot run `{words[0]}`: {error.strerror}. Run `baton doctor`;"
-                " if it finds nothing wrong, remove the cache that it names"
-            ) from error
+        finished = await self._run(check, words, cwd, {**(env or {}), RUN_MARKER: self.run_id}, timeout)
+        if finished.exit_code:
+            await self._databases.require()
+        label = tool_label(words, tool, self.tree / cwd)
+        reason = why(finished, label.partition(" ")[0], self.folders)
+        log, sha256 = self._keep(check, f"{finished.output}\n[{reason}]\n" if reason else finished.output)
         evidence = Evidence(
             argv=tuple(words),
             exit_code=finished.exit_code,
             seconds=finished.seconds,
-            tool=tool_label(words, tool, self.tree / cwd),
-            log=str(log),
-            log_sha256=hashlib.sha256(log.read_bytes()).hexdigest(),
+            tool=label,
+            log=log,
+            log_sha256=sha256,
+            reason=reason,
         )
         return evidence, finished.output.replace(f"{self.tree}/", "")
 
+    async def _run(self, check: str, words: list[str], cwd: str, env: Mapping[str, str], seconds: float) -> Finished:
+        with machine_trouble(f"check `{check}`", self.folders):
+            try:
+                return await run_process(
+                    words, cwd=self.tree / cwd, env=minimal_environment(self.home, env), timeout=seconds
+                )
+            except (FileNotFoundError, PermissionError) as error:
+                raise ScratchError(
+                    f"check `{check}` cannot run `{words[0]}`: {error.strerror}. Run `baton doctor`;"
+                    " if it finds nothing wrong, remove the cache that it names"
+                ) from error
+
     def record(self, check: str, tool: str, text: str, seconds: float) -> Evidence:
         """Leave the evidence of a measurement that Baton made itself: `text` is what it saw, `tool` what it asked."""
-        log = self._log(check)
-        log.write_text(text, encoding="utf-8")
+        log, sha256 = self._keep(check, text)
         return Evidence(
             argv=(),
             exit_code=0,
             seconds=round(seconds, 3),
             tool=tool,
-            log=str(log),
-            log_sha256=hashlib.sha256(log.read_bytes()).hexdigest(),
+            log=log,
+            log_sha256=sha256,
         )
 
     async def python_environment(self) -> PythonEnvironment:
@@ -171,8 +183,9 @@ class Scratch:
             ScratchError: Node or the packages cannot be installed.
         """
         environment = await self._environments.node(self._lock_file(NODE_LOCK))
-        async with self._linking:
-            await asyncio.to_thread(link_modules, environment, self.tree / "frontend")
+        with machine_trouble("linking the frontend's packages", self.folders):
+            async with self._linking:
+                await asyncio.to_thread(link_modules, environment, self.tree / "frontend")
         return environment
 
     async def database(self, label: str, *, like: str | None = None) -> str:
@@ -194,8 +207,16 @@ class Scratch:
             )
         return lock
 
-    def _log(self, check: str) -> Path:
-        """Name a log: the check, and a number from its second tool on."""
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Where checks write."""
+        return (self.tree, self.home, self.cache, self._logs)
+
+    def _keep(self, check: str, text: str) -> tuple[str, str]:
+        """Write a log, named for the check and numbered from its second tool on; return its path and hash."""
         self._runs[check] = self._runs.get(check, 0) + 1
         suffix = f"-{self._runs[check]}" if self._runs[check] > 1 else ""
-        return self._logs / f"{check}{suffix}.log"
+        log, content = self._logs / f"{check}{suffix}.log", text.encode()
+        with machine_trouble(f"check `{check}`", self.folders):
+            log.write_bytes(content)
+        return str(log), hashlib.sha256(content).hexdigest()

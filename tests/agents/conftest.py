@@ -44,6 +44,7 @@ def scratch_in(tmp_path: Path, admin_dsn: str, environments: Environments) -> Sc
     async def make(tree: Path) -> AsyncIterator[Scratch]:
         tree.mkdir(parents=True, exist_ok=True)
         async with Scratch(
+            run_id="test",
             tree=tree,
             logs=tmp_path / "logs",
             environments=environments,

@@ -170,7 +170,9 @@ async def test_a_server_that_does_not_answer_is_an_error_with_the_fix(
     tmp_path: Path, environments: Environments
 ) -> None:
     dsn = "postgresql://nobody@127.0.0.1:1/x"
-    async with Scratch(tree=tmp_path, logs=tmp_path / "logs", environments=environments, admin_dsn=dsn) as scratch:
+    async with Scratch(
+        run_id="test", tree=tmp_path, logs=tmp_path / "logs", environments=environments, admin_dsn=dsn
+    ) as scratch:
         with pytest.raises(ScratchError, match="BATON_DATABASE_URL"):
             await scratch.database("one")
 
@@ -233,7 +235,9 @@ async def test_a_lock_whose_hash_is_wrong_is_refused(tmp_path: Path, environment
 
 
 async def test_a_scratch_without_a_lock_says_what_is_missing(tmp_path: Path, environments: Environments) -> None:
-    async with Scratch(tree=tmp_path, logs=tmp_path / "l", environments=environments, admin_dsn="") as scratch:
+    async with Scratch(
+        run_id="test", tree=tmp_path, logs=tmp_path / "l", environments=environments, admin_dsn=""
+    ) as scratch:
         with pytest.raises(ScratchError, match=r"`requirements-dev\.lock`"):
             await scratch.python()
 
@@ -365,7 +369,9 @@ async def run_scripted(
     environments = Environments(tmp_path / "cache")
     tree = tmp_path / "tree"
     tree.mkdir()
-    async with Scratch(tree=tree, logs=tmp_path / "logs", environments=environments, admin_dsn="") as scratch:
+    async with Scratch(
+        run_id="test", tree=tree, logs=tmp_path / "logs", environments=environments, admin_dsn=""
+    ) as scratch:
         return await run_checks(checks, scratch, WORK, notify=note, at_once=at_once), progress
 
 

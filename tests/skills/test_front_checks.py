@@ -47,7 +47,7 @@ async def scratch(tmp_path: Path) -> AsyncIterator[Scratch]:
     environments = Environments(home() / "cache")
     tree, logs = tmp_path / "tree", tmp_path / "logs"
     tree.mkdir()
-    async with Scratch(tree=tree, logs=logs, environments=environments, admin_dsn="") as made:
+    async with Scratch(run_id="test", tree=tree, logs=logs, environments=environments, admin_dsn="") as made:
         yield made
     await environments.close()
 
