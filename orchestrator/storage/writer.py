@@ -1,51 +1,204 @@
-"""Write in transactions."""
+"""Write rows durably, many callers in one transaction.
+
+A commit costs the same however much it holds. So while one is under way the rows of everybody else gather, and the
+next one takes them all: a thousand runs at once share a few commits. A row must be one that may be written twice
+(`ON CONFLICT`), because a transaction whose connection breaks is tried again without knowing whether it was stored.
+
+Not here: reading, and writes whose outcome decides what happens next (`orchestrator.storage.database`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from orchestrator.storage.database import Database
+import asyncpg
+
+from orchestrator.storage.database import PATIENCE, ConnectionLost, Database
 from schemas.errors import RunError
 
 if TYPE_CHECKING:
     from orchestrator.storage.database import Connection
 
-Fence: TypeAlias = "Callable[[Connection, Sequence[str]], Awaitable[set[str]]]"
-
-
-class OwnerLost(RunError):
-    """The run is another engine's now."""
-
-    code = "owner_lost"
+_MOST_BYTES: Final = 32_000_000  # in one transaction, so that none takes long; a caller's rows are never divided
+_GATHER_TURNS: Final = 3  # turns of the event loop in which what belongs together is usually handed over
+_PAUSE: Final = 0.05  # seconds before a transaction whose connection broke is tried again
+# Two processes waited for each other and the server ended one of them: nothing is wrong with its rows.
+_AGAIN: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A statement that may be done twice; of those written together, the lower `rank` goes first."""
+    """An SQL statement for rows of one kind.
+
+    `rank` orders the statements within a transaction, lowest first: what others refer to goes before them.
+    """
 
     sql: str
     rank: int
 
 
-Row: TypeAlias = tuple[Statement, tuple[Any, ...]]
+Row: TypeAlias = tuple[Statement, Sequence[object]]
+Fence: TypeAlias = "Callable[[Connection, Sequence[str]], Awaitable[set[str]]]"
+
+
+class OwnerLost(RunError):
+    """The run is somebody else's now, so nothing more is written for it from here."""
+
+    code = "owner_lost"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Caller:
+    """What one call of `write` brought; `stored` is what it waits for."""
+
+    rows: Sequence[Row]
+    run: str | None
+    stored: asyncio.Future[None]
+
+    def succeed(self) -> None:
+        if not self.stored.done():  # it is if its caller was cancelled
+            self.stored.set_result(None)
+
+    def fail(self, error: BaseException) -> None:
+        if not self.stored.done():
+            self.stored.set_exception(error)
+
+    def size(self) -> int:
+        """Return about how many bytes its rows take."""
+        return sum(len(value) for _, row in self.rows for value in row if isinstance(value, bytes))
 
 
 class Writer:
-    """Writes rows."""
+    """The group commit of one database. For use in one event loop."""
 
     def __init__(self, database: Database, fence: Fence | None = None) -> None:
+        """Write to `database`.
+
+        Args:
+            database: Where rows go.
+            fence: Asked, in the transaction that writes, which of the given runs are no longer ours to write for.
+        """
         self._database = database
         self._fence = fence
+        self._waiting: list[_Caller] = []
+        self._flushing: asyncio.Task[None] | None = None
+        self._closed = False
 
-    async def write(self, rows: Sequence[Row], run: str | None = None) -> None:
-        """Return when `rows` are stored."""
-        async with self._database.transaction() as connection:
-            if run and self._fence and await self._fence(connection, [run]):
-                raise OwnerLost(f"run `{run}` was taken over by another engine.")
-            for statement in sorted({statement for statement, _ in rows}, key=lambda each: each.rank):
-                await connection.executemany(statement.sql, [args for each, args in rows if each is statement])
+    async def write(self, rows: Iterable[Row], run: str | None = None) -> None:
+        """Return when `rows` are durable: all of them, or an error and none.
+
+        A caller that is cancelled while it waits does not know, yet its rows are whole or not there.
+
+        Args:
+            rows: Statements with their arguments. They run by rank, those of one statement in the order given.
+            run: The run that the rows belong to, for the fence to ask after.
+
+        Raises:
+            OwnerLost: The fence says that the run is somebody else's.
+            DatabaseLost: The server went away and did not come back in time.
+            asyncpg.PostgresError: The server refuses these rows. `asyncpg.DataError`: they do not fit their columns.
+        """
+        if self._closed:
+            raise RuntimeError("the writer is closed")
+        caller = _Caller(tuple(rows), run, asyncio.get_running_loop().create_future())
+        if not caller.rows:
+            return
+        self._waiting.append(caller)
+        if self._flushing is None:
+            self._flushing = asyncio.create_task(self._flush())
+        await caller.stored
 
     async def close(self) -> None:
-        """Return when everything is stored."""
+        """Return when everything that was handed over is stored or refused. Nothing more is taken."""
+        self._closed = True
+        if self._flushing is not None:
+            await asyncio.shield(self._flushing)
+
+    async def _flush(self) -> None:
+        batch: Sequence[_Caller] = ()
+        try:
+            for _ in range(_GATHER_TURNS):
+                await asyncio.sleep(0)
+            while self._waiting:
+                batch = self._next_batch()
+                await self._store(batch)
+        finally:
+            self._flushing = None
+            for caller in (*batch, *self._waiting):  # none is left, unless this task was cancelled
+                caller.stored.cancel()
+            self._waiting.clear()
+
+    def _next_batch(self) -> Sequence[_Caller]:
+        size, count = 0, 0
+        for caller in self._waiting:
+            size += caller.size()
+            if count and size > _MOST_BYTES:
+                break
+            count += 1
+        batch, self._waiting = self._waiting[:count], self._waiting[count:]
+        return batch
+
+    async def _store(self, batch: Sequence[_Caller]) -> None:
+        """Write what `batch` brought and tell each caller. If together it fails for its data, halves find who it is."""
+        try:
+            gone = await self._patiently(batch)
+        except RunError as error:  # the database is away: it is nobody's fault
+            for caller in batch:
+                caller.fail(error)
+        except Exception as error:  # noqa: BLE001 - whatever it is belongs to the caller whose rows caused it
+            if len(batch) == 1:
+                batch[0].fail(error)
+                return
+            middle = len(batch) // 2
+            await self._store(batch[:middle])
+            await self._store(batch[middle:])
+        else:
+            for caller in batch:
+                if caller.run in gone:
+                    caller.fail(_owner_lost(caller.run))
+                else:
+                    caller.succeed()
+
+    async def _patiently(self, batch: Sequence[_Caller]) -> set[str | None]:
+        """Write in one transaction, again if its connection broke; return the runs that the fence kept out."""
+        clock = asyncio.get_running_loop()
+        deadline = 0.0
+        while True:
+            try:
+                return await self._transaction(batch)
+            except (ConnectionLost, *_AGAIN):
+                deadline = deadline or clock.time() + PATIENCE
+                if clock.time() >= deadline:
+                    raise
+            await asyncio.sleep(_PAUSE)
+
+    async def _transaction(self, batch: Sequence[_Caller]) -> set[str | None]:
+        runs = {caller.run for caller in batch if caller.run is not None}
+        gone: set[str | None] = set()
+        async with self._database.transaction() as connection:
+            if self._fence is not None and runs:
+                gone.update(await self._fence(connection, sorted(runs)))
+            for sql, rows in _statements(caller for caller in batch if caller.run not in gone):
+                await connection.executemany(sql, rows)
+        return gone
+
+
+def _statements(callers: Iterable[_Caller]) -> Iterable[tuple[str, Sequence[Sequence[object]]]]:
+    """Return each statement with its rows, in an order that is the same in every process, so that locks are too."""
+    by_statement: defaultdict[Statement, list[Sequence[object]]] = defaultdict(list)
+    for caller in callers:
+        for statement, row in caller.rows:
+            by_statement[statement].append(row)
+    ordered = sorted(by_statement, key=lambda statement: (statement.rank, statement.sql))
+    return [(statement.sql, by_statement[statement]) for statement in ordered]
+
+
+def _owner_lost(run: str | None) -> OwnerLost:
+    return OwnerLost(
+        f"run `{run}` was taken over by another process, so this one stops working on it; what it had stored stays.\n"
+        f"See how it goes on with `baton show {run}`."
+    )
