@@ -31,7 +31,7 @@ from orchestrator.engine import Engine, Opened
 from orchestrator.events import RunStarted, RunStatus
 from orchestrator.home import home as default_home
 from orchestrator.intake import NODE as INTAKE
-from orchestrator.intake import read_prd, refuse_conflicts, understand
+from orchestrator.intake import adopt, read_prd, refuse_conflicts, understand
 from orchestrator.many import Finished, Request, run_many
 from orchestrator.pipeline import Pipeline, full_stack
 from orchestrator.plan import Plan, make_plan
@@ -39,7 +39,7 @@ from orchestrator.policy import Policy
 from orchestrator.run import Run
 from orchestrator.step import begin_ahead, step
 from orchestrator.storage import runs
-from orchestrator.storage.event_log import follow
+from orchestrator.storage.event_log import follow, last
 from orchestrator.storage.ledger import Ledger
 from orchestrator.storage.questions import Question
 from orchestrator.storage.runs import OPEN, RunDetails, RunRecord, RunRefused
@@ -122,8 +122,7 @@ class Orchestrator:
         opened = await self._engine.opened()
         place = Workspace(Path(workspace or self._workspace))
         context = self._new(opened, pipeline=pipeline, policy=policy or Policy(), workspace=place, prd=given.raw)
-        context.plan = plan
-        return await self._begin(context, given.raw)
+        return await self._begin(context, given.raw, plan)
 
     async def fork(
         self, run_id: str, *, workspace: str | Path, from_agent: str | None = None, policy: Policy | None = None
@@ -154,7 +153,7 @@ class Orchestrator:
         )
         again = set() if from_agent is None else set(pipeline.downstream(pipeline.agent(from_agent).name))
         kept = [name for name in pipeline.names if name not in again]
-        return await self._begin(context, raw, source=source.id, kept=kept)
+        return await self._begin(context, raw, None, source=source.id, kept=kept)
 
     async def run_many(self, requests: Iterable[Request], *, concurrency: int = 8) -> AsyncIterator[Finished]:
         """Run many PRDs, `concurrency` at a time, and yield what came of each as it comes.
@@ -238,6 +237,10 @@ class Orchestrator:
         live = functools.partial(ledger.runs.is_live, run_id)
         async for _, event in follow(ledger.database, run_id, live=live, after=after):
             yield event
+
+    async def last_event(self, run_id: str) -> int:
+        """Return the number of a run's last event, -1 if there is none: `events` after it yields what comes."""
+        return await last((await self._engine.opened()).ledger.database, run_id)
 
     async def attempts(self, run_id: str) -> list[Attempt]:
         """Return every attempt at a step of a run, each step's in order, also those that were done again since.
@@ -338,7 +341,13 @@ class Orchestrator:
         )
 
     async def _begin(
-        self, context: RunContext, prd: bytes, *, source: str | None = None, kept: Sequence[str] = ()
+        self,
+        context: RunContext,
+        prd: bytes,
+        plan: Plan | None,
+        *,
+        source: str | None = None,
+        kept: Sequence[str] = (),
     ) -> Run:
         """Have a new run remembered, and begin it; with `source`, knowing what that run did in the steps `kept`."""
         ledger, workspace = context.ledger, context.workspace
@@ -346,15 +355,16 @@ class Orchestrator:
             held.enter_context(workspace.lock())
             await self._give_up_others(ledger, workspace)
             await context.remember_written()
-            if context.plan is not None:
-                await refuse_conflicts(context, context.plan)
+            if plan is not None:
+                await refuse_conflicts(context, plan)
             await ledger.owner.hold()
             context.folder.mkdir(parents=True)
             context.prd.write_bytes(prd)
+            title = plan.feature.title if plan else context.title
             record = RunRecord(
                 id=context.run_id,
                 workspace=str(workspace.root),
-                title=context.title,
+                title=title,
                 status="running",
                 agents=context.pipeline.names,
                 owner=ledger.owner.id,
@@ -363,8 +373,11 @@ class Orchestrator:
             )
             content = await ledger.content.rows(context.run_id, [prd])
             row = runs.add(record, policy=context.policy.model_dump(mode="json"), prd=context.prd_sha256)
-            told = RunStarted(run=context.run_id, title=context.title, workspace=str(workspace.root))
+            told = RunStarted(run=context.run_id, title=title, workspace=str(workspace.root))
             await context.events.commit(row, *content, event=told)
+            if plan is not None:
+                adopt(context, plan)
+                context.events.emit(plan.event())
 
             async def first() -> None:
                 """Do the intake and begin the first step: neither needs LangGraph, whose import takes its time."""

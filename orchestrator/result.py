@@ -19,9 +19,10 @@ class PublishedHandoff(Document):
 
 
 class OpenQuestion(Document):
-    """A question that waits for a person. `options` are the answers to choose from, if there are such."""
+    """A question of a node that waits for a person. `options` are the answers to choose from, if there are such."""
 
     id: str
+    node: str
     kind: str
     text: str
     options: tuple[str, ...] = ()

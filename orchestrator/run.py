@@ -241,7 +241,7 @@ class Run:
             gaps=run.plan.feature.gaps if run.plan else (),
             timings=dict(run.events.seconds),
             questions=tuple(
-                OpenQuestion(id=each.id, kind=each.kind, text=each.text, options=each.options)
+                OpenQuestion(id=each.id, node=each.node, kind=each.kind, text=each.text, options=each.options)
                 for each in run.questions.values()
                 if each.is_open and status == "waiting"
             ),

@@ -2,28 +2,50 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli.console import say
-from orchestrator.orchestrator import Orchestrator
+from orchestrator.cli.answers import open_question, value_of
+from orchestrator.cli.attending import View
+from orchestrator.cli.completing import question_ids
+from orchestrator.cli.deciding import decide
+from orchestrator.cli.ending import carry_out
+from orchestrator.cli.options import Json, Resume, RunName, Verbose
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orchestrator.storage.questions import Question
+    from schemas.base import JSON
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+_MOST = 2  # words: the question and the answer
 
 
 @app.command()
 def answer(
-    run: Annotated[str, typer.Argument(help="The run's id.")],
-    question: Annotated[str, typer.Argument(help="The question's id, as `baton show RUN` gives it.")],
-    value: Annotated[str, typer.Argument(help="The answer.")],
+    run: RunName,
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[QUESTION] VALUE",
+            help="The question's id, not needed if one is open; and the answer, as text or JSON.",
+            autocompletion=question_ids,
+        ),
+    ],
+    resume: Resume = False,  # noqa: FBT002 - typer's way to say a flag
+    json: Json = False,  # noqa: FBT002
+    verbose: Verbose = False,  # noqa: FBT002
 ) -> None:
-    """Answer a run's question. `baton resume RUN` then goes on."""
-    asyncio.run(_answer(run, question, value))
-    say(f"answered. Go on with: baton resume {run}")
+    """Answer a run's question. The first valid answer counts; `baton resume RUN` then goes on."""
+    if len(words) > _MOST:
+        raise typer.BadParameter("an answer of several words needs quotes around it.", param_hint="VALUE")
+    question_id = words[0] if len(words) == _MOST else None
 
+    def choose(run_id: str, questions: Sequence[Question]) -> tuple[Question, JSON]:
+        question = open_question(run_id, questions, question_id)
+        return question, value_of(question, words[-1])
 
-async def _answer(run: str, question: str, value: str) -> None:
-    async with Orchestrator() as engine:
-        await engine.answer(run, question, value)
+    raise typer.Exit(carry_out(decide(run, choose, resume=resume, view=View(json=json, verbose=verbose))))

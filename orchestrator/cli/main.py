@@ -1,7 +1,8 @@
 """The command `baton`.
 
 A command's module is imported when the command is called, so `baton --help` is quick and imports no LangGraph.
-Exit codes: 0 completed, 1 failed, 2 bad input or usage, 3 waiting for a person, 4 completed with gaps.
+Exit codes: 0 completed, 1 failed, stopped or cancelled, 2 bad input or usage, 3 waiting for an answer, 4 completed with
+gaps, 130 after Ctrl-C, 143 after SIGTERM.
 """
 
 from __future__ import annotations
@@ -29,7 +30,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("run", "Build the app that a PRD describes."),
     "resume": ("resume", "Go on with a run that was answered, stopped or killed."),
     "answer": ("answer", "Answer a run's question."),
-    "cancel": ("cancel", "Give up a run that waits or was killed."),
+    "approve": ("approve", "Approve of what a run plans to do."),
+    "reject": ("reject", "Reject what a run plans to do."),
+    "stop": ("stop", "Stop a run that is at work, to be resumed."),
+    "cancel": ("cancel", "Give a run up."),
+    "retry": ("retry", "Do steps of a run again."),
+    "fork": ("fork", "Start a run from another one, in another folder."),
     "runs": ("runs", "List the runs."),
     "show": ("show", "Show one run: what happened, what it made, what it asks."),
     "handoff": ("handoff", "Check and show handoff files."),

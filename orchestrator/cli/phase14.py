@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from json import dumps
 from pathlib import Path
 from typing import Annotated
@@ -10,14 +9,17 @@ from typing import Annotated
 import typer
 
 from handoff.store import write_atomically
+from orchestrator.cli.attending import View, follow
 from orchestrator.cli.console import say, say_json
+from orchestrator.cli.ending import carry_out
+from orchestrator.cli.options import AnswerWithin, ApproveOption, Json, OnFailure, StepTimeout, Verbose, policy_of
 from orchestrator.cli.plan import show_plan
-from orchestrator.cli.run import Json, Verbose, show_run
-from orchestrator.cli.summary import EXIT_CODES, exit_code, result_line, show_result
+from orchestrator.cli.summary import EXIT_CODES, exit_code, say_result, show_result
 from orchestrator.orchestrator import Orchestrator
 from orchestrator.phase14.phase import Explanation, explain, output, read_request, start
 from orchestrator.phase14.request import Request
 from orchestrator.phase14.specialists import require_available
+from orchestrator.policy import Policy
 from schemas.agents import CodeQuality
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True)
@@ -48,6 +50,10 @@ def run_command(
     output_file: Annotated[
         Path | None, typer.Option("--output", help="Write the `@python-specialist.output` document here.")
     ] = None,
+    approve: ApproveOption = None,
+    on_failure: OnFailure = None,
+    answer_within: AnswerWithin = None,
+    step_timeout: StepTimeout = None,
     json: Json = False,  # noqa: FBT002
     verbose: Verbose = False,  # noqa: FBT002
 ) -> None:
@@ -60,26 +66,29 @@ def run_command(
         else:
             say(request.question)
         raise typer.Exit(EXIT_CODES["waiting"])
-    raise typer.Exit(asyncio.run(_run(request, workspace, output_file, json=json, verbose=verbose)))
+    view = View(json=json, verbose=verbose)
+    policy = policy_of(
+        approve=approve,
+        on_failure=on_failure,
+        answer_within=answer_within,
+        step_timeout=step_timeout,
+        attended=view.asks,
+    )
+    raise typer.Exit(carry_out(_run(request, workspace, output_file, policy, view)))
 
 
-async def _run(request: Request, workspace: Path, output_file: Path | None, *, json: bool, verbose: bool) -> int:
+async def _run(request: Request, workspace: Path, output_file: Path | None, policy: Policy, view: View) -> int:
     async with Orchestrator(workspace) as engine:
-        run = await start(engine, request)
-        await show_run(run, json=json, verbose=verbose)
-        result = await run.result()
+        result = await follow(engine, await start(engine, request, policy), view)
     code = exit_code(result.status)
     if not result.status.startswith("completed"):
-        if json:
-            say_json(result_line(result))
-        else:
-            show_result(result)
+        say_result(result, json=view.json)
         return code
     document = output(result)
-    text = document.model_dump_json(indent=None if json else 2)
+    text = document.model_dump_json(indent=None if view.json else 2)
     if output_file:
         write_atomically(output_file, f"{text}\n".encode())
-    if json:
+    if view.json:
         say_json(text)
     else:
         show_result(result)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.cli.console import console, harmless, say
+from orchestrator.cli.console import console, say
 from orchestrator.cli.logs import event_log
 from orchestrator.events import (
     CheckFinished,
@@ -23,16 +23,21 @@ from orchestrator.events import (
     GuardFinished,
     HandoffPublished,
     PlanMade,
+    QuestionAnswered,
     QuestionAsked,
     RunFinished,
+    RunResumed,
     RunStarted,
     SkillFinished,
     SkillStarted,
     StepFinished,
+    StepRetried,
     StepStarted,
+    StepStatus,
 )
+from orchestrator.harmless import harmless
 
-MARKS = {"published": "✓", "skipped": "-", "failed": "✗", "waiting": "?"}
+MARKS: dict[StepStatus, str] = {"published": "✓", "skipped": "-", "failed": "✗", "waiting": "?", "rejected": "✗"}
 
 
 class Display(Protocol):
@@ -67,17 +72,21 @@ class PlainLines:
             sys.stdout.flush()
 
 
-def line(event: Event) -> str | None:  # noqa: PLR0911 - one a kind of event
+def line(event: Event) -> str | None:  # noqa: C901, PLR0911, PLR0912 - one a kind of event
     """Return the line that says what happened, or None if it is not worth one."""
     match event:
         case RunStarted():
-            return f"{'resuming' if event.resumed else 'run'} {event.run}: {event.title} -> {event.workspace}"
+            return f"run {event.run}: {event.title} -> {event.workspace}"
+        case RunResumed():
+            return f"{event.reason}: run {event.run}"
         case PlanMade():
             skipped = [f"{agent.title} skipped: {agent.reason}" for agent in event.agents if not agent.active]
             return "; ".join([f"{sum(agent.active for agent in event.agents)} agents", *skipped])
         case StepFinished():
             said = f"{event.status}, {event.files} files" if event.status == "published" else event.status
             return f"{event.agent}: {said} ({event.seconds:.1f} s)"
+        case StepRetried():
+            return f"{event.agent}: attempt {event.attempt} failed, again in {event.wait:.0f} s: {event.problem}"
         case SkillFinished():
             return f"{event.agent}: skill {event.skill}: {event.files} files ({event.seconds:.2f} s)"
         case GuardFinished() if event.violations:
@@ -88,7 +97,9 @@ def line(event: Event) -> str | None:  # noqa: PLR0911 - one a kind of event
         case HandoffPublished():
             return f"{event.agent}: handoff {event.path}"
         case QuestionAsked():
-            return f"{event.node} asks:\n{event.text}"
+            return f"{event.node} asks: {event.question}"
+        case QuestionAnswered():
+            return f"{event.question} answered by {'a person' if event.by == 'person' else 'its deadline'}"
         case RunFinished():
             return f"{event.status} ({event.seconds:.1f} s)"
         case _:
@@ -129,19 +140,26 @@ class LiveView:
                 for agent in event.agents:
                     note = "" if agent.active else agent.reason
                     self._rows.setdefault(agent.name, _Row(agent.title)).note = note
-            case QuestionAsked() | RunFinished() | HandoffPublished() | GuardFinished():
-                pass
-            case _:
+            case (
+                SkillStarted() | SkillFinished() | CheckStarted() | CheckFinished()
+                | StepStarted() | StepFinished() | StepRetried()
+            ):  # fmt: skip
                 self._step(event)
+            case _:
+                pass
 
     def _step(
-        self, event: StepStarted | StepFinished | SkillStarted | SkillFinished | CheckStarted | CheckFinished
+        self,
+        event: StepStarted | StepFinished | StepRetried | SkillStarted | SkillFinished | CheckStarted | CheckFinished,
     ) -> None:
         row = self._rows.setdefault(event.agent, _Row(event.agent))
         now = time.monotonic()
         match event:
             case StepStarted():
-                row.mark, row.started = "●", now
+                row.mark, row.started, row.seconds, row.passed, row.note = "●", now, None, 0, ""
+            case StepRetried():
+                row.note = f"again in {event.wait:.0f} s: {event.problem}"
+                row.doing.clear()
             case SkillStarted():
                 row.doing[event.skill] = now
             case SkillFinished():
@@ -171,17 +189,32 @@ class LiveView:
         return Group(Text(harmless(self._title), style="bold"), table)
 
 
-def _display(*, json: bool) -> Display:
+def _display(*, json: bool, lines: bool) -> Display:
     if json:
         return JsonLines()
-    return LiveView() if sys.stdout.isatty() else PlainLines()
+    return LiveView() if sys.stdout.isatty() and not lines else PlainLines()
 
 
-async def watch(events: AsyncIterator[Event], *, json: bool, verbose: bool = False) -> None:
-    """Show events until there are no more, and log them with `verbose`."""
-    log = event_log(verbose=verbose)
-    display = _display(json=json)
-    with display.shown():
-        async for event in events:
-            display.show(event)
-            log(event)
+class Watcher:
+    """Shows the events of one run: each once, however often the run is taken up again meanwhile."""
+
+    def __init__(self, *, json: bool, verbose: bool = False, lines: bool = False, after: int = -1) -> None:
+        """Describe what is shown.
+
+        Args:
+            json: As JSON lines.
+            verbose: Log, too.
+            lines: As lines on a terminal, too: a view of the whole makes no sense of the last few events.
+            after: The number of the event after which to begin; -1 for the first one.
+        """
+        self._display = _display(json=json, lines=lines)
+        self._log = event_log(verbose=verbose)
+        self._after = after
+
+    async def watch(self, events: Callable[[int], AsyncIterator[Event]]) -> None:
+        """Show what `events` yields after the number that it is given, until there is no more."""
+        with self._display.shown():
+            async for event in events(self._after):
+                self._after += 1  # the log has no gaps
+                self._display.show(event)
+                self._log(event)

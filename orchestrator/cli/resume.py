@@ -2,27 +2,54 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import Annotated
-
 import typer
 
-from orchestrator.cli.run import Json, Verbose, attend
+from orchestrator.cli.attending import WAITS, View, attend, go_on
+from orchestrator.cli.ending import carry_out
+from orchestrator.cli.options import Json, RunName, Verbose
+from orchestrator.cli.summary import exit_code, say_result
 from orchestrator.orchestrator import Orchestrator
+from orchestrator.result import RunResult
+from schemas.errors import InputError
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command()
 def resume(
-    run: Annotated[str, typer.Argument(help="The run's id.")],
+    run: RunName,
     json: Json = False,  # noqa: FBT002 - typer's way to say a flag
     verbose: Verbose = False,  # noqa: FBT002
 ) -> None:
-    """Go on with a run that was answered, stopped or killed."""
-    raise typer.Exit(asyncio.run(_resume(run, json=json, verbose=verbose)))
+    """Go on with a run that was answered, stopped or killed.
+
+    On a terminal, what it waits for is asked. Elsewhere the command says what it is, and exits with 3.
+    """
+    raise typer.Exit(carry_out(_resume(run, View(json=json, verbose=verbose))))
 
 
-async def _resume(run_id: str, *, json: bool, verbose: bool) -> int:
+async def _resume(name: str, view: View) -> int:
     async with Orchestrator() as engine:
-        return await attend(await engine.resume(run_id), json=json, verbose=verbose)
+        return await resume_run(engine, await engine.find(name), view)
+
+
+async def resume_run(engine: Orchestrator, run_id: str, view: View) -> int:
+    """Go on with a run as far as it goes; return the exit code."""
+    try:
+        run = await engine.resume(run_id)
+    except InputError as error:
+        if error.code != WAITS:
+            raise
+        going_on = await go_on(engine, run_id) if view.asks else None
+        if going_on is None:
+            return await _say_waiting(engine, run_id, view)
+        run = going_on
+    return await attend(engine, run, view)
+
+
+async def _say_waiting(engine: Orchestrator, run_id: str, view: View) -> int:
+    result = RunResult.model_validate((await engine.run(run_id)).result)
+    open_ids = {question.id for question in await engine.questions(run_id) if question.is_open}
+    waiting = result.model_copy(update={"questions": tuple(each for each in result.questions if each.id in open_ids)})
+    say_result(waiting, json=view.json)
+    return exit_code(waiting.status)

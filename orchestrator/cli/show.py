@@ -3,41 +3,93 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from json import dumps
 from typing import Annotated
 
 import typer
 
-from orchestrator.cli.console import say, say_json
-from orchestrator.cli.progress import watch
-from orchestrator.cli.summary import result_line, show_result
+from orchestrator.cli.console import say, say_json, say_table
+from orchestrator.cli.options import RunName
+from orchestrator.cli.progress import Watcher
+from orchestrator.cli.summary import KILLED, say_result, status_of
 from orchestrator.orchestrator import Orchestrator
 from orchestrator.result import RunResult
+from orchestrator.storage.questions import Question
+from orchestrator.storage.runs import RunDetails
+from orchestrator.storage.steps import Attempt
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command()
 def show(
-    run: Annotated[str, typer.Argument(help="The run's id.")],
-    json: Annotated[bool, typer.Option("--json", help="Print events as JSON lines, then the result.")] = False,  # noqa: FBT002
+    run: RunName,
+    after: Annotated[int, typer.Option(min=-1, help="Leave out the events up to this number; the first is 0.")] = -1,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON lines: events, the run, the result.")] = False,  # noqa: FBT002
 ) -> None:
     """Show one run: what happened, what it made, what it asks. A run at work is followed until it is over."""
-    asyncio.run(_show(run, json=json))
+    asyncio.run(_show(run, after, json=json))
 
 
-async def _show(run_id: str, *, json: bool) -> None:
+async def _show(name: str, after: int, *, json: bool) -> None:
     async with Orchestrator() as engine:
-        await watch(engine.events(run_id), json=json)
-        record = await engine.run(run_id)
-    if record.result is None:
-        if json:
-            say_json(dumps({"type": "killed", "run": run_id}))
-        else:
-            say(f"run {run_id} was killed; go on with: baton resume {run_id}")
-        return
-    result = RunResult.model_validate(record.result)
+        run_id = await engine.find(name)
+        await Watcher(json=json, after=after).watch(lambda number: engine.events(run_id, after=number))
+        run = await engine.run(run_id)
+        status = await status_of(engine, run)
+        attempts, questions = await engine.attempts(run_id), await engine.questions(run_id)
     if json:
-        say_json(result_line(result))
+        say_json(dumps(_as_json(run, status, attempts, questions)))
     else:
-        show_result(result)
+        _show_run(run, status, attempts, questions)
+    if run.result is not None:
+        say_result(RunResult.model_validate(run.result), json=json)
+    elif json:
+        say_json(dumps({"type": status, "run": run_id}))
+    elif status == KILLED:
+        say(f"run {run_id} was killed; go on with: baton resume {run_id}")
+
+
+def _as_json(run: RunDetails, status: str, attempts: list[Attempt], questions: list[Question]) -> dict[str, object]:
+    return {
+        "type": "run",
+        **run.model_dump(mode="json", exclude={"result", "fingerprint"}),
+        "status": status,
+        "attempts": [each.model_dump(mode="json", exclude={"receipt"}) for each in attempts],
+        "questions": [each.model_dump(mode="json") for each in questions],
+    }
+
+
+def _show_run(run: RunDetails, status: str, attempts: list[Attempt], questions: list[Question]) -> None:
+    said = [f"run {run.id}: {status}, started {run.started_at.astimezone():%Y-%m-%d %H:%M:%S}"]
+    if run.resumes:
+        said.append(f"taken up again {run.resumes} time{'s' if run.resumes > 1 else ''}")
+    if run.forked_from:
+        said.append(f"forked from {run.forked_from}")
+    if run.owner:
+        said.append(f"{'was' if status == KILLED else 'is'} worked on by engine {run.owner}")
+    say("; ".join(said))
+    if attempts:
+        _show_attempts(attempts)
+    for question in questions:
+        if not question.is_open:
+            by = "a person" if question.answered_by == "person" else "its deadline"
+            say(f"question {question.id} ({question.kind}): answered by {by}: {_short(question)}")
+
+
+def _show_attempts(attempts: list[Attempt]) -> None:
+    by_step: dict[str, list[Attempt]] = defaultdict(list)
+    for attempt in sorted(attempts, key=lambda each: (each.started_at is None, each.started_at)):
+        by_step[attempt.step].append(attempt)
+    say_table(
+        ("Step", "Attempts", "Came to"),
+        ((step, str(len(each)), ", ".join(one.status for one in each)) for step, each in by_step.items()),
+        right=("Attempts",),
+    )
+
+
+def _short(question: Question) -> str:
+    text = question.answer if isinstance(question.answer, str) else dumps(question.answer)
+    first, _, rest = text.partition("\n")
+    return f"{first} …" if rest else first

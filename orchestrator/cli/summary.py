@@ -1,17 +1,30 @@
-"""Say what a run came to."""
+"""Say what a run came to, and what to do next.
+
+Exit codes say it, too: 0 completed, 1 failed, stopped or cancelled, 3 waiting for an answer, 4 completed with gaps.
+"""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
+from collections.abc import Iterable
+from json import dumps
+from typing import TYPE_CHECKING
 
-from orchestrator.cli.console import say, say_table
+from orchestrator.cli.console import say, say_json, say_table
 from orchestrator.events import RunStatus
+from orchestrator.fingerprint import Resumption
+from orchestrator.question_files import commands
 from orchestrator.result import RunResult
 
+if TYPE_CHECKING:
+    from orchestrator.orchestrator import Orchestrator
+    from orchestrator.storage.runs import RunRecord
+
+KILLED = "killed"
 EXIT_CODES: dict[RunStatus, int] = {
     "completed": 0,
     "failed": 1,
+    "stopped": 1,
     "cancelled": 1,
     "waiting": 3,
     "completed with gaps": 4,
@@ -25,7 +38,36 @@ def exit_code(status: RunStatus) -> int:
 
 def result_line(result: RunResult) -> str:
     """Return a result as the last of the JSON lines."""
-    return json.dumps({"type": "result", **result.model_dump(mode="json")})
+    return dumps({"type": "result", **result.model_dump(mode="json")})
+
+
+async def status_of(engine: Orchestrator, record: RunRecord) -> str:
+    """Return a run's status; one that is `running` although nobody works on it was killed."""
+    if record.status == "running" and not await engine.is_live(record.id):
+        return KILLED
+    return record.status
+
+
+def say_result(result: RunResult, *, json: bool) -> None:
+    """Print a result: to people, or as the last of the JSON lines."""
+    if json:
+        say_json(result_line(result))
+    else:
+        show_result(result)
+
+
+def say_resumption(run_id: str, resumption: Resumption, *, json: bool) -> None:
+    """Say by which rule a run goes on. One that just continues needs no word."""
+    if resumption.rule == "continues":
+        return
+    if json:
+        say_json(dumps({"type": "resumption", "run": run_id, **resumption.model_dump(mode="json")}))
+    else:
+        say("\n".join([f"{resumption.rule}: what the run was begun with changed", *_indented(resumption.reasons)]))
+
+
+def _indented(lines: Iterable[str]) -> list[str]:
+    return [f"  {line}" for line in lines]
 
 
 def show_result(result: RunResult) -> None:
@@ -38,13 +80,18 @@ def show_result(result: RunResult) -> None:
         say(problem)
     if result.log and not any(result.log in problem for problem in result.problems):
         say(f"log: {result.log}")
-    for question in result.questions:
-        say(f"\n{question.text}\n\n  baton answer {result.run} {question.id} VALUE\n  baton resume {result.run}")
     total = result.timings.get("total", 0.0)
     told = f"{len(result.files)} files, {total:.1f} s, run {result.run}"
     say(f"{result.status}: {result.title} -> {result.workspace} ({told})")
-    if result.status == "cancelled":
+    for question in result.questions:
+        say(f"\n{question.node} asks:\n\n{question.text}\n")
+        say("\n".join(_indented(commands(result.run, question))))
+    if result.questions:
+        say(f"\nAnswer, then go on with: baton resume {result.run}")
+    if result.status == "stopped":
         say(f"go on with: baton resume {result.run}")
+    if result.status == "failed":
+        say(f"try again with: baton retry {result.run}")
 
 
 def _show_handoffs(result: RunResult) -> None:

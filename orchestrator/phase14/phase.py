@@ -23,6 +23,7 @@ from orchestrator.phase14.request import Request, endpoint_wishes, read_document
 from orchestrator.phase14.specialists import Decision, decide, require_available
 from orchestrator.pipeline import full_stack
 from orchestrator.plan import make_plan
+from orchestrator.policy import Policy
 from orchestrator.result import RunResult
 from schemas.agents import BackendLanguage, CodeQuality, PythonSpecialistOutput
 from schemas.base import Document
@@ -98,8 +99,8 @@ def explain(request: Request) -> Explanation:
     return Explanation(decisions=decisions, plan=make_plan(feature, full_stack(), Registry()).event())
 
 
-async def start(engine: Orchestrator, request: Request) -> Run:
-    """Start the pipeline for a request.
+async def start(engine: Orchestrator, request: Request, policy: Policy | None = None) -> Run:
+    """Start the pipeline for a request, under the engine's own policy if none is given.
 
     Raises:
         SpecialistMissing: The backend is not Python.
@@ -112,7 +113,7 @@ async def start(engine: Orchestrator, request: Request) -> Run:
     with tempfile.TemporaryDirectory(prefix="baton-phase14-") as folder:
         path = Path(folder) / "feature-prd.md"
         path.write_text(render(contract_of("feature-prd"), as_data(request.prd)), encoding="utf-8")
-        return await engine.start(path)
+        return await engine.start(path, policy=policy)
 
 
 def output(result: RunResult) -> PythonSpecialistOutput:

@@ -145,6 +145,12 @@ async def stored(database: Database, run_id: str, *, after: int = -1) -> Sequenc
     return [(row["seq"], parse_event(row["event"])) for row in rows]
 
 
+async def last(database: Database, run_id: str) -> int:
+    """Return the number of a run's last event, -1 if there is none."""
+    number = await database.fetchval("SELECT max(seq) FROM baton.events WHERE run_id = $1", run_id)
+    return -1 if number is None else int(number)
+
+
 async def follow(
     database: Database,
     run_id: str,

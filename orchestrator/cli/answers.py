@@ -1,0 +1,77 @@
+"""What a person types, as the answer that a question takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from handoff.json_text import loads
+from orchestrator.asking import GIVE_UP
+from orchestrator.intake import read_prd, understand
+from orchestrator.storage.questions import AnswerRefused, Question
+from schemas.base import JSON
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orchestrator.storage.questions import QuestionKind
+
+
+def value_of(question: Question, text: str) -> JSON:
+    """Return the answer that `text` says: as it is where a text is asked for, else as JSON if it is JSON.
+
+    A PRD is looked at before it becomes the answer, and named by its full path: whoever resumes the run may be in
+    another folder.
+
+    Raises:
+        InputError: `text` is not UTF-8, or names a PRD that cannot be used. The question is still open.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise AnswerRefused(f"this is not an answer to question `{question.id}`: it is not valid UTF-8.") from error
+    if question.kind == "prd" and question.is_open and text != GIVE_UP and "\n" not in text:
+        path = Path(text).expanduser().absolute()
+        understand(read_prd(path))
+        return str(path)
+    if question.answer_schema.get("type") == "string" or text in question.options:
+        return text
+    try:
+        return loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def open_question(
+    run_id: str, questions: Sequence[Question], question_id: str | None, kind: QuestionKind | None = None
+) -> Question:
+    """Return the question that is meant: the named one, or the only open one of a kind.
+
+    Raises:
+        AnswerRefused: There is no such question, or there are several; the error lists the open ones.
+    """
+    if question_id is not None:
+        found = [each for each in questions if each.id == question_id]
+    else:
+        found = [each for each in questions if each.is_open and kind in {None, each.kind}]
+    if len(found) == 1 and kind in {None, found[0].kind}:
+        return found[0]
+    raise AnswerRefused(_not_one(run_id, questions, question_id, found, kind))
+
+
+def _not_one(
+    run_id: str,
+    questions: Sequence[Question],
+    question_id: str | None,
+    found: Sequence[Question],
+    kind: QuestionKind | None,
+) -> str:
+    listed = "".join(f"\n  {each.id}" for each in questions if each.is_open)
+    now = f" It has these open questions:{listed}" if listed else " It has no open question."
+    if question_id is not None and found:
+        return f"question `{question_id}` of run `{run_id}` asks for no {kind}; answer it with `baton answer`."
+    if question_id is not None:
+        return f"run `{run_id}` has no question `{question_id}`.{now}"
+    if found:
+        return f"run `{run_id}` asks {len(found)} questions; say which one you answer:{listed}"
+    return f"run `{run_id}` asks for no {kind or 'answer'}.{now}"

@@ -1,0 +1,37 @@
+"""`baton approve`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from orchestrator.asking import APPROVE
+from orchestrator.cli.answers import open_question
+from orchestrator.cli.attending import View
+from orchestrator.cli.deciding import decide
+from orchestrator.cli.ending import carry_out
+from orchestrator.cli.options import Json, QuestionName, Resume, RunName, Verbose
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orchestrator.storage.questions import Question
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+@app.command()
+def approve(
+    run: RunName,
+    question: QuestionName = None,
+    resume: Resume = False,  # noqa: FBT002 - typer's way to say a flag
+    json: Json = False,  # noqa: FBT002
+    verbose: Verbose = False,  # noqa: FBT002
+) -> None:
+    """Approve of the plan, or of an agent's skills, that a run asks about. `baton resume RUN` then goes on."""
+
+    def choose(run_id: str, questions: Sequence[Question]) -> tuple[Question, str]:
+        return open_question(run_id, questions, question, "approval"), APPROVE
+
+    raise typer.Exit(carry_out(decide(run, choose, resume=resume, view=View(json=json, verbose=verbose))))

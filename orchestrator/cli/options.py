@@ -1,0 +1,108 @@
+"""The options and arguments that several commands have."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from typing import Annotated, Literal
+
+import typer
+
+from orchestrator.cli.completing import agent_names, question_ids, run_ids
+from orchestrator.policy import STEP_SECONDS, Approve, Policy
+
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_PART = r"(\d+(?:\.\d+)?)([smhd])"
+_ONE = "not needed if one is open"
+_LONGEST = 3650 * _UNITS["d"]
+
+
+def duration(text: str) -> float:
+    """Return the seconds that `text` says: `90`, `90s`, `30m`, `1h30m`, `2h`, `1d`.
+
+    Raises:
+        BadParameter: It says none, nothing at all, or more than ten years.
+    """
+    written = text.strip().lower()
+    written = f"{written}s" if re.fullmatch(r"\d+(?:\.\d+)?", written, re.ASCII) else written
+    if not re.fullmatch(rf"(?:{_PART})+", written, re.ASCII):
+        raise typer.BadParameter(f"`{text}` is no duration. Write for example 30m, 2h or 1d.")
+    seconds = sum(float(number) * _UNITS[unit] for number, unit in re.findall(_PART, written, re.ASCII))
+    if not 0 < seconds <= _LONGEST:
+        raise typer.BadParameter(f"`{text}` is not between a moment and ten years.")
+    return seconds
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print events as JSON lines; the last line is the result.")]
+Verbose = Annotated[bool, typer.Option("--verbose", help="Log to standard error.")]
+RunName = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="The run's id, the beginning of one, or `latest`.",
+        autocompletion=run_ids,
+        show_default=False,
+    ),
+]
+QuestionName = Annotated[
+    str | None,
+    typer.Argument(metavar="[QUESTION]", help=f"The question's id; {_ONE}.", autocompletion=question_ids),
+]
+FromAgent = Annotated[
+    str | None,
+    typer.Option("--from", metavar="AGENT", help="The first agent to do again.", autocompletion=agent_names),
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run at once.")]
+ApproveOption = Annotated[
+    Literal["plan", "each-agent", "never"] | None,
+    typer.Option(
+        "--approve",
+        help="What to ask for approval: the plan, each agent's skills, nothing. By default the plan on a terminal,"
+        " nothing elsewhere and where CI is set.",
+    ),
+]
+OnFailure = Annotated[
+    Literal["ask", "fail"] | None,
+    typer.Option("--on-failure", help="Ask what to do when a step failed, or fail. By default ask on a terminal."),
+]
+AnswerWithin = Annotated[
+    float | None,
+    typer.Option(
+        "--answer-within",
+        metavar="DURATION",
+        parser=duration,
+        help="How long a question waits before its default is taken (30m, 2h, 1d). By default for ever.",
+    ),
+]
+StepTimeout = Annotated[
+    float | None,
+    typer.Option(
+        "--step-timeout",
+        metavar="DURATION",
+        parser=duration,
+        help=f"How long one agent's step may take. {STEP_SECONDS / _UNITS['h']:g}h by default.",
+    ),
+]
+
+
+def is_attended(*, json: bool) -> bool:
+    """Return whether a person is there to be asked: on a terminal, not in CI, and not where JSON is printed."""
+    return not json and not os.environ.get("CI") and sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def policy_of(
+    *,
+    approve: Approve | None,
+    on_failure: Literal["ask", "fail"] | None,
+    answer_within: float | None,
+    step_timeout: float | None,
+    attended: bool,
+) -> Policy:
+    """Return the policy that the options say; what they leave open depends on whether a person is there."""
+    return Policy(
+        approve=approve or ("plan" if attended else "never"),
+        on_failure=on_failure or ("ask" if attended else "fail"),
+        answer_seconds=answer_within,
+        step_seconds=step_timeout or STEP_SECONDS,
+    )

@@ -1,0 +1,110 @@
+"""Ask a person on the terminal what a run asks, and bring the answer to the run.
+
+The terminal is read beside everything else, so a signal or a deadline ends the waiting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import termios
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from orchestrator.cli.answers import value_of
+from orchestrator.cli.console import say, say_error
+from schemas.errors import InputError
+
+if TYPE_CHECKING:
+    from orchestrator.orchestrator import Orchestrator
+    from orchestrator.storage.questions import Question
+
+_CHUNK = 65_536
+
+
+async def ask_person(engine: Orchestrator, run_id: str) -> bool:
+    """Ask everything that a run asks, one question after the other.
+
+    Returns:
+        Whether each has its answer, from here, from elsewhere or by its deadline; not if the person left with Ctrl-D.
+    """
+    for question in await engine.questions(run_id):
+        if question.is_open and not await _ask(engine, question):
+            return False
+    return True
+
+
+async def _ask(engine: Orchestrator, question: Question) -> bool:
+    say(f"\n{question.node} asks:\n\n{question.text}\n")
+    for number, option in enumerate(question.options, 1):
+        say(f"  {number}  {option}")
+    if question.deadline is not None:
+        say(f"Unanswered by {question.deadline.astimezone():%Y-%m-%d %H:%M:%S}, the answer is `{question.default}`.")
+    while True:
+        try:
+            async with asyncio.timeout(_left(question)):
+                text = await read_line("answer: ")
+        except TimeoutError:
+            say(f"\nnobody answered in time: `{question.default}`")
+            return True
+        if text is None:
+            return False
+        if not text.strip():
+            continue
+        try:
+            await engine.answer(
+                question.run_id, question.id, value_of(question, chosen(question.options, text.strip()))
+            )
+        except InputError as error:
+            say_error(str(error))
+            if not await _is_open(engine, question):
+                return True
+        else:
+            return True
+
+
+async def _is_open(engine: Orchestrator, question: Question) -> bool:
+    return any(each.is_open for each in await engine.questions(question.run_id) if each.id == question.id)
+
+
+def _left(question: Question) -> float | None:
+    """Return the seconds to a question's deadline; a moment if it is past, since the database's clock decides."""
+    return None if question.deadline is None else max(1.0, (question.deadline - datetime.now(UTC)).total_seconds())
+
+
+def chosen(options: tuple[str, ...], text: str) -> str:
+    """Return the option that `text` means: its number, or the beginning of no other; else `text` itself."""
+    if text.isascii() and text.isdigit() and 0 < int(text) <= len(options):
+        return options[int(text) - 1]
+    begun = [option for option in options if option.startswith(text.casefold())]
+    return begun[0] if len(begun) == 1 else text
+
+
+async def read_line(prompt: str) -> str | None:
+    """Return the next line that is typed, without its end; None at the end of the input (Ctrl-D).
+
+    What was typed before the prompt is thrown away: it was not meant for it.
+    """
+    descriptor = sys.stdin.fileno()
+    termios.tcflush(descriptor, termios.TCIFLUSH)
+    sys.stdout.write(prompt)
+    sys.stdout.flush()
+    line = bytearray()
+    while not line.endswith(b"\n"):
+        await _readable(descriptor)
+        chunk = os.read(descriptor, _CHUNK)
+        if not chunk:
+            return None
+        line += chunk
+    return line.decode(errors="replace").removesuffix("\n")
+
+
+async def _readable(descriptor: int) -> None:
+    """Return when there is something to read."""
+    loop, ready = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(descriptor, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(descriptor)

@@ -1,0 +1,39 @@
+"""`baton reject`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orchestrator.asking import REJECT
+from orchestrator.cli.answers import open_question
+from orchestrator.cli.attending import View
+from orchestrator.cli.deciding import decide
+from orchestrator.cli.ending import carry_out
+from orchestrator.cli.options import Json, QuestionName, Resume, RunName, Verbose
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orchestrator.storage.questions import Question
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+@app.command()
+def reject(
+    run: RunName,
+    question: QuestionName = None,
+    reason: Annotated[str, typer.Option(help="Why; it is kept with the run.")] = "",
+    resume: Resume = False,  # noqa: FBT002 - typer's way to say a flag
+    json: Json = False,  # noqa: FBT002
+    verbose: Verbose = False,  # noqa: FBT002
+) -> None:
+    """Reject the plan, or an agent's skills, that a run asks about. `baton resume RUN` then ends it."""
+    value = f"{REJECT}: {reason.strip()}" if reason.strip() else REJECT
+
+    def choose(run_id: str, questions: Sequence[Question]) -> tuple[Question, str]:
+        return open_question(run_id, questions, question, "approval"), value
+
+    raise typer.Exit(carry_out(decide(run, choose, resume=resume, view=View(json=json, verbose=verbose))))
