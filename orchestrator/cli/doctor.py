@@ -10,7 +10,6 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-import asyncpg
 import typer
 import uv
 from ruff import find_ruff_bin  # type: ignore[import-untyped]  # the package ships no types
@@ -18,7 +17,8 @@ from ruff import find_ruff_bin  # type: ignore[import-untyped]  # the package sh
 from agents.checks.node import find_node
 from orchestrator.cli.console import say
 from orchestrator.home import cache_folder, home
-from orchestrator.storage import postgres
+from orchestrator.storage import database, postgres
+from orchestrator.storage.migrations import version_of
 from schemas.errors import BatonError
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -80,10 +80,12 @@ async def _folder() -> str:
 
 async def _postgres() -> str:
     async with postgres.serve(home()) as server:
+        own = await database.visit(server, server.database)
         try:
-            connection = await asyncpg.connect(server.admin)
-        except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            raise Ailment(f"does not answer: {type(error).__name__}. Correct or unset BATON_DATABASE_URL.") from error
+            await version_of(own)
+        finally:
+            await own.close()
+        connection = await database.visit(server, server.admin)
         try:
             may_create = await connection.fetchval("SELECT rolcreatedb FROM pg_roles WHERE rolname = current_user")
             version = await connection.fetchval("SHOW server_version")

@@ -18,7 +18,7 @@ import asyncpg
 
 from orchestrator.storage.migrations import migrate
 from orchestrator.storage.postgres import PostgresUnavailable, Server
-from orchestrator.storage.refusal import check_url, refused, said
+from orchestrator.storage.refusal import check_url, refused, said, undeclared_pooler
 from schemas.errors import RunError
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ _GONE = (
     asyncpg.TooManyConnectionsError,
 )
 _NOT_YET = (asyncpg.CannotConnectNowError, asyncpg.TooManyConnectionsError)
+_BEHIND_POOLER = (asyncpg.InvalidSQLStatementNameError, asyncpg.DuplicatePreparedStatementError)
 _FAILED = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 T = TypeVar("T")
@@ -142,7 +143,7 @@ class Database:
 
     async def _alone(self) -> Connection:
         try:
-            return await _open(self.server)
+            return await _open(self.server, self.server.database)
         except (*_FAILED, ValueError) as error:
             raise self._explained(error) from None
 
@@ -161,6 +162,8 @@ class Database:
         except (TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             if isinstance(error, (TimeoutError, *_GONE)) or _is_closed(connection):
                 raise self._broken(error) from error
+            if isinstance(error, _BEHIND_POOLER) and not self.server.pooled:
+                raise undeclared_pooler(error) from error
             raise
         finally:
             with suppress(*_FAILED):  # one that breaks now is replaced when it is needed
@@ -210,7 +213,7 @@ class Database:
     def _away(self, why: RunError) -> DatabaseLost:
         which = "the embedded PostgreSQL" if self.server.embedded else "the PostgreSQL that BATON_DATABASE_URL names"
         return DatabaseLost(
-            f"{which} went away and was not back within {PATIENCE:.0f} s: {why}\n"
+            f"{which} gave no connection for {PATIENCE:.0f} s: {why}\n"
             "What was stored is safe. When `baton doctor` finds it again, go on with `baton resume RUN`."
         )
 
@@ -222,11 +225,9 @@ async def connect(server: Server, *, connections: int = 6) -> AsyncIterator[Data
     Raises:
         PostgresUnavailable: The server refuses, or is not there; the text never holds the password.
     """
-    if server.embedded is None:
-        check_url(server.database)
 
     async def open_for_pool(*_: object, **__: object) -> Connection:
-        return await _open(server)
+        return await _open(server, server.database)
 
     pool = asyncpg.create_pool(
         min_size=0,
@@ -247,11 +248,26 @@ async def connect(server: Server, *, connections: int = 6) -> AsyncIterator[Data
             pool.terminate()
 
 
-async def _open(server: Server, url: str | None = None) -> Connection:
-    """Connect to Baton's database, making it if the server is Baton's own; or to the one at `url`."""
+async def visit(server: Server, url: str) -> Connection:
+    """Return a connection to one of a server's databases, for a look around. The caller closes it.
+
+    Raises:
+        PostgresUnavailable: The server refuses, or is not there; the text never holds the password.
+    """
+    try:
+        return await _open(server, url)
+    except (*_FAILED, ValueError) as error:
+        raise refused(server, error) from None
+
+
+async def _open(server: Server, url: str) -> Connection:
+    """Connect to the database at `url`, which is made first if it is Baton's and missing from the embedded server."""
+    if server.embedded is None:
+        check_url(server.database)
+        check_url(server.admin, "BATON_DATABASE_DIRECT_URL" if server.pooled else "BATON_DATABASE_URL")
     try:
         return await asyncpg.connect(
-            url or server.database,
+            url,
             timeout=CONNECT_SECONDS,
             command_timeout=_COMMAND_SECONDS,
             statement_cache_size=0 if server.pooled else 100,
@@ -260,7 +276,7 @@ async def _open(server: Server, url: str | None = None) -> Connection:
         if server.embedded is None:
             raise
     await _create_database(server)
-    return await _open(server)
+    return await _open(server, url)
 
 
 async def _create_database(server: Server) -> None:

@@ -160,6 +160,12 @@ MIGRATIONS: tuple[str, ...] = (
     UPDATE baton.questions SET answered_by = 'person' WHERE answer IS NOT NULL;
     """,
 )
+# The server goes away, or there is a pooler that was not declared.
+_NOT_OF_A_MIGRATION = (
+    asyncpg.OperatorInterventionError,
+    asyncpg.InvalidSQLStatementNameError,
+    asyncpg.DuplicatePreparedStatementError,
+)
 _LOCK = 0x6261746F6E  # "baton"
 
 
@@ -182,18 +188,23 @@ async def migrate(connection: Connection) -> None:
         DatabaseTooNew: It is at a version that this Baton does not know.
         MigrationFailed: The role may not, or a statement failed.
     """
-    version = await _version(connection)
+    version = await version_of(connection)
     while version < len(MIGRATIONS):
         try:
             version = await _step(connection)
         except asyncpg.PostgresError as error:
-            if connection.is_closed() or isinstance(error, asyncpg.OperatorInterventionError):
-                raise  # the server went away, which says nothing about the migration
+            if connection.is_closed() or isinstance(error, _NOT_OF_A_MIGRATION):
+                raise
             raise await _failed(connection, version, error) from error
 
 
-async def _version(connection: Connection) -> int:
-    """Return the version of the schema, 0 if there is none."""
+async def version_of(connection: Connection) -> int:
+    """Return the version of the schema, 0 if there is none.
+
+    Raises:
+        DatabaseTooNew: This Baton does not know it.
+        MigrationFailed: The role may not look.
+    """
     try:
         async with connection.transaction():  # poolers keep only a transaction on one connection
             version = await connection.fetchval("SELECT max(version) FROM baton.schema_version") or 0
@@ -217,7 +228,7 @@ async def _step(connection: Connection) -> int:
         if not await connection.fetchval("SELECT to_regnamespace('baton') IS NOT NULL"):
             await connection.execute("CREATE SCHEMA baton")
         await connection.execute("CREATE TABLE IF NOT EXISTS baton.schema_version (version integer NOT NULL)")
-        version = await _version(connection)
+        version = await version_of(connection)
         if version < len(MIGRATIONS):
             await connection.execute(MIGRATIONS[version])
             version += 1

@@ -4,41 +4,40 @@ The embedded server lives in `<home>/postgres` and is shared by every Baton proc
 first and stopped by the last: each process holds a shared file lock while it uses the server, and who leaves tries to
 make that lock exclusive. The kernel drops the locks of a killed process, so there is nothing to go stale.
 
-PostgreSQL refuses to run as root. For root it runs as the system user `baton` (made if missing, `nobody` if that
-fails), and whatever that user could not reach, the programs or the data, is placed under `/var/lib/baton`.
-
-Not here: Baton's own tables (`orchestrator.storage.database`).
+Not here: connections (`orchestrator.storage.database`), what root has to do differently
+(`orchestrator.storage.unprivileged`).
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
-import hashlib
 import importlib.util
 import os
 import pwd
 import shlex
 import shutil
 import socket
-import stat
 import subprocess
 import tempfile
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
-import psutil
-
+from orchestrator.storage.remains import clear_away, postmaster
+from orchestrator.storage.unprivileged import account, digest, reachable_copy, reachable_place
 from schemas.errors import RunError
 
 VERSION = 18
 SOCKET_NAME = ".s.PGSQL.5432"
 _LONGEST_SOCKET_PATH = 107  # bytes; sun_path of Linux is 108 with its NUL
+_POLL_SECONDS = 0.05
+_SETTLE_SECONDS = 30.0  # for a server that neither answers nor is gone
 _LAST_LINES = 8  # of a program's output, where it says why it failed
-_SHARED = Path("/var/lib/baton")
 _SETTINGS = {
     "max_connections": "200",
     "shared_buffers": "64MB",
@@ -61,7 +60,7 @@ class PostgresUnavailable(RunError):
 class Server:
     """Where PostgreSQL answers, as connection URLs. `admin` may create databases; `database` is Baton's own.
 
-    `embedded` is null for a server that the user runs. With `pooled`, there is a transaction pooler before it.
+    `embedded` is null for a server that the user runs. With `pooled`, `database` leads through a transaction pooler.
     """
 
     admin: str
@@ -77,9 +76,15 @@ async def serve(home: Path) -> AsyncIterator[Server]:
     Raises:
         PostgresUnavailable: It cannot be started; the text says why and what to do.
     """
-    if url := os.environ.get("BATON_DATABASE_URL"):
-        yield Server(admin=url, database=url)
+    url, direct = os.environ.get("BATON_DATABASE_URL"), os.environ.get("BATON_DATABASE_DIRECT_URL")
+    if url is not None:
+        yield Server(admin=url if direct is None else direct, database=url, pooled=direct is not None)
         return
+    if direct is not None:
+        raise PostgresUnavailable(
+            "BATON_DATABASE_DIRECT_URL is set, but BATON_DATABASE_URL, which names the pooler before it, is not.\n"
+            "Set both, or only BATON_DATABASE_URL if there is no pooler."
+        )
     embedded = await asyncio.to_thread(Embedded.at, home)
     await asyncio.to_thread(embedded.start)
     try:
@@ -126,8 +131,8 @@ class Embedded:
             home.mkdir(parents=True, exist_ok=True)
             if os.geteuid() != 0:
                 return cls(home, bin_folder, home / "postgres", None)
-            install = _reachable_copy(bin_folder.parent)
-            return cls(home, install / "bin", _reachable_place(home) / "postgres", _account())
+            install = reachable_copy(bin_folder.parent)
+            return cls(home, install / "bin", reachable_place(home) / "postgres", account())
         except OSError as error:
             raise PostgresUnavailable(
                 f"cannot prepare the embedded PostgreSQL in `{home}`: {error}.\n"
@@ -163,14 +168,18 @@ class Embedded:
             self._start_unless_it_answers()
 
     def _start_unless_it_answers(self) -> None:
-        if self._answers():
+        if self._answers() or self._comes_up():
             return
+        clear_away(self.data, self._socket_folder() / SOCKET_NAME)
         self._initialise()
-        self._drop_stale_pid_file()
         socket_folder = self._socket_folder()
         self._make_folder(socket_folder)
         options = f"-h '' -k {shlex.quote(str(socket_folder))}"
-        self._call("pg_ctl", "start", "-w", "-t", "60", "-l", str(self.log), "-o", options)
+        try:
+            self._call("pg_ctl", "start", "-w", "-t", "60", "-l", str(self.log), "-o", options)
+        except PostgresUnavailable:
+            if not self._answers():  # it does while it recovers, which may take longer
+                raise
 
     def leave(self) -> None:
         """Let go of the server; stop it if no other process holds it."""
@@ -182,7 +191,8 @@ class Embedded:
             except BlockingIOError:
                 pass  # someone else still uses it
             else:
-                self._call("pg_ctl", "stop", "-w", "-m", "fast")
+                if postmaster(self.data) is not None:
+                    self._call("pg_ctl", "stop", "-w", "-m", "fast")
             finally:
                 os.close(self._using)
                 self._using = None
@@ -205,38 +215,49 @@ class Embedded:
                 return False
         return True
 
+    def _comes_up(self) -> bool:
+        """Wait for a server that a killed process began to start, or to stop; return whether it answers."""
+        deadline = time.monotonic() + _SETTLE_SECONDS
+        while postmaster(self.data) is not None and time.monotonic() < deadline:
+            if self._answers():
+                return True
+            time.sleep(_POLL_SECONDS)
+        return False
+
     def _initialise(self) -> None:
         """Make the data folder. It is filled elsewhere and renamed, so that a killed `initdb` leaves no half of one."""
         if (self.data / "PG_VERSION").exists():
+            self._refuse_another_version()
             return
         shutil.rmtree(self.data, ignore_errors=True)
-        fresh = self.data.with_name(f"{self.data.name}.new")
-        shutil.rmtree(fresh, ignore_errors=True)
-        self._make_folder(fresh)
-        settings = [part for name, value in _SETTINGS.items() for part in ("--set", f"{name}={value}")]
-        locale = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
-        self._call("initdb", "--auth=trust", "--username=postgres", "--no-sync", *locale, *settings, data=fresh)
-        fresh.rename(self.data)
-
-    def _drop_stale_pid_file(self) -> None:
-        """Remove the pid file of a server that died; PostgreSQL minds if its number is a zombie's or another's now."""
-        pid_file = self.data / "postmaster.pid"
+        for left in self.data.parent.glob(f"{self.data.name}.new-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        # A name of its own: an `initdb` that outlives a killed process may still write to the folder it was given.
+        fresh = Path(tempfile.mkdtemp(prefix=f"{self.data.name}.new-", dir=self.data.parent))
         try:
-            process = psutil.Process(int(pid_file.read_text().split()[0]))
-            stale = process.status() == psutil.STATUS_ZOMBIE or "postgres" not in process.name()
-        except psutil.NoSuchProcess:
-            stale = True
-        except (OSError, ValueError, IndexError):
-            return
-        if stale:
-            pid_file.unlink(missing_ok=True)
-            (self._socket_folder() / f"{SOCKET_NAME}.lock").unlink(missing_ok=True)
+            self._make_folder(fresh)
+            settings = [part for name, value in _SETTINGS.items() for part in ("--set", f"{name}={value}")]
+            locale = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
+            self._call("initdb", "--auth=trust", "--username=postgres", "--no-sync", *locale, *settings, data=fresh)
+            fresh.rename(self.data)
+        except BaseException:
+            shutil.rmtree(fresh, ignore_errors=True)
+            raise
+
+    def _refuse_another_version(self) -> None:
+        made_by = (self.data / "PG_VERSION").read_text().strip()
+        if made_by != str(VERSION):
+            raise PostgresUnavailable(
+                f"the embedded PostgreSQL is of version {VERSION}, but `{self.data}` was made by version {made_by}.\n"
+                "Use the Baton that made it, or move that folder away to begin without its runs; or set BATON_HOME to"
+                " another folder."
+            )
 
     def _socket_folder(self) -> Path:
         """Return the data folder, or a short one where that would make the socket's path too long."""
         if len(os.fsencode(self.data / SOCKET_NAME)) <= _LONGEST_SOCKET_PATH:
             return self.data
-        return Path("/tmp") / f"baton-{os.geteuid()}-{_digest(self.data)}"  # noqa: S108 - checked by _make_folder
+        return Path("/tmp") / f"baton-{os.geteuid()}-{digest(self.data)}"  # noqa: S108 - checked by _make_folder
 
     def _make_folder(self, folder: Path) -> None:
         """Make `folder` for the server alone; authentication is by who may enter it."""
@@ -277,62 +298,13 @@ class Embedded:
         last = ""
         if self.log.is_file():
             last = "\n" + "\n".join(self.log.read_text(errors="replace").splitlines()[-_LAST_LINES:])
+        full = os.strerror(errno.ENOSPC) in said + last
         return PostgresUnavailable(
             f"the embedded PostgreSQL in `{self.data}` failed at `{program}`: {said}{last}\n"
-            "Set BATON_DATABASE_URL to a PostgreSQL of yours, or BATON_HOME to another folder."
+            + (f"Make room on the disk of `{self.data.parent}`. Or set" if full else "Set")
+            + " BATON_DATABASE_URL to a PostgreSQL of yours, or BATON_HOME to another folder."
         )
 
 
 def _open_lock(path: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(os.fsencode(path)).hexdigest()[:12]
-
-
-def _account() -> pwd.struct_passwd:
-    """Return the user that the server runs as when Baton runs as root."""
-    try:
-        return pwd.getpwnam("baton")
-    except KeyError:
-        command = ("useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", "baton")
-        try:
-            subprocess.run(command, check=True, capture_output=True, timeout=30)
-            return pwd.getpwnam("baton")
-        except (OSError, subprocess.SubprocessError, KeyError):
-            return pwd.getpwnam("nobody")
-
-
-def _reachable(folder: Path) -> bool:
-    """May a user who owns nothing here enter `folder`?"""
-    return all(part.stat().st_mode & stat.S_IXOTH for part in (folder, *folder.parents))
-
-
-def _reachable_place(folder: Path) -> Path:
-    return folder if _reachable(folder) else _make_shared(_SHARED / _digest(folder))
-
-
-def _reachable_copy(install: Path) -> Path:
-    """Return the installation, copied where everyone may enter if it is not already there."""
-    if _reachable(install / "bin"):
-        return install
-    copy = _SHARED / f"postgres-{_digest(install)}"
-    if not copy.exists():
-        _make_shared(_SHARED)
-        with tempfile.TemporaryDirectory(dir=_SHARED) as fresh:
-            shutil.copytree(install, Path(fresh) / "install", symlinks=True)
-            Path(fresh).chmod(0o711)
-            try:
-                (Path(fresh) / "install").rename(copy)
-            except OSError:
-                if not copy.exists():  # else another process was faster
-                    raise
-    return copy
-
-
-def _make_shared(folder: Path) -> Path:
-    for part in (_SHARED, folder):
-        part.mkdir(parents=True, exist_ok=True)
-        part.chmod(0o711)
-    return folder

@@ -15,19 +15,19 @@ _SHAPE = "postgresql://user:password@host:port/database"
 _HIDDEN = "…"
 
 
-def check_url(url: str) -> None:
-    """Refuse what asyncpg could not read as the URL of a PostgreSQL.
+def check_url(url: str, setting: str = "BATON_DATABASE_URL") -> None:
+    """Refuse what asyncpg could not read as the URL of a PostgreSQL; `setting` is where it comes from.
 
     Raises:
         PostgresUnavailable: Its text holds nothing of the URL but its scheme.
     """
     if not url.strip():
-        raise _unusable("is set, but empty")
+        raise _unusable(setting, "is set, but empty")
     scheme, separator, _ = url.partition("://")
     if not separator:
-        raise _unusable("is not a URL")
+        raise _unusable(setting, "is not a URL")
     if scheme not in {"postgresql", "postgres"}:
-        raise _unusable(f"has the scheme `{scheme}`, but Baton keeps its runs in PostgreSQL only")
+        raise _unusable(setting, f"has the scheme `{scheme}`, but Baton keeps its runs in PostgreSQL only")
     try:
         parts = urlsplit(url)
         hosts = parts.netloc.rpartition("@")[2].split(",")
@@ -35,11 +35,12 @@ def check_url(url: str) -> None:
         named = any(hosts) or "host" in parse_qs(parts.query)
     except ValueError:  # its text quotes what it could not read, which may be a piece of the password
         raise _unusable(
+            setting,
             "cannot be read: the port is not a number, or the password holds one of `@ : / ? # [ ]`,"
-            " which must be written in percent-encoding"
+            " which must be written in percent-encoding",
         ) from None
     if not named or 0 in ports:
-        raise _unusable("names no host to connect to")
+        raise _unusable(setting, "names no host to connect to")
 
 
 def refused(server: Server, error: BaseException) -> PostgresUnavailable:
@@ -53,6 +54,14 @@ def refused(server: Server, error: BaseException) -> PostgresUnavailable:
     return PostgresUnavailable(
         f"cannot connect to the PostgreSQL that BATON_DATABASE_URL names: {said}.\n"
         f"{_way_out(error)} Or unset BATON_DATABASE_URL to use the embedded server."
+    )
+
+
+def undeclared_pooler(error: Exception) -> PostgresUnavailable:
+    """Return the error of a prepared statement that is not where it was prepared."""
+    return PostgresUnavailable(
+        f"BATON_DATABASE_URL seems to lead through a transaction pooler ({_said(error).partition('. ')[0]}).\n"
+        "Set BATON_DATABASE_DIRECT_URL as well, to the address of the server behind it, and Baton works with both."
     )
 
 
@@ -100,8 +109,7 @@ def _secrets(url: str) -> set[str]:
     return {each for password in passwords for each in (password, unquote(password)) if each} | {url}
 
 
-def _unusable(what: str) -> PostgresUnavailable:
+def _unusable(setting: str, what: str) -> PostgresUnavailable:
     return PostgresUnavailable(
-        f"BATON_DATABASE_URL {what}.\nSet it to the URL of a PostgreSQL ({_SHAPE}), or unset it to use the embedded"
-        " server."
+        f"{setting} {what}.\nSet it to the URL of a PostgreSQL ({_SHAPE}), or unset it to use the embedded server."
     )

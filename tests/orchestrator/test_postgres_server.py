@@ -17,6 +17,8 @@ from orchestrator.storage import database, postgres
 from orchestrator.storage.migrations import MIGRATIONS
 from orchestrator.storage.postgres import Embedded, PostgresUnavailable, Server
 
+RUN = "INSERT INTO baton.runs (id, workspace, title, status, agents) VALUES ('r', 'w', 't', 'running', '{}')"
+
 
 @pytest.fixture
 def home() -> Iterator[Path]:
@@ -94,7 +96,7 @@ async def test_a_path_too_long_for_a_socket_is_no_obstacle(home: Path) -> None:
 async def test_a_killed_server_comes_back_with_its_data(home: Path) -> None:
     async with postgres.serve(home) as server:
         async with database.connect(server) as connected:
-            await connected.execute("INSERT INTO baton.runs VALUES ('r', 'w', 't', 'running', '{}', 'f')")
+            await connected.execute(RUN)
         os.kill(int((Embedded.at(home).data / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
         await gone(home)
         async with postgres.serve(home) as again, database.connect(again) as connected:
