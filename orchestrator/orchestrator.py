@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import functools
 import secrets
+import tempfile
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -144,6 +145,8 @@ class Orchestrator:
         source = await opened.ledger.runs.get(run_id)
         pipeline = taking_up.pipeline_of(source, self.pipeline)
         raw = (await opened.ledger.content.get([source.prd]))[source.prd]
+        plan = self._plan(_prd_of(raw), pipeline)
+        self._engine.prepare(plan)
         context = self._new(
             opened,
             pipeline=pipeline,
@@ -153,7 +156,7 @@ class Orchestrator:
         )
         again = set() if from_agent is None else set(pipeline.downstream(pipeline.agent(from_agent).name))
         kept = [name for name in pipeline.names if name not in again]
-        return await self._begin(context, raw, None, source=source.id, kept=kept)
+        return await self._begin(context, raw, plan, source=source.id, kept=kept)
 
     async def run_many(self, requests: Iterable[Request], *, concurrency: int = 8) -> AsyncIterator[Finished]:
         """Run many PRDs, `concurrency` at a time, and yield what came of each as it comes.
@@ -443,3 +446,10 @@ class Orchestrator:
                     f" `baton cancel {record.id}`."
                 )
             await ledger.runs.cancel(record.id)
+
+
+def _prd_of(raw: bytes) -> Handoff:
+    with tempfile.TemporaryDirectory(prefix="baton-prd-") as folder:
+        path = Path(folder) / "feature-prd.md"
+        path.write_bytes(raw)
+        return read_prd(path)

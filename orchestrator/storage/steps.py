@@ -103,13 +103,13 @@ class Steps:
         return {row["step"]: row["last"] for row in rows}
 
     async def copy(self, source: str, run_id: str, steps: Sequence[str]) -> None:
-        """Give the run `run_id` what another one did in `steps`, contents included."""
+        """Give the run `run_id` what another one was about to publish in `steps`, as if it were about to itself."""
         async with self._database.transaction() as connection:
             await connection.execute(
-                "INSERT INTO baton.steps (run_id, step, attempt, status, input_hash, receipt, outcome, finished_at,"
-                " published_at) SELECT $2, step, 1, status, input_hash, receipt, outcome, finished_at, published_at"
-                " FROM baton.steps WHERE run_id = $1 AND step = ANY($3) AND NOT superseded"
-                " AND status IN ('published', 'skipped')",
+                "INSERT INTO baton.steps (run_id, step, attempt, status, input_hash, receipt)"
+                " SELECT $2, step, 1, 'begun', input_hash, receipt FROM baton.steps"
+                " WHERE run_id = $1 AND step = ANY($3) AND NOT superseded AND status = 'published'"
+                " ON CONFLICT DO NOTHING",
                 source,
                 run_id,
                 list(steps),

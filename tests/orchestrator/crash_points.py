@@ -107,8 +107,7 @@ async def told(engine: Orchestrator, run_id: str, workspace: Path) -> dict[str, 
     )
     handoffs = await ledger.database.fetch("SELECT step FROM baton.handoffs WHERE run_id = $1 ORDER BY step", run_id)
     events = [
-        json.loads(event.model_dump_json(exclude={"at", "seconds", "sha256"}))
-        async for event in engine.events(run_id)
+        json.loads(event.model_dump_json(exclude={"at", "seconds", "sha256"})) async for event in engine.events(run_id)
     ]
     text = json.dumps(events).replace(run_id, "RUN").replace(str(workspace), "WORKSPACE")
     return {

@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import shutil
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +14,6 @@ import pytest
 from agents.agent import Work
 from handoff.store import HandoffStore
 from orchestrator import Orchestrator
-from orchestrator.driving import NothingToResume
 from orchestrator.events import CheckFinished, HandoffPublished, PlanMade, RunFinished, RunStarted, StepFinished
 from orchestrator.pipeline import Pipeline
 from orchestrator.result import RunResult
@@ -206,7 +204,7 @@ async def test_a_prd_of_prose_asks_and_an_answer_brings_the_rest(kit: Kit, tmp_p
         run = await engine.start(prose)
         (question,) = (await run.result()).questions
         assert "Entities" in question.text
-        assert list((tmp_path / "w").iterdir()) == []
+        assert [path.name for path in (tmp_path / "w").rglob("*") if path.is_file()] == [f"{question.id}.md"]
         await run.answer(question.id, str(tmp_path / "nowhere.md"))
         (again,) = (await (await engine.resume(run.id)).result()).questions
         assert "nowhere.md" in again.text
@@ -232,35 +230,6 @@ async def test_a_run_that_is_stopped_stops_its_tools_and_can_go_on(kit: Kit, tmp
         assert (await (await engine.resume(run.id)).result()).status == "completed"
 
 
-async def test_changed_skills_or_agents_refuse_to_resume(kit: Kit, tmp_path: Path) -> None:
-    kit.checks = {"two": (replace(Compiles("two"), code="import time; time.sleep(60)"),)}
-    async with kit.engine(tmp_path / "w") as engine:
-        run = await engine.start(tmp_path / "prd.md")
-        async for event in run.events():
-            if isinstance(event, HandoffPublished):
-                break
-        await run.stop()
-        with (kit.skills / "make_two" / "blueprint.py").open("a") as file:
-            file.write("# another\n")
-        with pytest.raises(RunRefused, match="the PRD or the skills"):
-            await engine.resume(run.id)
-
-
-async def test_a_renamed_agent_refuses_to_resume(kit: Kit, tmp_path: Path) -> None:
-    """Note 9: LangGraph would end the run without a word."""
-    prose = tmp_path / "prose.md"
-    prose.write_text("# Feature PRD: Small\n\nThings have names.\n")
-    async with kit.engine(tmp_path / "w") as engine:
-        run = await engine.start(prose)
-        (question,) = (await run.result()).questions
-        await run.answer(question.id, str(tmp_path / "prd.md"))
-    one, two, three = kit.pipeline().agents
-    changed = Pipeline(agents=(one, replace(two, reads=()), three))
-    async with Orchestrator(tmp_path / "w", pipeline=changed, registry=kit.registry()) as engine:
-        with pytest.raises(RunRefused, match="the agents, their order or their contracts"):
-            await engine.resume(run.id)
-
-
 async def test_of_two_processes_that_resume_a_run_one_is_refused(kit: Kit, tmp_path: Path) -> None:
     """Note 44: LangGraph lets both run the same nodes."""
     async with kit.engine(tmp_path / "w") as first, kit.engine(tmp_path / "w") as second:
@@ -278,7 +247,7 @@ async def test_a_run_that_has_ended_is_not_resumed(kit: Kit, tmp_path: Path) -> 
     async with kit.engine(tmp_path / "w") as engine:
         run = await engine.start(tmp_path / "prd.md")
         await run.result()
-        with pytest.raises(NothingToResume, match="has ended"):
+        with pytest.raises(RunRefused, match=f"has ended .completed.*baton retry {run.id}"):
             await engine.resume(run.id)
         with pytest.raises(RunRefused, match="has ended"):
             await engine.cancel(run.id)
