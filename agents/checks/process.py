@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agents.checks.machine import oom_kills
+from skills.redaction import redact
 
 RUN_MARKER = "BATON_RUN"  # names the run in the environment of its tools, and of whatever they start
 LOG_LIMIT = 2_000_000  # bytes kept: the first half and the last half of what a tool prints
 TIMED_OUT = 124  # the exit code `timeout(1)` uses
+_CUT = 4_096  # characters on each side of what is left out; no secret is longer
 _CHUNK = 65_536
 _GRACE = 2.0  # seconds between asking a group to end and killing it
 
@@ -42,9 +44,9 @@ _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 class Finished:
     """How a process ended.
 
-    `exit_code` is minus the signal's number if a signal ended it. `output` is stdout and stderr together, NUL
-    characters replaced. `timed_out`: the seconds after which it was ended for taking too long, if it was. `oom_kills`:
-    how many processes the kernel killed for memory meanwhile, this one's or others beside it.
+    `exit_code` is minus the signal's number if a signal ended it. `output` is stdout and stderr together, secrets and
+    NUL characters replaced. `timed_out`: the seconds after which it was ended for taking too long, if it was.
+    `oom_kills`: how many processes the kernel killed for memory meanwhile, this one's or others beside it.
     """
 
     exit_code: int
@@ -133,7 +135,7 @@ async def run_process(
     return Finished(
         exit_code=exit_code,
         seconds=round(time.monotonic() - started, 3),
-        output=kept.text() + note,
+        output=await asyncio.to_thread(kept.text) + note,
         timed_out=timed_out,
         oom_kills=oom_kills() - killed_before,
     )
@@ -157,8 +159,15 @@ class _Kept:
             del self._tail[:excess]
 
     def text(self) -> str:
-        middle = f"\n[… {self._dropped} bytes left out …]\n".encode() if self._dropped else b""
-        return bytes(self._head + middle + self._tail).decode("utf-8", "replace").replace("\0", "\ufffd")
+        """Return what is kept, secrets replaced; what stands at the cut may be half a secret, and goes, too."""
+        if not self._dropped:
+            return _redacted(self._head + self._tail)
+        head, tail = _redacted(self._head)[:-_CUT], _redacted(self._tail)[_CUT:]
+        return f"{head}\n[… {self._dropped + 2 * _CUT} bytes left out …]\n{tail}"
+
+
+def _redacted(output: bytearray) -> str:
+    return redact(output.decode("utf-8", "replace").replace("\0", "\ufffd"))
 
 
 async def _drain(read_end: int, kept: _Kept) -> None:

@@ -27,6 +27,7 @@ from agents.checks.orphans import home_prefix
 from agents.checks.process import RUN_MARKER, Finished, minimal_environment, run_process
 from agents.checks.reasons import machine_trouble, why
 from agents.checks.versions import tool_label
+from skills.redaction import redact
 
 PYTHON_LOCK = "requirements-dev.lock"
 NODE_LOCK = "frontend/package-lock.json"
@@ -126,7 +127,7 @@ class Scratch:
         reason = why(finished, label.partition(" ")[0], self.folders)
         log, sha256 = self._keep(check, f"{finished.output}\n[{reason}]\n" if reason else finished.output)
         evidence = Evidence(
-            argv=tuple(words),
+            argv=tuple(map(redact, words)),
             exit_code=finished.exit_code,
             seconds=finished.seconds,
             tool=label,
@@ -150,7 +151,7 @@ class Scratch:
 
     def record(self, check: str, tool: str, text: str, seconds: float) -> Evidence:
         """Leave the evidence of a measurement that Baton made itself: `text` is what it saw, `tool` what it asked."""
-        log, sha256 = self._keep(check, text)
+        log, sha256 = self._keep(check, redact(text))
         return Evidence(
             argv=(),
             exit_code=0,
