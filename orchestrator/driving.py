@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from orchestrator.storage.checkpoint import PostgresSaver  # first: it makes LangGraph strict
 from orchestrator.graph import Doing, Step, compile_graph, config, outcome_key
 from orchestrator.intake import NODE as INTAKE
 from orchestrator.outcome import StepOutcome
 from orchestrator.pipeline import Pipeline
+from orchestrator.storage.checkpoint import PostgresSaver  # first: it makes LangGraph strict
 from orchestrator.storage.ledger import Ledger
 from orchestrator.storage.questions import Question
 from schemas.errors import InputError

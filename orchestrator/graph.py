@@ -17,10 +17,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from orchestrator.storage.checkpoint import PostgresSaver  # first: it makes LangGraph strict
 from orchestrator.intake import NODE as INTAKE
 from orchestrator.outcome import StepOutcome
 from orchestrator.pipeline import Pipeline
+from orchestrator.storage.checkpoint import PostgresSaver  # first: it makes LangGraph strict
 
 # isort: split
 from langchain_core.runnables import RunnableConfig

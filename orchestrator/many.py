@@ -20,7 +20,7 @@ from schemas.errors import BatonError
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
-    """A run to be. Runs of different groups (tenants, teams) take turns; within a group the first asked is the first."""
+    """A run to be. Runs of different groups (tenants, teams) take turns; within a group, in order."""
 
     prd: str | Path
     workspace: str | Path

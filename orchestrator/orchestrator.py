@@ -16,7 +16,6 @@ import functools
 import secrets
 import tempfile
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -26,24 +25,21 @@ from handoff.feature import FeatureIncomplete
 from handoff.provenance import sha256
 from handoff.store import Handoff
 from orchestrator import question_files, taking_up
+from orchestrator.beginning import begin
 from orchestrator.context import RunContext
 from orchestrator.contracts import refuse_unfit
 from orchestrator.engine import Engine, Opened
-from orchestrator.events import RunStarted, RunStatus
+from orchestrator.events import RunStatus
 from orchestrator.home import home as default_home
-from orchestrator.intake import NODE as INTAKE
-from orchestrator.intake import adopt, read_prd, refuse_conflicts, understand
+from orchestrator.intake import read_prd, understand
 from orchestrator.many import Finished, Request, run_many
 from orchestrator.pipeline import Pipeline, full_stack
 from orchestrator.plan import Plan, make_plan
 from orchestrator.policy import Policy
 from orchestrator.run import Run
-from orchestrator.step import begin_ahead, step
-from orchestrator.storage import runs
 from orchestrator.storage.event_log import follow, last
-from orchestrator.storage.ledger import Ledger
 from orchestrator.storage.questions import Question
-from orchestrator.storage.runs import OPEN, RunDetails, RunRecord, RunRefused
+from orchestrator.storage.runs import RunDetails, RunRecord
 from orchestrator.storage.steps import Attempt
 from orchestrator.workspace import Workspace
 from schemas.base import JSON
@@ -52,10 +48,7 @@ from skills.executor import Executor, TemplateExecutor
 from skills.registry import Registry
 
 if TYPE_CHECKING:
-    from orchestrator.driving import Begin
     from orchestrator.events import Event
-
-_ENDED: tuple[RunStatus, ...] = ("failed", "cancelled", "completed", "completed with gaps")
 
 
 class Orchestrator:
@@ -123,12 +116,12 @@ class Orchestrator:
         opened = await self._engine.opened()
         place = Workspace(Path(workspace or self._workspace))
         context = self._new(opened, pipeline=pipeline, policy=policy or Policy(), workspace=place, prd=given.raw)
-        return await self._begin(context, given.raw, plan)
+        return await begin(self._engine, context, given.raw, plan)
 
     async def fork(
         self, run_id: str, *, workspace: str | Path, from_agent: str | None = None, policy: Policy | None = None
     ) -> Run:
-        """Start a run from another one's PRD in another workspace; what that one did is published there, not done again.
+        """Start a run from another one's PRD elsewhere; what that one did is published there, not done again.
 
         Args:
             run_id: The run to copy from; it stays as it is, at work or over.
@@ -156,7 +149,7 @@ class Orchestrator:
         )
         again = set() if from_agent is None else set(pipeline.downstream(pipeline.agent(from_agent).name))
         kept = [name for name in pipeline.names if name not in again]
-        return await self._begin(context, raw, plan, source=source.id, kept=kept)
+        return await begin(self._engine, context, raw, plan, source=source.id, kept=kept)
 
     async def run_many(self, requests: Iterable[Request], *, concurrency: int = 8) -> AsyncIterator[Finished]:
         """Run many PRDs, `concurrency` at a time, and yield what came of each as it comes.
@@ -187,7 +180,7 @@ class Orchestrator:
             RunRefused: It has ended; or its agents, contracts, skills, PRD or workspace are no longer what they were.
             NothingToResume: It waits for an answer.
         """
-        return await self._take_up(run_id, OPEN, "resumed")
+        return await taking_up.take_up(self._engine, self.pipeline, run_id)
 
     async def retry(self, run_id: str, *, from_agent: str | None = None) -> Run:
         """Do steps of a run again: those that are not done, or `from_agent` and all that come after it.
@@ -197,8 +190,7 @@ class Orchestrator:
             RunBusy: Somebody works on it.
             RunRefused: Nothing is left to do, or something before `from_agent` is not done; or as in `resume`.
         """
-        reason = f"retried from {from_agent}" if from_agent else "retried"
-        return await self._take_up(run_id, (*OPEN, *_ENDED), reason, again=True, agent=from_agent)
+        return await taking_up.take_up(self._engine, self.pipeline, run_id, again=True, agent=from_agent)
 
     # ---- look
 
@@ -342,110 +334,6 @@ class Orchestrator:
             policy=policy,
             prd_sha256=sha256(prd),
         )
-
-    async def _begin(
-        self,
-        context: RunContext,
-        prd: bytes,
-        plan: Plan | None,
-        *,
-        source: str | None = None,
-        kept: Sequence[str] = (),
-    ) -> Run:
-        """Have a new run remembered, and begin it; with `source`, knowing what that run did in the steps `kept`."""
-        ledger, workspace = context.ledger, context.workspace
-        async with AsyncExitStack() as held:
-            held.enter_context(workspace.lock())
-            await self._give_up_others(ledger, workspace)
-            await context.remember_written()
-            if plan is not None:
-                await refuse_conflicts(context, plan)
-            await ledger.owner.hold()
-            context.folder.mkdir(parents=True)
-            context.prd.write_bytes(prd)
-            title = plan.feature.title if plan else context.title
-            record = RunRecord(
-                id=context.run_id,
-                workspace=str(workspace.root),
-                title=title,
-                status="running",
-                agents=context.pipeline.names,
-                owner=ledger.owner.id,
-                forked_from=source,
-                started_at=context.started_at,
-            )
-            content = await ledger.content.rows(context.run_id, [prd])
-            row = runs.add(record, policy=context.policy.model_dump(mode="json"), prd=context.prd_sha256)
-            told = RunStarted(run=context.run_id, title=title, workspace=str(workspace.root))
-            await context.events.commit(row, *content, event=told)
-            if plan is not None:
-                adopt(context, plan)
-                context.events.emit(plan.event())
-
-            async def first() -> None:
-                """Do the intake and begin the first step: neither needs LangGraph, whose import takes its time."""
-                if source is not None:
-                    await ledger.steps.copy(source, context.run_id, kept)
-                    await context.remember()
-                if context.plan is not None and (await step(context, INTAKE)).status == "published":
-                    begin_ahead(context)
-
-            run = Run(context, functools.partial(self._engine.driver, generation=0), first=first)
-            run.begin(held, {"run": context.run_id})
-        self._engine.watch(run)
-        return run
-
-    async def _take_up(
-        self, run_id: str, allowed: tuple[RunStatus, ...], reason: str, *, again: bool = False, agent: str | None = None
-    ) -> Run:
-        opened = await self._engine.opened()
-        ledger = opened.ledger
-        known = await ledger.runs.get(run_id)
-        await ledger.questions.settle(run_id)
-        pipeline, workspace = taking_up.pipeline_of(known, self.pipeline), taking_up.workspace_of(known)
-        async with AsyncExitStack() as held, taking_up.claimed(ledger, run_id, allowed) as before:
-            held.enter_context(workspace.lock())
-            context = self._engine.context(
-                opened,
-                run_id=run_id,
-                started_at=before.started_at,
-                workspace=workspace,
-                pipeline=pipeline,
-                policy=Policy.model_validate(before.policy),
-                prd_sha256=before.prd,
-            )
-            resumption = await taking_up.restore(context, before)
-            self._engine.prepare(context.plan)
-            if again:
-                await taking_up.forget(context, taking_up.steps_again(context, agent))
-            begin: Begin
-            if again or resumption.rule == "migrates":
-                generation, begin = await ledger.runs.next_generation(run_id), {"run": run_id}
-            else:
-                generation = before.generation
-                driver = await self._engine.driver(context, generation)
-                begin = await driver.begin(run_id, context.questions)
-            taking_up.announce(context, reason)
-            run = Run(context, functools.partial(self._engine.driver, generation=generation), resumption=resumption)
-            run.begin(held, begin)
-        self._engine.watch(run)
-        return run
-
-    async def _give_up_others(self, ledger: Ledger, workspace: Workspace) -> None:
-        """Refuse a new run where one waits for a person: it would be overtaken. Those that nobody works on are given up.
-
-        Raises:
-            RunRefused: One waits.
-            RunBusy: Somebody works on one.
-        """
-        for record in await ledger.runs.unfinished(str(workspace.root)):
-            if record.status == "waiting":
-                raise RunRefused(
-                    f"run `{record.id}` in the workspace `{workspace.root}` waits for an answer.\n"
-                    f"See it with `baton show {record.id}`, answer and resume it, or give it up with"
-                    f" `baton cancel {record.id}`."
-                )
-            await ledger.runs.cancel(record.id)
 
 
 def _prd_of(raw: bytes) -> Handoff:

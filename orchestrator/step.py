@@ -1,9 +1,9 @@
 """One node's step: read → skills → assemble → guard → check → publish, once.
 
-Every way out of a step is in `work` and `make`. A step that is done is not done again, whoever calls for it: its outcome
-is in the ledger. Nothing reaches the workspace before `publish`, and what reaches it is what was checked: the receipt
-names each file by hash and is stored, contents and all, before the first one is moved. So a run that is killed while it
-publishes goes on publishing, and one that is killed earlier does the step again.
+Every way out of a step is in `work` and `make`. A step that is done is not done again, whoever calls for it: its
+outcome is in the ledger. Nothing reaches the workspace before `publish`, and what reaches it is what was checked: the
+receipt names each file by hash and is stored, contents and all, before the first one is moved. So a run that is killed
+while it publishes goes on publishing, and one that is killed earlier does the step again.
 
 Not here: the parts of a step (`orchestrator.making`, `orchestrator.measuring`, `orchestrator.publishing`).
 """

@@ -8,24 +8,79 @@ Not here: what callers see (`orchestrator.orchestrator`).
 
 from __future__ import annotations
 
+import functools
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agents.checks.orphans import end_orphans
 from handoff.problems import HandoffInvalid, HandoffMissing
 from handoff.provenance import sha256
 from handoff.store import write_atomically
 from orchestrator.context import PRD, RunContext
+from orchestrator.engine import Engine
 from orchestrator.events import QuestionAnswered, RunResumed, RunStatus
 from orchestrator.fingerprint import Fingerprint, Resumption, compare, fingerprint
 from orchestrator.intake import NODE as INTAKE
 from orchestrator.intake import adopt, read_prd, refuse_conflicts, understand
 from orchestrator.pipeline import AgentUnknown, Pipeline
 from orchestrator.plan import make_plan
+from orchestrator.policy import Policy
+from orchestrator.run import Run
 from orchestrator.storage.ledger import Ledger
-from orchestrator.storage.runs import RunDetails, RunRefused
+from orchestrator.storage.runs import ENDED, OPEN, RunDetails, RunRefused
 from orchestrator.workspace import Workspace
+
+if TYPE_CHECKING:
+    from orchestrator.driving import Begin
+
+
+async def take_up(
+    engine: Engine, pipeline: Pipeline, run_id: str, *, again: bool = False, agent: str | None = None
+) -> Run:
+    """Go on with a run; with `again`, do its steps again from `agent` on, or those that are not done.
+
+    Raises:
+        RunUnknown: There is no such run.
+        RunBusy: Somebody works on it.
+        RunRefused: It stands where it may not be taken from, or what it was begun with changed too much.
+        NothingToResume: It waits for an answer.
+        WorkspaceBusy: Another run is in its workspace.
+        WorkspaceConflict: Files in its workspace changed.
+    """
+    opened = await engine.opened()
+    ledger = opened.ledger
+    known = await ledger.runs.get(run_id)
+    await ledger.questions.settle(run_id)
+    pipeline, workspace = pipeline_of(known, pipeline), workspace_of(known)
+    async with AsyncExitStack() as held, claimed(ledger, run_id, (*OPEN, *ENDED) if again else OPEN) as before:
+        held.enter_context(workspace.lock())
+        context = engine.context(
+            opened,
+            run_id=run_id,
+            started_at=before.started_at,
+            workspace=workspace,
+            pipeline=pipeline,
+            policy=Policy.model_validate(before.policy),
+            prd_sha256=before.prd,
+        )
+        resumption = await restore(context, before)
+        engine.prepare(context.plan)
+        if again:
+            await forget(context, steps_again(context, agent))
+        begin: Begin
+        if again or resumption.rule == "migrates":
+            generation, begin = await ledger.runs.next_generation(run_id), {"run": run_id}
+        else:
+            generation = before.generation
+            driver = await engine.driver(context, generation)
+            begin = await driver.begin(run_id, context.questions)
+        announce(context, "resumed" if not again else f"retried from {agent}" if agent else "retried")
+        run = Run(context, functools.partial(engine.driver, generation=generation), resumption=resumption)
+        run.begin(held, begin)
+    engine.watch(run)
+    return run
 
 
 @asynccontextmanager

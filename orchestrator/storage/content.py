@@ -47,7 +47,8 @@ class Content:
         """Remember that `rows` are in the database, so that the same contents need not be sent again."""
         if len(self._stored) > _KEPT:
             self._stored.clear()
-        self._stored.update(row[0].hex() for statement, row in rows if statement is _PUT)
+        hashes = (row[0] for statement, row in rows if statement is _PUT)
+        self._stored.update(each.hex() for each in hashes if isinstance(each, bytes))
 
     async def get(self, hashes: Iterable[str]) -> Mapping[str, bytes]:
         """Return contents by SHA-256.

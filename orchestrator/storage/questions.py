@@ -64,7 +64,7 @@ class Question(Document):
 
 
 def ask(question: Question, seconds: float | None) -> Row:
-    """Return the row of a question that may be answered for `seconds`, or for ever. One already asked stays as it is."""
+    """Return the row of a question that may be answered for `seconds`, or for ever. One that was asked stays."""
     return (
         _ASK,
         (

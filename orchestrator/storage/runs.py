@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from orchestrator.storage.database import Connection
 
 OPEN: tuple[RunStatus, ...] = ("running", "waiting", "stopped")
+ENDED: tuple[RunStatus, ...] = ("failed", "cancelled", "completed", "completed with gaps")
 Wanted = Literal["cancel", "stop"]
 LATEST = "latest"
 _NAMED = 3  # runs that an error names

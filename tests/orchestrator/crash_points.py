@@ -74,7 +74,7 @@ class Moments:
 
     def _audit(self, event: str, args: tuple[Any, ...]) -> None:
         if event == "open":
-            path, mode, flags = args
+            path, _, flags = args
             if (flags or 0) & (os.O_WRONLY | os.O_RDWR) and self._is_ours(path):
                 self.tick()
         elif event in _MOVES and self._is_ours(args[0]):

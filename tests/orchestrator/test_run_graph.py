@@ -186,7 +186,8 @@ async def test_a_crash_stores_no_text_of_its_cause_and_resumes_at_the_node(datab
     with pytest.raises(StepCrashed):
         await start(graph, Script(two=crash))
     tables = await database.fetch(
-        "SELECT table_name FROM information_schema.tables WHERE table_schema = 'baton' AND table_name LIKE 'checkpoint%'"
+        "SELECT table_name FROM information_schema.tables"
+        " WHERE table_schema = 'baton' AND table_name LIKE 'checkpoint%'"
     )
     assert tables
     for table in tables:

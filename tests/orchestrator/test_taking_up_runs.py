@@ -152,7 +152,7 @@ async def test_retry_does_what_failed_again_and_nothing_else(kit: Kit, tmp_path:
         (tmp_path / "flag").touch()
         assert (await (await engine.retry(run.id)).result()).status == "completed"
         assert await skills_run(engine, run.id) == {"one-agent": 1, "two-agent": 2, "three-agent": 1}
-        with pytest.raises(RunRefused, match="every step of run .* is done.*--from"):
+        with pytest.raises(RunRefused, match=r"every step of run .* is done.*--from"):
             await engine.retry(run.id)
 
 
@@ -275,7 +275,7 @@ async def test_an_answer_that_is_none_leaves_the_question_open_and_the_first_val
         result = await (await engine.start(tmp_path / "prd.md", policy=Policy(approve="plan"))).result()
         (question,) = result.questions
         for wrong in (None, {}, 1, "", "approved"):
-            with pytest.raises(AnswerRefused, match="still open. Choose one of: `approve`, `reject`"):
+            with pytest.raises(AnswerRefused, match=r"still open\. Choose one of: `approve`, `reject`"):
                 await engine.answer(result.run, question.id, wrong)
         answers = await asyncio.gather(
             engine.answer(result.run, question.id, "approve"),
@@ -351,7 +351,7 @@ async def test_a_run_of_another_process_is_stopped_and_cancelled_on_request(kit:
         await until(run, lambda event: isinstance(event, StepFinished))
         assert not await engine.cancel(run.id)
         assert (await run.result()).status == "cancelled"
-        with pytest.raises(RunRefused, match="has ended .cancelled."):
+        with pytest.raises(RunRefused, match=r"has ended .cancelled."):
             await engine.cancel(run.id)
 
 

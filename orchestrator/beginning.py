@@ -1,0 +1,107 @@
+"""Begin a run: have it remembered before anything happens, then let it work.
+
+Not here: what callers see (`orchestrator.orchestrator`), going on with one (`orchestrator.taking_up`).
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+
+from orchestrator.context import RunContext
+from orchestrator.engine import Engine
+from orchestrator.events import RunStarted
+from orchestrator.intake import NODE as INTAKE
+from orchestrator.intake import adopt, refuse_conflicts
+from orchestrator.plan import Plan
+from orchestrator.run import Run
+from orchestrator.step import begin_ahead, step
+from orchestrator.storage import runs
+from orchestrator.storage.ledger import Ledger
+from orchestrator.storage.runs import RunRecord, RunRefused
+from orchestrator.workspace import Workspace
+
+
+async def begin(
+    engine: Engine,
+    context: RunContext,
+    prd: bytes,
+    plan: Plan | None,
+    *,
+    source: str | None = None,
+    kept: Sequence[str] = (),
+) -> Run:
+    """Have a new run remembered, and begin it.
+
+    Args:
+        engine: Where it runs.
+        context: Of the run.
+        prd: Its PRD.
+        plan: Made from the PRD; None if it is one of prose, about which the run asks.
+        source: A run whose work in the steps `kept` is published as this run's.
+        kept: Names of agents.
+
+    Raises:
+        WorkspaceBusy: Another run is in the workspace.
+        WorkspaceConflict: Files stand there that Baton did not write.
+        RunRefused: A run in the workspace waits for an answer.
+    """
+    ledger, workspace = context.ledger, context.workspace
+    async with AsyncExitStack() as held:
+        held.enter_context(workspace.lock())
+        await _give_up_others(ledger, workspace)
+        await context.remember_written()
+        if plan is not None:
+            await refuse_conflicts(context, plan)
+        await ledger.owner.hold()
+        context.folder.mkdir(parents=True)
+        context.prd.write_bytes(prd)
+        title = plan.feature.title if plan else context.title
+        record = RunRecord(
+            id=context.run_id,
+            workspace=str(workspace.root),
+            title=title,
+            status="running",
+            agents=context.pipeline.names,
+            owner=ledger.owner.id,
+            forked_from=source,
+            started_at=context.started_at,
+        )
+        content = await ledger.content.rows(context.run_id, [prd])
+        row = runs.add(record, policy=context.policy.model_dump(mode="json"), prd=context.prd_sha256)
+        told = RunStarted(run=context.run_id, title=title, workspace=str(workspace.root))
+        await context.events.commit(row, *content, event=told)
+        if plan is not None:
+            adopt(context, plan)
+            context.events.emit(plan.event())
+
+        async def first() -> None:
+            """Do the intake and begin the first step: neither needs LangGraph, whose import takes its time."""
+            if source is not None:
+                await ledger.steps.copy(source, context.run_id, kept)
+                await context.remember()
+            if context.plan is not None and (await step(context, INTAKE)).status == "published":
+                begin_ahead(context)
+
+        run = Run(context, functools.partial(engine.driver, generation=0), first=first)
+        run.begin(held, {"run": context.run_id})
+    engine.watch(run)
+    return run
+
+
+async def _give_up_others(ledger: Ledger, workspace: Workspace) -> None:
+    """Refuse a new run where one waits for a person: it would be overtaken. Others that nobody works on are given up.
+
+    Raises:
+        RunRefused: One waits.
+        RunBusy: Somebody works on one.
+    """
+    for record in await ledger.runs.unfinished(str(workspace.root)):
+        if record.status == "waiting":
+            raise RunRefused(
+                f"run `{record.id}` in the workspace `{workspace.root}` waits for an answer.\n"
+                f"See it with `baton show {record.id}`, answer and resume it, or give it up with"
+                f" `baton cancel {record.id}`."
+            )
+        await ledger.runs.cancel(record.id)
