@@ -159,6 +159,9 @@ class Database:
             raise self._explained(error) from None
         try:
             yield connection
+        except asyncpg.InternalClientError as error:  # asyncpg does not expect every moment to be cut at
+            connection.terminate()
+            raise self._broken(error) from error
         except (TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             if isinstance(error, (TimeoutError, *_GONE)) or _is_closed(connection):
                 raise self._broken(error) from error
@@ -205,8 +208,10 @@ class Database:
         return refused(self.server, error)
 
     def _broken(self, error: Exception) -> ConnectionLost:
+        before = error.__context__  # what the server said, if a rollback failed on what was closed by then
+        cause = before if isinstance(before, asyncpg.PostgresError) else error
         return ConnectionLost(
-            f"the connection to Baton's database broke: {said(self.server, error)}.\n"
+            f"the connection to Baton's database broke: {said(self.server, cause)}.\n"
             "What was stored is safe. Go on with `baton resume RUN`."
         )
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
 _SECONDS = 10.0  # for what was killed to be gone
+_POLL_SECONDS = 0.02
 
 
 def postmaster(data: Path) -> psutil.Process | None:
@@ -25,13 +27,18 @@ def clear_away(data: Path, socket: Path) -> None:
     PostgreSQL would refuse to start beside a process that still has the old shared memory, and minds a stale pid file
     if its number is a zombie's or another's.
     """
-    orphans = [process for process in psutil.process_iter() if _works_on(data, process)]
-    for orphan in orphans:
-        with suppress(psutil.NoSuchProcess):
-            orphan.kill()
-    psutil.wait_procs(orphans, timeout=_SECONDS)
+    deadline = time.monotonic() + _SECONDS
+    while (orphans := _processes(data)) and time.monotonic() < deadline:
+        for orphan in orphans:
+            with suppress(psutil.NoSuchProcess):
+                orphan.kill()
+        time.sleep(_POLL_SECONDS)
     for left in (data / "postmaster.pid", socket, socket.with_name(f"{socket.name}.lock")):
         left.unlink(missing_ok=True)
+
+
+def _processes(data: Path) -> list[psutil.Process]:
+    return [process for process in psutil.process_iter() if _works_on(data, process)]
 
 
 def _works_on(data: Path, process: psutil.Process) -> bool:
