@@ -159,6 +159,31 @@ MIGRATIONS: tuple[str, ...] = (
         ADD COLUMN answered_by text;
     UPDATE baton.questions SET answered_by = 'person' WHERE answer IS NOT NULL;
     """,
+    """
+    CREATE TABLE baton.checkpoint_values (
+        thread_id text COLLATE "C" NOT NULL,
+        hash bytea NOT NULL,
+        type text NOT NULL,
+        value bytea NOT NULL,
+        PRIMARY KEY (thread_id, hash)
+    );
+    ALTER TABLE baton.checkpoint_values ALTER COLUMN value SET STORAGE EXTERNAL;
+    ALTER TABLE baton.checkpoints
+        ALTER COLUMN thread_id TYPE text COLLATE "C",
+        ALTER COLUMN checkpoint_ns TYPE text COLLATE "C",
+        ALTER COLUMN checkpoint_id TYPE text COLLATE "C",
+        ADD COLUMN run_id text,
+        ADD COLUMN value_hashes bytea[] NOT NULL DEFAULT '{}',
+        ALTER COLUMN checkpoint SET STORAGE EXTERNAL,
+        ALTER COLUMN metadata SET STORAGE EXTERNAL;
+    CREATE INDEX ix_checkpoints_run_id ON baton.checkpoints (run_id) WHERE run_id IS NOT NULL;
+    ALTER TABLE baton.checkpoint_writes
+        ALTER COLUMN thread_id TYPE text COLLATE "C",
+        ALTER COLUMN checkpoint_ns TYPE text COLLATE "C",
+        ALTER COLUMN checkpoint_id TYPE text COLLATE "C",
+        ADD COLUMN value_hash bytea,
+        ALTER COLUMN value SET STORAGE EXTERNAL;
+    """,
 )
 # The server goes away, or there is a pooler that was not declared.
 _NOT_OF_A_MIGRATION = (
