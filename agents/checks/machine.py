@@ -99,12 +99,12 @@ def _nearest(root: Path, path: str, file: str) -> Path | None:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="ascii")
+        return path.read_text(encoding="utf-8")
     except OSError:
         return ""
 
 
 def _existing(folder: Path) -> Path:
-    while not folder.exists():
+    while not os.access(folder, os.F_OK):  # unlike `exists`, it does not mind a folder that may not be looked into
         folder = folder.parent
     return folder
