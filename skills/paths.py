@@ -26,7 +26,7 @@ def path_problems(files: Sequence[ContributedFile]) -> tuple[str, ...]:
         if key in seen:
             problems.append(f"output file {file.path!r}: is there twice (also as {seen[key]!r})")
         seen[key] = file.path
-        if not _encodable(file.content):
+        if not encodable(file.content):
             problems.append(f"output file {file.path!r}: its content cannot be written as UTF-8")
     folders = {str(parent) for key in seen for parent in PurePosixPath(key).parents}
     problems.extend(
@@ -53,7 +53,8 @@ def _key(path: str) -> str:
     return unicodedata.normalize("NFC", path).casefold()
 
 
-def _encodable(text: str) -> bool:
+def encodable(text: str) -> bool:
+    """Return whether UTF-8 can hold `text`: half a surrogate pair it cannot."""
     try:
         text.encode()
     except UnicodeEncodeError:

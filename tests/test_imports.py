@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LAYERS = ("schemas", "handoff", "skills", "agents", "orchestrator")
-HEAVY = ("langgraph", "langchain", "google", "deepagents")
+HEAVY = ("langgraph", "langchain", "google", "deepagents", "anthropic", "openai", "ollama")
 
 
 def modules(layer: str) -> list[Path]:
@@ -66,8 +66,16 @@ def test_contracts_and_handoffs_name_no_orchestration_or_cloud_library(layer: st
     assert heavy == []
 
 
-def test_reading_handoffs_loads_no_orchestration_or_cloud_library() -> None:
-    program = "import sys, handoff.store, handoff.compatible, schemas.export; print('\\n'.join(sys.modules))"
+LIGHT = {
+    "reading handoffs": "import handoff.store, handoff.compatible, schemas.export",
+    "finding and running skills": "import skills.registry, skills.executor",
+    "naming a model, and what it may spend": "import skills.model.models, skills.model.budget, skills.model.executor",
+}
+
+
+@pytest.mark.parametrize("what", LIGHT)
+def test_it_loads_no_orchestration_model_or_cloud_library(what: str) -> None:
+    program = f"import sys\n{LIGHT[what]}\nprint('\\n'.join(sys.modules))"
     loaded = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout

@@ -1,7 +1,8 @@
 """One conversation with a model: its turns, its file tools, what it may spend, and how it ends.
 
 Built on LangChain's agent loop with the file tools of `deepagents` over the desk's folder. `create_deep_agent` itself
-would add sub-agents, a summary and prompts of its own: calls that no budget names, texts that no reviewer reads.
+would add sub-agents, a summary and prompts of its own: calls that no budget names, texts that no reviewer reads. The
+answer is a tool like the others: LangChain's `response_format` forces a tool call, which recent models refuse to be.
 
 Not here: what is asked (`skills.model.prompt`), judging what was done (`skills.model.executor`).
 """
@@ -11,17 +12,18 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from deepagents.backends import FilesystemBackend
 from deepagents.middleware.filesystem import FilesystemMiddleware, FsToolName
 from langchain.agents import create_agent
-from langchain.agents.middleware import AgentMiddleware
+from langchain.agents.middleware import AgentMiddleware, AgentState, hook_config
 from langchain.agents.middleware.types import InputAgentState, ModelRequest, ModelResponse, ToolCallRequest
-from langchain.agents.structured_output import ToolStrategy
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, ToolMessage
 from langchain_core.messages.utils import count_tokens_approximately
+from langchain_core.tools import StructuredTool
+from langgraph.runtime import Runtime
 from langgraph.types import Command
 
 from schemas.base import JSON
@@ -30,14 +32,15 @@ from skills.model.calling import Patience, call
 from skills.model.desk import Desk
 from skills.model.errors import ModelRefused
 from skills.model.models import model_name
-from skills.model.prompt import Prompt, data
+from skills.model.prompt import SUBMIT, Prompt, data
 from skills.model.replies import fault, refusal, without_calls
 from skills.model.scrubbing import scrubbed
+from skills.paths import encodable
 
 LONGEST_RESULT = 40_000  # characters of a tool's output that a model is shown at once
 
-_TOOLS: list[FsToolName] = ["ls", "read_file", "glob", "grep", "write_file", "edit_file", "delete"]
-_WRITING = frozenset({"write_file", "edit_file", "delete"})
+_READING: tuple[FsToolName, ...] = ("ls", "read_file", "glob", "grep")
+_WRITING: tuple[FsToolName, ...] = ("write_file", "edit_file", "delete")
 # The loop is ended by the budget of calls, in words that a person understands.
 _STEPS = 1_000_000
 
@@ -57,7 +60,7 @@ class Conversation:
         self._supervision = _Supervision(skill, desk, patience)
         tools = FilesystemMiddleware(
             backend=FilesystemBackend(root_dir=desk.folder, virtual_mode=True),
-            tools=_TOOLS,
+            tools=[*_READING, *_WRITING],
             # Long results are cut by the supervision: no file may appear that the model did not write.
             tool_token_limit_before_evict=None,
             human_message_token_limit_before_evict=None,
@@ -65,8 +68,8 @@ class Conversation:
         self._agent = create_agent(
             model,
             system_prompt=prompt.system,
+            tools=[self._supervision.submit(prompt)],
             middleware=[tools, self._supervision],
-            response_format=ToolStrategy(dict(prompt.answer), tool_message_content="Taken; it is being checked."),
         )
         self._messages: list[AnyMessage] = []
 
@@ -78,11 +81,12 @@ class Conversation:
             ModelUnavailable, ModelCallFailed: As `skills.model.calling.call`.
             BudgetExceeded: The step or the run has spent what it may.
         """
+        self._supervision.begin()
         self._messages.append(HumanMessage(text))
         asked: InputAgentState = {"messages": [*self._messages]}
         state = await self._agent.ainvoke(asked, {"recursion_limit": _STEPS})
         self._messages = state["messages"]
-        stated = cast("Mapping[str, JSON] | None", state.get("structured_response"))
+        stated = self._supervision.stated
         return Turn(stated=stated, problem="" if stated is not None else self._silence())
 
     def _silence(self) -> str:
@@ -99,8 +103,27 @@ class _Supervision(AgentMiddleware[Any, Any, Any]):
     def __init__(self, skill: str, desk: Desk, patience: Patience) -> None:
         super().__init__()
         self.fault: str | None = None  # of the latest reply
+        self.stated: Mapping[str, JSON] | None = None  # once `submit` was called
         self._skill, self._desk, self._patience = skill, desk, patience
         self._bench = desk.bench
+
+    def begin(self) -> None:
+        """Forget the turn before."""
+        self.fault = self.stated = None
+
+    def submit(self, prompt: Prompt) -> StructuredTool:
+        """Return the tool that takes the answer. What it is given is judged later, with the files."""
+
+        async def take(**stated: JSON) -> str:
+            self.stated = stated
+            return "Taken; it is being checked."
+
+        description = str(prompt.answer["description"])
+        return StructuredTool(name=SUBMIT, description=description, args_schema=dict(prompt.answer), coroutine=take)
+
+    @hook_config(can_jump_to=["end"])
+    async def abefore_model(self, state: AgentState[Any], runtime: Runtime[Any]) -> dict[str, Any] | None:  # noqa: ARG002  # the base's parameters
+        return {"jump_to": "end"} if self.stated is not None else None
 
     async def awrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]]
@@ -125,8 +148,18 @@ class _Supervision(AgentMiddleware[Any, Any, Any]):
         name = request.tool_call["name"]
         if name in _WRITING and (refused := self._refused(request.tool_call["args"])):
             return ToolMessage(refused, name=name, tool_call_id=request.tool_call["id"], status="error")
-        result = await handler(request)
-        return _as_data(result) if isinstance(result, ToolMessage) and name not in _WRITING else result
+        try:
+            result = await handler(request)
+        except Exception as error:  # noqa: BLE001  # whatever a tool makes of a strange argument is for the model to hear
+            told = f"Error: {type(error).__name__}: {error}"
+            result = ToolMessage(told, name=name, tool_call_id=request.tool_call["id"], status="error")
+        return self._told(result) if isinstance(result, ToolMessage) else result
+
+    def _told(self, result: ToolMessage) -> ToolMessage:
+        """Return a result as a model is told it: no word of where the copy is, what was read as data."""
+        text = str(result.text).replace(str(self._desk.folder), "")
+        told = data("result", _cut(text)) if result.name in _READING else text
+        return result.model_copy(update={"content": told})
 
     def _refused(self, arguments: Mapping[str, object]) -> str | None:
         path = posixpath.normpath("/" + str(arguments.get("file_path", ""))).lstrip("/")
@@ -135,14 +168,15 @@ class _Supervision(AgentMiddleware[Any, Any, Any]):
         if not self._bench.owned(path):
             patterns = ", ".join(f"`/{pattern}`" for pattern in self._bench.owns)
             return f"Error: `/{path}` is not a path that you may write. You may write {patterns}."
+        if not all(encodable(str(argument)) for argument in arguments.values()):
+            return "Error: paths and contents must be text that UTF-8 can hold; there is half a surrogate pair in it."
         return None
 
 
-def _as_data(result: ToolMessage) -> ToolMessage:
-    text = str(result.text)
-    if len(text) > LONGEST_RESULT:
-        text = f"{text[:LONGEST_RESULT]}\n[cut here: {len(text):,} characters in all; ask for less at a time]"
-    return result.model_copy(update={"content": data("result", text)})
+def _cut(text: str) -> str:
+    if len(text) <= LONGEST_RESULT:
+        return text
+    return f"{text[:LONGEST_RESULT]}\n[cut here: {len(text):,} characters in all; ask for less at a time]"
 
 
 def _spent(request: ModelRequest[Any], message: AIMessage) -> Spending:

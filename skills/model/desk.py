@@ -46,10 +46,6 @@ class Desk:
         """Return whether the agent may write `path`, relative to the project."""
         return path not in self.before and self.bench.owned(path)
 
-    def paths(self) -> list[str]:
-        """Return the paths of all files, sorted."""
-        return [path for path, _ in _files(self.folder)]
-
     def changes(self) -> Changes:
         """Return what was made, and undo what may not be: files of others changed, removed or added."""
         files, problems = [], []

@@ -44,7 +44,7 @@ class ModelUnknown(InputError):
         elif provider in self.known and not model:
             what = f"the model `{self.name}` names a provider and no model; write `{provider}:model`"
         else:
-            near = get_close_matches(provider, self.known, 2, 0.4)
+            near = get_close_matches(provider, self.known, 2, 0.5)
             hint = f"; did you mean {' or '.join(f'`{name}:{model}`' for name in near)}?" if near else ""
             what = f"no provider of models is called `{provider}`{hint}"
         return f"{what} (for example `{self.example}`; providers: {', '.join(self.known)})"

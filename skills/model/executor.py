@@ -81,21 +81,28 @@ class ModelExecutor:
         )
         with desk(bench, assembled, prompt.attachments) as place:
             work = _Work(skill, blueprint, place, assembled, self._repairs)
-            started = time.monotonic()
             try:
-                async with asyncio.timeout(bench.meter.seconds_left(bench.agent)) as limit:
-                    return await work.done(self._conversation(skill, prompt, place), prompt.message)
-            except TimeoutError as error:
-                if not limit.expired():
-                    raise
-                over = bench.meter.out_of_time(bench.agent, skill.name)
-                raise type(over)(over.skill, over.detail, work.attempts) from error
+                return await self._in_time(work, skill, prompt, place)
             except ModelFailed as error:
                 if error.attempts or not work.attempts:
                     raise
                 raise type(error)(error.skill, error.detail, work.attempts) from error
-            finally:
-                bench.meter.add(bench.agent, skill.name, Spending(seconds=time.monotonic() - started))
+
+    async def _in_time(self, work: _Work, skill: Skill, prompt: Prompt, place: Desk) -> Contribution:
+        """Do the work in the minutes that are left, and count them."""
+        meter, agent = place.bench.meter, place.bench.agent
+        started = time.monotonic()
+        try:
+            async with asyncio.timeout(meter.seconds_left(agent)) as limit:
+                conversation = await asyncio.to_thread(self._conversation, skill, prompt, place)
+                return await work.done(conversation, prompt.message)
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            late = error
+        finally:
+            meter.add(agent, skill.name, Spending(seconds=time.monotonic() - started))
+        raise meter.out_of_time(agent, skill.name) from late
 
     def _conversation(self, skill: Skill, prompt: Prompt, place: Desk) -> Conversation:
         try:

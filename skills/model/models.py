@@ -1,4 +1,4 @@
-"""Chat models by name: `provider:model`, as `anthropic:claude-sonnet-4-5` or `ollama:qwen3:8b`.
+"""Chat models by name: `provider:model`, as `anthropic:claude-sonnet-5-5` or `ollama:qwen3:8b`.
 
 A provider is an optional extra and is imported when one of its models is asked for. Where it listens is its own
 environment variable (`docs/models.md` lists them), so that a gateway or a local server serves without another option
@@ -49,7 +49,7 @@ PROVIDERS: Mapping[str, Provider] = {
         variables=("ANTHROPIC_API_KEY",),
         langchain="anthropic",
         settings={"streaming": True, "max_retries": 0},
-        example="anthropic:claude-sonnet-4-5",
+        example="anthropic:claude-sonnet-5-5",
     ),
     "google_genai": Provider(
         package="langchain-google-genai",
@@ -58,7 +58,7 @@ PROVIDERS: Mapping[str, Provider] = {
         variables=("GOOGLE_API_KEY", "GEMINI_API_KEY"),
         langchain="google_genai",
         settings={"streaming": True, "max_retries": 1, "vertexai": False},  # 1 is the first try
-        example="google_genai:gemini-2.5-pro",
+        example="google_genai:gemini-4-argon",
     ),
     "google_vertexai": Provider(
         package="langchain-google-genai",
@@ -67,7 +67,7 @@ PROVIDERS: Mapping[str, Provider] = {
         variables=("GOOGLE_CLOUD_PROJECT",),
         langchain="google_genai",
         settings={"streaming": True, "max_retries": 1, "vertexai": True},
-        example="google_vertexai:gemini-2.5-pro",
+        example="google_vertexai:gemini-4-argon",
     ),
     "ollama": Provider(
         package="langchain-ollama",
@@ -83,11 +83,11 @@ PROVIDERS: Mapping[str, Provider] = {
         variables=("OPENAI_API_KEY",),
         langchain="openai",
         settings={"streaming": True, "stream_usage": True, "max_retries": 0},
-        example="openai:gpt-5",
+        example="openai:gpt-6-sol",
     ),
 }
 
-_EXAMPLE = "anthropic:claude-sonnet-4-5"
+_EXAMPLE = "anthropic:claude-sonnet-5-5"
 # Beginnings of models' names, for a name without its provider.
 _FAMILIES = {"claude": "anthropic", "gpt": "openai", "gemini": "google_genai"}
 _CLASSES = {

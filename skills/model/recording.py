@@ -34,7 +34,7 @@ from skills.model.scrubbing import scrubbed
 
 DIFFERENCE = 12  # lines shown of how a request differs from the nearest one recorded
 
-_KEPT = ("content", "additional_kwargs", "tool_calls", "invalid_tool_calls", "usage_metadata", "response_metadata")
+_KEPT = ("additional_kwargs", "tool_calls", "invalid_tool_calls", "usage_metadata", "response_metadata")
 
 
 class _Taped(BaseChatModel):
@@ -92,7 +92,7 @@ class Recording(_Taped):
         self, messages: list[BaseMessage], stop: list[str] | None, settings: Mapping[str, object], reply: AIMessage
     ) -> ChatResult:
         request = _request(self.model_name, messages, stop, settings)
-        response = {name: value for name in _KEPT if (value := getattr(reply, name))}
+        response = {"content": reply.content, **{name: value for name in _KEPT if (value := getattr(reply, name))}}
         _write(self.folder / f"{_key(request)}.json", {"request": request, "response": response})
         return _result(reply)
 
@@ -115,7 +115,10 @@ class Replay(_Taped):
         place = self.folder / f"{_key(request)}.json"
         if not place.is_file():
             raise ReplayMiss(str(self.folder), _difference(self.folder, request))
-        return _result(AIMessage(**_read(place)["response"]))
+        try:
+            return _result(AIMessage(**_read(place)["response"]))
+        except (ValueError, KeyError, TypeError) as error:
+            raise ReplayMiss(str(self.folder), f"`{place.name}` is not an exchange: {error}") from error
 
 
 def _request(
@@ -174,8 +177,11 @@ def _clean(value: object) -> object:
 
 
 def _read(place: Path) -> dict[str, Any]:
-    read: dict[str, Any] = json.loads(place.read_text(encoding="utf-8"))
-    return read
+    try:
+        read = json.loads(place.read_text(encoding="utf-8"))
+    except ValueError:
+        return {}
+    return read if isinstance(read, dict) else {}
 
 
 def _result(reply: AIMessage) -> ChatResult:
@@ -184,7 +190,7 @@ def _result(reply: AIMessage) -> ChatResult:
 
 def _difference(folder: Path, request: Mapping[str, JSON]) -> str:
     asked = _lines(request)
-    recorded = {place.name: _lines(_read(place)["request"]) for place in sorted(folder.glob("*.json"))}
+    recorded = {place.name: _lines(_read(place).get("request", {})) for place in sorted(folder.glob("*.json"))}
     if not recorded:
         return "Nothing is recorded there."
     name = max(recorded, key=lambda each: SequenceMatcher(None, recorded[each], asked, autojunk=False).ratio())

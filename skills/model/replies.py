@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from langchain_core.messages import AIMessage
 
+from skills.model.prompt import SUBMIT
+
 _REFUSED = frozenset(
     {"refusal", "content_filter", "safety", "prohibited_content", "blocklist", "spii", "recitation", "language"}
 )
@@ -41,7 +43,10 @@ def fault(message: AIMessage) -> str | None:
         )
     if reasons & _UNREADABLE:
         return "your tool call could not be read: its arguments are not valid JSON"
-    return None
+    submitted = sum(call["name"] == SUBMIT for call in message.tool_calls)
+    return (
+        f"you called `{SUBMIT}` {submitted} times in one reply, and nothing of it was done" if submitted > 1 else None
+    )
 
 
 def without_calls(message: AIMessage) -> AIMessage:

@@ -53,10 +53,11 @@ class Dropped:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One call: the messages, and the tools in OpenAI's form."""
+    """One call: the messages, the tools in OpenAI's form, and whatever else was bound to the model."""
 
     messages: Sequence[BaseMessage]
     tools: Sequence[Mapping[str, Any]]
+    settings: Mapping[str, object]
 
 
 Reply: TypeAlias = AIMessage | str | Exception | Dropped
@@ -93,7 +94,9 @@ class ScriptedModel(BaseChatModel):
 
     def __init__(self, script: Script, *, streaming: bool = False) -> None:
         """Take the replies of `script`, one a call."""
-        super().__init__(script=list(script), streaming=streaming)  # type: ignore[call-arg]  # pydantic's fields
+        # A field set to False would keep those who ask for a stream from getting one.
+        settings: dict[str, Any] = {"script": list(script), **({"streaming": True} if streaming else {})}
+        super().__init__(**settings)
 
     @property
     def asked(self) -> Sequence[Asked]:
@@ -140,8 +143,9 @@ class ScriptedModel(BaseChatModel):
 
     def _reply(self, messages: list[BaseMessage], settings: Mapping[str, object]) -> AIMessage | Dropped:
         number = len(self._asked)
+        others = {name: value for name, value in settings.items() if name != "tools" and value is not None}
         tools = cast("Sequence[Mapping[str, Any]]", settings.get("tools", ()))
-        self._asked.append(Asked(tuple(messages), tools))
+        self._asked.append(Asked(tuple(messages), tools, others))
         if number >= len(self.script):
             raise ScriptEnded(len(self.script), messages[-1].text)
         reply = self.script[number]
