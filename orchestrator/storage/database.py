@@ -205,14 +205,15 @@ class Database:
             waits = self._met or self.server.embedded is not None
             if waits or isinstance(error, _NOT_YET):
                 return self._broken(error)
-        return refused(self.server, error)
+        return refused(self.server, self.server.database, error)
 
     def _broken(self, error: Exception) -> ConnectionLost:
         before = error.__context__  # what the server said, if a rollback failed on what was closed by then
         cause = before if isinstance(before, asyncpg.PostgresError) else error
+        jargon = isinstance(cause, asyncpg.InterfaceError | asyncpg.InternalClientError)
+        why = "it was closed" if jargon else said(self.server, cause)
         return ConnectionLost(
-            f"the connection to Baton's database broke: {said(self.server, cause)}.\n"
-            "What was stored is safe. Go on with `baton resume RUN`."
+            f"the connection to Baton's database broke: {why}.\nWhat was stored is safe. Go on with `baton resume RUN`."
         )
 
     def _away(self, why: RunError) -> DatabaseLost:
@@ -262,14 +263,13 @@ async def visit(server: Server, url: str) -> Connection:
     try:
         return await _open(server, url)
     except (*_FAILED, ValueError) as error:
-        raise refused(server, error) from None
+        raise refused(server, url, error) from None
 
 
 async def _open(server: Server, url: str) -> Connection:
     """Connect to the database at `url`, which is made first if it is Baton's and missing from the embedded server."""
     if server.embedded is None:
-        check_url(server.database)
-        check_url(server.admin, "BATON_DATABASE_DIRECT_URL" if server.pooled else "BATON_DATABASE_URL")
+        check_url(server, url)
     try:
         return await asyncpg.connect(
             url,

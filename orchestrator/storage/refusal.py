@@ -5,6 +5,8 @@ Not here: trying again (`orchestrator.storage.database`).
 
 from __future__ import annotations
 
+import os
+import ssl
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import asyncpg
@@ -15,12 +17,13 @@ _SHAPE = "postgresql://user:password@host:port/database"
 _HIDDEN = "…"
 
 
-def check_url(url: str, setting: str = "BATON_DATABASE_URL") -> None:
-    """Refuse what asyncpg could not read as the URL of a PostgreSQL; `setting` is where it comes from.
+def check_url(server: Server, url: str) -> None:
+    """Refuse what asyncpg could not read as the URL of a PostgreSQL, one of `server`'s.
 
     Raises:
         PostgresUnavailable: Its text holds nothing of the URL but its scheme.
     """
+    setting = _setting(server, url)
     if not url.strip():
         raise _unusable(setting, "is set, but empty")
     scheme, separator, _ = url.partition("://")
@@ -28,23 +31,18 @@ def check_url(url: str, setting: str = "BATON_DATABASE_URL") -> None:
         raise _unusable(setting, "is not a URL")
     if scheme not in {"postgresql", "postgres"}:
         raise _unusable(setting, f"has the scheme `{scheme}`, but Baton keeps its runs in PostgreSQL only")
-    try:
-        parts = urlsplit(url)
-        hosts = parts.netloc.rpartition("@")[2].split(",")
-        ports = [urlsplit(f"//{host}").port for host in hosts]
-        named = any(hosts) or "host" in parse_qs(parts.query)
-    except ValueError:  # its text quotes what it could not read, which may be a piece of the password
+    if not _is_readable(url):  # what could not be read may be a piece of the password
         raise _unusable(
             setting,
             "cannot be read: the port is not a number, or the password holds one of `@ : / ? # [ ]`,"
             " which must be written in percent-encoding",
-        ) from None
-    if not named or 0 in ports:
+        )
+    if not _where(url):
         raise _unusable(setting, "names no host to connect to")
 
 
-def refused(server: Server, error: BaseException) -> PostgresUnavailable:
-    """Return `error`, met while connecting to `server`, as one that says what to do."""
+def refused(server: Server, url: str, error: BaseException) -> PostgresUnavailable:
+    """Return `error`, met while connecting to `url`, one of `server`'s, as one that says what to do."""
     said = _without_secrets(server, _said(error))
     if server.embedded:
         return PostgresUnavailable(
@@ -52,7 +50,7 @@ def refused(server: Server, error: BaseException) -> PostgresUnavailable:
             f"Its log is `{server.embedded.log}`. `baton doctor` tries to start it."
         )
     return PostgresUnavailable(
-        f"cannot connect to the PostgreSQL that BATON_DATABASE_URL names: {said}.\n"
+        f"cannot connect to the PostgreSQL at `{_where(url)}` that {_setting(server, url)} names: {said}.\n"
         f"{_way_out(error)} Or unset BATON_DATABASE_URL to use the embedded server."
     )
 
@@ -70,12 +68,42 @@ def said(server: Server, error: BaseException | None) -> str:
     return _without_secrets(server, _said(error)) if error else "no answer"
 
 
+def _setting(server: Server, url: str) -> str:
+    return "BATON_DATABASE_DIRECT_URL" if server.pooled and url == server.admin else "BATON_DATABASE_URL"
+
+
+def _is_readable(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        ports = [urlsplit(f"//{host}").port for host in parts.netloc.rpartition("@")[2].split(",")]
+    except ValueError:
+        return False
+    rest = [parts.path, parts.fragment, *(each for each in parts.query.split("&") if "=" not in each)]
+    password_taken_for_host = "@" not in parts.netloc and "@" in "".join(rest)
+    return 0 not in ports and not password_taken_for_host
+
+
+def _where(url: str) -> str:
+    """Return the host and port, or the folder of the socket, of a URL that was checked."""
+    parts = urlsplit(url)
+    return parts.netloc.rpartition("@")[2] or ",".join(parse_qs(parts.query).get("host", ()))
+
+
 def _said(error: BaseException) -> str:
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    if isinstance(error, ValueError) and not isinstance(error, OSError):  # may quote any piece of the URL
-        return "the URL cannot be read"
-    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
+    match error:
+        case TimeoutError():
+            return "it does not answer"
+        case ssl.SSLError() | asyncpg.ClientConfigurationError():
+            text = str(error)
+        case OSError(errno=int(number)) if number > 0:  # asyncio's own text is "Connect call failed"
+            text = os.strerror(number)
+        case OSError():
+            text = error.strerror or str(error)
+        case ValueError():  # may quote any piece of the URL
+            return "the URL cannot be read"
+        case _:
+            text = str(error)
+    return " ".join(text.split()).rstrip(".") or type(error).__name__
 
 
 def _way_out(error: BaseException) -> str:
