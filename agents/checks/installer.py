@@ -24,7 +24,7 @@ _SHOWN = 3000  # characters of an installer's output in an error
 _LASTING = {
     r"Hash mismatch|\bEINTEGRITY\b": "The registry, or a proxy before it, sent something else than the lock file names."
     " Find out which of the two is right before you trust either",
-    r"invalid peer certificate|\bSELF_SIGNED_CERT|\bCERT_[A-Z]|\bUNABLE_TO_[A-Z_]*(CERT|SIGNATURE)": "The registry's"
+    r"invalid peer certificate|SELF_SIGNED_CERT|\bCERT_[A-Z]|\bUNABLE_TO_[A-Z_]*(CERT|SIGNATURE)": "The registry's"
     " certificate is not trusted here. If it is your own, name it in SSL_CERT_FILE (uv) and NODE_EXTRA_CA_CERTS (npm)",
     r"\b407\b|\bE407\b": "The proxy wants a name and a password. Set them in HTTP_PROXY and HTTPS_PROXY",
     r"\b40[13] (Unauthorized|Forbidden)|\bE40[13]\b": "The registry refuses the credentials."

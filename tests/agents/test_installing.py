@@ -133,6 +133,21 @@ async def test_a_page_in_place_of_packages_is_not_transient(kind: Kind, registry
     assert not caught.value.transient
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_certificate_that_is_not_trusted_says_how_to_trust_it(
+    kind: Kind, registry_: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry_.use_tls(tmp_path)
+    url = registry_.url.replace("http:", "https:")
+    monkeypatch.setenv("UV_DEFAULT_INDEX", f"{url}/simple")
+    monkeypatch.setenv("npm_config_registry", url)
+    lock = lock_of(kind, registry_).replace(b"http:", b"https:")
+    with pytest.raises(ScratchError, match=r"certificate is not trusted here.*NODE_EXTRA_CA_CERTS") as caught:
+        await install(kind, lock, tmp_path)
+    assert not caught.value.transient
+
+
 # ---- several processes, and one that dies ---------------------------------------------------------------------------
 
 INSTALLS = """

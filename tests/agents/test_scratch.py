@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import re
 import shutil
 import sys
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from agents.checks.cache import cache_key, cached_folder
 from agents.checks.check import Outcome
 from agents.checks.databases import ScratchDatabases, database_dsn
 from agents.checks.environment import Environments
-from agents.checks.errors import ScratchError
+from agents.checks.errors import ScratchDatabaseLost, ScratchError
 from agents.checks.process import LOG_LIMIT, installer_environment, run_process
 from agents.checks.python_tools import MypyCheck, RuffCheck, TypeHintsCheck, UnitTestsCheck, pytest_counts
 from agents.checks.runner import CheckProgress, run_checks
@@ -173,8 +174,49 @@ async def test_a_server_that_does_not_answer_is_an_error_with_the_fix(
     async with Scratch(
         run_id="test", tree=tmp_path, logs=tmp_path / "logs", environments=environments, admin_dsn=dsn
     ) as scratch:
-        with pytest.raises(ScratchError, match="BATON_DATABASE_URL"):
+        with pytest.raises(ScratchDatabaseLost, match=r"does not answer: .*BATON_DATABASE_URL") as caught:
             await scratch.database("one")
+    assert caught.value.transient
+
+
+async def test_a_tool_that_failed_because_its_database_went_away_has_not_failed(
+    tmp_path: Path, scratch_in: ScratchIn, admin_dsn: str
+) -> None:
+    """What it printed says nothing about the work, and the databases may be dropped as a dead step's by now."""
+    fails = [sys.executable, "-c", "import sys; sys.exit(1)"]
+    async with scratch_in(tmp_path / "tree") as scratch:
+        await scratch.database("one")
+        evidence, _ = await scratch.tool("demo", fails)
+        assert evidence.exit_code == 1
+
+        assert scratch._databases._session is not None
+        connection = await asyncpg.connect(admin_dsn)
+        pid = scratch._databases._session.get_server_pid()
+        await connection.execute("select pg_terminate_backend($1, 10000)", pid)
+        await connection.close()
+        with pytest.raises(ScratchDatabaseLost, match="the scratch databases are gone") as caught:
+            await scratch.tool("demo", fails)
+        with pytest.raises(ScratchDatabaseLost):
+            await scratch.database("two")
+    assert caught.value.transient
+
+
+async def test_a_role_that_may_not_create_databases_is_told_so(admin_dsn: str) -> None:
+    connection = await asyncpg.connect(admin_dsn)
+    await connection.execute("create role bounded login")
+    databases = ScratchDatabases(re.sub("//[^@/]*@", "//bounded@", admin_dsn))
+    with pytest.raises(ScratchError, match="The role in BATON_DATABASE_URL needs CREATEDB") as caught:
+        await databases.get("one")
+    assert not caught.value.transient
+    await databases.close()
+    await connection.execute("drop role bounded")
+    await connection.close()
+
+
+async def test_a_dsn_that_is_none_is_not_taken_for_a_lost_server() -> None:
+    with pytest.raises(ScratchError, match="See BATON_DATABASE_URL") as caught:
+        await ScratchDatabases("mysql://x").get("one")
+    assert not caught.value.transient
 
 
 @pytest.mark.parametrize(
