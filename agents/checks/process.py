@@ -127,10 +127,12 @@ async def run_process(
     except TimeoutError:
         exit_code, timed_out = TIMED_OUT, timeout
     finally:
-        await _end_group(process)
-        # A process that left the group may still hold the pipe: what it prints is not waited for.
-        await asyncio.wait([reader], timeout=_GRACE)
-        reader.cancel()
+        try:
+            await _end_group(process)
+            # A process that left the group may still hold the pipe: what it prints is not waited for.
+            await asyncio.wait([reader], timeout=_GRACE)
+        finally:
+            reader.cancel()
     note = f"\n[stopped: still running after {timeout:g} s]\n" if timed_out is not None else ""
     return Finished(
         exit_code=exit_code,
@@ -185,14 +187,16 @@ async def _drain(read_end: int, kept: _Kept) -> None:
 
 
 async def _end_group(process: asyncio.subprocess.Process) -> None:
-    """End the process and everything it left running: ask, wait a little, kill."""
+    """End the process and everything it left running: ask, wait a little, kill; at once if cancelled meanwhile."""
     if not _signal_group(process.pid, signal.SIGTERM):
         return
-    if process.returncode is None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_GRACE):
-                await process.wait()
-    _signal_group(process.pid, signal.SIGKILL)
+    try:
+        if process.returncode is None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_GRACE):
+                    await process.wait()
+    finally:
+        _signal_group(process.pid, signal.SIGKILL)
     await process.wait()
 
 

@@ -107,6 +107,27 @@ async def test_cancelling_a_tool_kills_it(tmp_path: Path, scratch_in: ScratchIn)
     assert not alive(int(pid_file.read_text()))
 
 
+async def test_cancelling_a_tool_twice_kills_it_at_once(tmp_path: Path, scratch_in: ScratchIn) -> None:
+    """As when Ctrl-C is pressed again while a tool that ignores SIGTERM is being ended."""
+    pid_file = tmp_path / "pid"
+    code = (
+        "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        f"open({str(pid_file)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    )
+    async with scratch_in(tmp_path / "tree") as scratch:
+        task = asyncio.create_task(scratch.tool("cancel", [sys.executable, "-c", code]))
+        while not pid_file.exists() or not pid_file.read_text():  # noqa: ASYNC110  # another process writes it
+            await asyncio.sleep(0.02)
+        task.cancel()
+        await asyncio.sleep(0.1)
+        assert alive(int(pid_file.read_text()))
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        while alive(int(pid_file.read_text())):  # noqa: ASYNC110  # the kernel's doing
+            await asyncio.sleep(0.02)
+
+
 async def test_a_log_cannot_grow_without_end(tmp_path: Path, scratch_in: ScratchIn) -> None:
     code = f"print('first'); print('x' * {3 * LOG_LIMIT}); print('last')"
     async with scratch_in(tmp_path / "tree") as scratch:
