@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from deepagents.backends import FilesystemBackend
+from deepagents.backends.protocol import GrepResult
 from deepagents.middleware.filesystem import FilesystemMiddleware, FsToolName
 from langchain.agents import create_agent
 from langchain.agents.middleware import AgentMiddleware, AgentState, hook_config
@@ -59,7 +60,7 @@ class Conversation:
     def __init__(self, model: BaseChatModel, skill: str, prompt: Prompt, desk: Desk, patience: Patience) -> None:
         self._supervision = _Supervision(skill, desk, patience)
         tools = FilesystemMiddleware(
-            backend=FilesystemBackend(root_dir=desk.folder, virtual_mode=True),
+            backend=_Files(desk.folder),
             tools=[*_READING, *_WRITING],
             # Long results are cut by the supervision: no file may appear that the model did not write.
             tool_token_limit_before_evict=None,
@@ -95,6 +96,28 @@ class Conversation:
         if not self._messages[-1].text.strip():
             return "your reply was empty"
         return "you ended without calling `submit`; what you say in words is not read"
+
+
+class _Files(FilesystemBackend):
+    """A folder that answers a search alike on every machine, so that what was recorded on one replays on another."""
+
+    def grep(
+        self,
+        pattern: str,
+        path: str | None = None,
+        glob: str | None = None,
+        *,
+        max_count: int | None = None,
+        context_lines: int = 0,
+    ) -> GrepResult:
+        """Return the matches by path and line, whatever order the folder or a search tool has."""
+        found = super().grep(pattern, path, glob, max_count=max_count, context_lines=context_lines)
+        in_order = sorted(found.matches or (), key=lambda match: (match["path"], match["line"]))
+        return replace(found, matches=in_order)
+
+    def _ripgrep_search(self, *_: object) -> tuple[None, bool]:
+        # Where ripgrep is installed it would leave out what a `.gitignore` names.
+        return None, False
 
 
 class _Supervision(AgentMiddleware[Any, Any, Any]):

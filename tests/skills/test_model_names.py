@@ -28,6 +28,7 @@ def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(variable, raising=False)
 
 
+@pytest.mark.slow  # the providers' packages take seconds to import
 @pytest.mark.parametrize(
     ("name", "variable", "kind"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,22 @@ async def test_a_replay_does_not_depend_on_where_the_project_is(tmp_path: Path) 
 
     again, _ = await run(tmp_path / "elsewhere", Replay(tmp_path / "kept", NAME))
     assert again.model_dump() == first.model_dump()
+
+
+async def test_a_search_is_answered_alike_whatever_tools_a_machine_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ripgrep = tmp_path / "rg"
+    ripgrep.write_text("#!/bin/sh\nexit 1\n")  # finds nothing, ever
+    ripgrep.chmod(0o755)
+    monkeypatch.setattr("deepagents.backends.filesystem._resolve_ripgrep_path", lambda: str(ripgrep))
+    place = bench(tmp_path)
+    for name in ("z", "a", "m"):
+        (place.tree / "app" / f"{name}.py").write_text("needle\n")
+    model = ScriptedModel([call("grep", pattern="needle", path="/"), write(PAGE), submit(listed=1)])
+    await ModelExecutor(model, patience=NOW).execute(note_writer(tmp_path), {"feature": feature()}, place)
+
+    assert re.findall(r"/app/(\w)\.py", model.asked[1].messages[-1].text) == ["a", "m", "z"]
 
 
 async def test_a_miss_names_the_difference_to_the_nearest_request(tmp_path: Path) -> None:
