@@ -5,25 +5,26 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import textwrap
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
+import psutil
 import pytest
 
-from orchestrator.storage import database, postgres
+from orchestrator.storage import database, postgres, remains
 from orchestrator.storage.postgres import Embedded, PostgresUnavailable, Server
+from tests.orchestrator.killing import kill_postmaster, own_home, postmaster_id
 
 RUN = "INSERT INTO baton.runs (id, workspace, title, status, agents) VALUES ('r', 'w', 't', 'running', '{}')"
 
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="baton-pg-") as folder:
-        Path(folder).chmod(0o755)
-        yield Path(folder)
+    with own_home() as home:
+        yield home
 
 
 def running(home: Path) -> bool:
@@ -39,14 +40,6 @@ async def test_the_last_process_to_leave_stops_the_server(home: Path) -> None:
         assert (await connection.fetchval("SHOW server_version")).startswith("18")
         await connection.close()
     assert not running(home)
-
-
-async def gone(home: Path) -> None:
-    for _ in range(100):
-        if not running(home):
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError("the server still answers")
 
 
 def hold(home: Path) -> subprocess.Popen[bytes]:
@@ -96,8 +89,7 @@ async def test_a_killed_server_comes_back_with_its_data(home: Path) -> None:
     async with postgres.serve(home) as server:
         async with database.connect(server) as connected:
             await connected.execute(RUN)
-        os.kill(int((Embedded.at(home).data / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
-        await gone(home)
+        kill_postmaster(Embedded.at(home))
         async with postgres.serve(home) as again, database.connect(again) as connected:
             assert await connected.fetchval("SELECT id FROM baton.runs") == "r"
 
@@ -115,3 +107,143 @@ async def test_a_database_url_is_used_as_given(monkeypatch: pytest.MonkeyPatch, 
         async with database.connect(given) as connected:
             assert await connected.fetchval("SELECT count(*) FROM baton.runs") == 0
     assert not (tmp_path / "unused").exists()
+
+
+@pytest.mark.slow
+def test_many_processes_may_start_at_once_on_an_empty_home(home: Path) -> None:
+    holders = [hold(home) for _ in range(8)]
+    try:
+        for holder in holders:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == b"up\n"
+    finally:
+        for holder in holders:
+            holder.terminate()
+            holder.communicate()
+    assert Embedded.at(home).log.read_text().count("starting PostgreSQL") == 1
+    stop(home)
+
+
+def stop(home: Path) -> None:
+    """Come and go: who leaves last stops the server."""
+    embedded = Embedded.at(home)
+    embedded.start()
+    embedded.leave()
+    assert not running(home)
+    assert not left_behind(home)
+
+
+def left_behind(home: Path) -> list[psutil.Process]:
+    return remains._processes(Embedded.at(home).data)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", [0.02 * 2**n for n in range(6)])
+def test_a_process_killed_at_any_moment_of_a_first_start_does_not_block_the_next(home: Path, moment: float) -> None:
+    """In `initdb`, in `pg_ctl`, while the server comes up: all three outlive the process that began them."""
+    ready = subprocess.Popen([sys.executable, "-c", textwrap.dedent(START), str(home)], stdout=subprocess.PIPE)
+    assert ready.stdout is not None
+    assert ready.stdout.readline() == b"starts\n"
+    time.sleep(moment)
+    ready.kill()
+    ready.communicate()
+    embedded = Embedded.at(home)
+    embedded.start()
+    assert asyncio.run(ask(embedded.url("postgres"))) == 1
+    embedded.leave()
+    assert not left_behind(home)
+    assert [each.name for each in embedded.data.parent.glob("postgres.new-*")] == []
+
+
+START = """
+    import sys
+    from pathlib import Path
+    from orchestrator.storage.postgres import Embedded
+    embedded = Embedded.at(Path(sys.argv[1]))
+    print("starts", flush=True)
+    embedded.start()
+"""
+
+
+async def ask(url: str) -> int:
+    connection = await asyncpg.connect(url)
+    try:
+        return int(await connection.fetchval("SELECT 1"))
+    finally:
+        await connection.close()
+
+
+@pytest.mark.slow
+def test_children_that_outlive_a_killed_server_do_not_block_the_next(home: Path) -> None:
+    """They hold its shared memory, beside which PostgreSQL does not start."""
+    embedded = Embedded.at(home)
+    embedded.start()
+    children = psutil.Process(postmaster_id(embedded)).children()
+    for child in children:
+        child.suspend()  # so that they do not notice
+    kill_postmaster(embedded)
+    assert len(left_behind(home)) == len(children) > 0
+    embedded.revive()
+    assert asyncio.run(ask(embedded.url("postgres"))) == 1
+    assert not {child.pid for child in children} & {each.pid for each in left_behind(home)}
+    embedded.leave()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("owner", ["nobody", "another program"])
+def test_files_of_a_dead_server_do_not_block_the_next(home: Path, owner: str) -> None:
+    embedded = Embedded.at(home)
+    embedded.start()
+    embedded.leave()
+    number = os.getpid() if owner == "another program" else 2**22 + 1
+    (embedded.data / "postmaster.pid").write_text(f"{number}\n{embedded.data}\n0\n5432\n{embedded.data}\n\n  0 0\n")
+    for name in (postgres.SOCKET_NAME, f"{postgres.SOCKET_NAME}.lock"):
+        (embedded._socket_folder() / name).write_text(f"{number}\n")
+    stop(home)
+
+
+@pytest.mark.slow
+def test_data_of_another_version_of_postgresql_are_refused_and_left_alone(home: Path) -> None:
+    embedded = Embedded.at(home)
+    embedded.data.mkdir()
+    (embedded.data / "PG_VERSION").write_text("16\n")
+    with pytest.raises(
+        PostgresUnavailable, match=r"(?s)is of version 18, but `.*postgres` was made by version 16.*move"
+    ):
+        embedded.start()
+    assert (embedded.data / "PG_VERSION").read_text() == "16\n"
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_named_with_the_way_out() -> None:
+    """In a file system of 8 MB, which only this process sees."""
+    script = textwrap.dedent(FULL)
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", script, "sh", sys.executable], capture_output=True, text=True, check=False
+    )
+    if "mounted" not in done.stdout:
+        pytest.skip(f"no file system can be mounted here: {done.stderr}")
+    assert "No space left on device" in done.stdout
+    assert "Make room on the disk of `/mnt/home`" in done.stdout
+    assert "left: []" in done.stdout
+
+
+FULL = """
+    mount -t tmpfs -o size=8m full /mnt && echo mounted && mkdir -m 755 /mnt/home && exec "$1" -c '
+    from pathlib import Path
+    from orchestrator.storage.postgres import Embedded, PostgresUnavailable
+    embedded = Embedded.at(Path("/mnt/home"))
+    try:
+        embedded.start()
+    except PostgresUnavailable as error:
+        print(error)
+    print("left:", list(embedded.home.glob("postgres.new*")))
+    '
+"""
+
+
+@pytest.mark.slow
+async def test_leaving_a_server_that_died_is_no_error(home: Path) -> None:
+    async with postgres.serve(home) as server:
+        assert server.embedded is not None
+        kill_postmaster(server.embedded)
