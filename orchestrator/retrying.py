@@ -34,8 +34,8 @@ class StepTimedOut(RunError):
     def __str__(self) -> str:
         return (
             f"step `{self.step}` was not done after {self.seconds:g} s, the time limit of a step; its tools were ended."
-            " The logs of its checks show how far it got. Give steps more time with `--step-timeout SECONDS`,"
-            " or find what hangs, then retry the run."
+            " The logs of its checks show how far it got. Find what hangs, then retry the run; or start one that gives"
+            " steps more time, with `--step-timeout SECONDS`."
         )
 
 
