@@ -62,6 +62,7 @@ async def measure(run: RunContext, plan: Plan, agent: Agent, todo: Work, made: M
     tree = run.tree(agent.name)
     stage(tree, made)
     scratch = Scratch(
+        run_id=run.run_id,
         tree=tree,
         logs=run.folder / "logs" / agent.name,
         environments=run.environments,
