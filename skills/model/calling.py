@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from schemas.errors import BatonError
 from skills.model.errors import ModelCallFailed, ModelUnavailable
-from skills.model.scrubbing import scrubbed
+from skills.redaction import redact
 
 Reply = TypeVar("Reply")
 
@@ -107,5 +107,5 @@ def _retry_after(error: BaseException) -> float:
 def _detail(error: BaseException, patience: Patience | None = None) -> str:
     if patience and isinstance(error, TimeoutError) and not str(error):
         return f"no answer within {patience.call:g} seconds"
-    text = scrubbed(f"{type(error).__name__}: {error}".rstrip(": "))
+    text = redact(f"{type(error).__name__}: {error}".rstrip(": "))
     return text if len(text) <= _LONGEST_DETAIL else f"{text[:_LONGEST_DETAIL]}…"

@@ -35,8 +35,8 @@ from skills.model.errors import ModelRefused
 from skills.model.models import model_name
 from skills.model.prompt import SUBMIT, Prompt, data
 from skills.model.replies import fault, refusal, without_calls
-from skills.model.scrubbing import scrubbed
 from skills.paths import encodable
+from skills.redaction import redact
 
 LONGEST_RESULT = 40_000  # characters of a tool's output that a model is shown at once
 
@@ -158,7 +158,7 @@ class _Supervision(AgentMiddleware[Any, Any, Any]):
         spent = self._bench.meter.cost(name, _spent(request, message))
         self._bench.meter.add(self._bench.agent, self._skill, spent)
         if (words := refusal(message)) is not None:
-            raise ModelRefused(self._skill, scrubbed(words))
+            raise ModelRefused(self._skill, redact(words))
         self.fault = fault(message)
         # Half a call may be valid JSON: a file cut in the middle must not be written.
         return ModelResponse(result=[without_calls(message)]) if self.fault else response

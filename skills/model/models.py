@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from skills.model.errors import ModelKeyMissing, ModelPackageMissing, ModelUnknown, ModelUnusable
-from skills.model.scrubbing import scrubbed
+from skills.redaction import redact
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -150,5 +150,5 @@ def _made(name: str, provider: Provider) -> BaseChatModel:
             name.partition(":")[2], model_provider=provider.langchain, **provider.settings
         )
     except Exception as error:  # whatever the provider's package raises
-        raise ModelUnusable(name, scrubbed(f"{type(error).__name__}: {error}")) from error
+        raise ModelUnusable(name, redact(f"{type(error).__name__}: {error}")) from error
     return made

@@ -30,7 +30,8 @@ from pydantic import Field
 from schemas.base import JSON
 from skills.model.errors import ReplayMiss
 from skills.model.models import model_name
-from skills.model.scrubbing import scrubbed
+from skills.redaction import secrets_of
+from skills.secret_shapes import REDACTED
 
 DIFFERENCE = 12  # lines shown of how a request differs from the nearest one recorded
 
@@ -173,7 +174,14 @@ def _clean(value: object) -> object:
         return {name: _clean(item) for name, item in value.items()}
     if isinstance(value, list):
         return [_clean(item) for item in value]
-    return scrubbed(value) if isinstance(value, str) else value
+    return _without_secrets(value) if isinstance(value, str) else value
+
+
+def _without_secrets(text: str) -> str:
+    """Return `text` without the secrets of the environment; what merely looks like one is what a replay must repeat."""
+    for secret in sorted(secrets_of(os.environ), key=len, reverse=True):
+        text = text.replace(secret, REDACTED)
+    return text
 
 
 def _read(place: Path) -> dict[str, Any]:
@@ -202,4 +210,4 @@ def _difference(folder: Path, request: Mapping[str, JSON]) -> str:
 
 def _lines(request: Mapping[str, JSON]) -> list[str]:
     """Return a request as lines short enough to be compared: texts are broken where they break themselves."""
-    return scrubbed(json.dumps(request, indent=1, ensure_ascii=False)).replace("\\n", "\n").splitlines()
+    return _without_secrets(json.dumps(request, indent=1, ensure_ascii=False)).replace("\\n", "\n").splitlines()

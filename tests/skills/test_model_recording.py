@@ -117,7 +117,7 @@ async def test_no_secret_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (place,) = tmp_path.iterdir()
 
     assert "secret" not in place.read_text("utf-8")
-    assert json.loads(place.read_text("utf-8"))["response"]["content"] == "the key is <MY_API_KEY>"
+    assert json.loads(place.read_text("utf-8"))["response"]["content"] == "the key is [redacted]"
 
 
 def test_ids_mean_nothing_and_their_order_does(tmp_path: Path) -> None:
