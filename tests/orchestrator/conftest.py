@@ -7,13 +7,16 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
 
 from orchestrator.storage.database import Database, connect
-from orchestrator.storage.postgres import Embedded, Server
+from orchestrator.storage.postgres import SOCKET_NAME, Embedded, Server
+from tests.orchestrator.pooler import Pooler, transaction_pooler
 from tests.orchestrator.small_agents import PRD, Kit
 
 
@@ -55,6 +58,21 @@ async def server(embedded: Embedded) -> AsyncIterator[Server]:
 @pytest.fixture
 async def database(server: Server) -> AsyncIterator[Database]:
     async with connect(server) as database:
+        yield database
+
+
+@pytest.fixture
+async def pooler(embedded: Embedded) -> AsyncIterator[Pooler]:
+    """A transaction pooler before the embedded server."""
+    async with transaction_pooler(embedded._socket_folder() / SOCKET_NAME) as pooler:
+        yield pooler
+
+
+@pytest.fixture
+async def pooled(server: Server, pooler: Pooler) -> AsyncIterator[Database]:
+    """A database as `database`, behind the pooler."""
+    url = f"postgresql://postgres@127.0.0.1:{pooler.port}/{urlsplit(server.database).path[1:]}?sslmode=disable"
+    async with connect(replace(server, database=url, pooled=True)) as database:
         yield database
 
 
