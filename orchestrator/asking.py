@@ -13,6 +13,7 @@ from orchestrator.outcome import StepOutcome
 from orchestrator.storage import questions
 from orchestrator.storage.questions import Question, QuestionKind
 from schemas.base import JSON
+from skills.redaction import redact
 
 APPROVE, REJECT = "approve", "reject"
 DONE, RETRY, GIVE_UP = "done", "retry", "give up"
@@ -39,7 +40,7 @@ def ask(run: RunContext, node: str, kind: QuestionKind, text: str, *, of: StepOu
         run_id=run.run_id,
         node=node,
         kind=kind,
-        text=text,
+        text=redact(text),
         answer_schema=_SCHEMAS[kind],
         options=_OPTIONS[kind],
         default=REJECT if kind == "approval" else GIVE_UP,

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 from agents.checks.environment import Environments
 from orchestrator.context import RunContext
 from orchestrator.home import cache_folder, run_folder
+from orchestrator.observing import Observing
 from orchestrator.pipeline import Pipeline
 from orchestrator.plan import Plan
 from orchestrator.policy import Policy
@@ -26,11 +27,14 @@ from orchestrator.storage import database, postgres
 from orchestrator.storage.event_log import EventLog
 from orchestrator.storage.ledger import Ledger, open_ledger
 from orchestrator.storage.postgres import Server
+from orchestrator.storage.runs import thread
 from orchestrator.workspace import Workspace
 from skills.executor import Executor
 from skills.registry import Registry
 
 if TYPE_CHECKING:
+    from opentelemetry.trace import TracerProvider
+
     from orchestrator.driving import Driver, Graphs
 
 _WATCH_SECONDS = 0.5  # between two looks at what others want of the runs
@@ -47,11 +51,14 @@ class Opened:
 class Engine:
     """An asynchronous context manager; leaving it stops what still runs."""
 
-    def __init__(self, *, home: Path, registry: Registry, executor: Executor) -> None:
+    def __init__(
+        self, *, home: Path, registry: Registry, executor: Executor, tracer_provider: TracerProvider | None = None
+    ) -> None:
         self.home = home
         self.registry = registry
         self.executor = executor
         self._environments = Environments(cache_folder(home))
+        self._observing = Observing(tracer_provider)
         self._stack = AsyncExitStack()
         self._opening: asyncio.Task[Opened] | None = None
         self._background: set[asyncio.Task[Any]] = set()
@@ -72,6 +79,7 @@ class Engine:
         await asyncio.gather(*self._background, *([self._opening] if self._opening else []), return_exceptions=True)
         await self._environments.close()
         await self._stack.aclose()
+        await self._observing.close()
 
     async def opened(self) -> Opened:
         """Return the database once it answers.
@@ -128,7 +136,7 @@ class Engine:
             environments=self._environments,
             admin_dsn=opened.server.admin,
             ledger=opened.ledger,
-            events=EventLog(opened.ledger.writer, run_id),
+            events=EventLog(opened.ledger.writer, run_id, self._observing.run(run_id)),
             policy=policy,
             prd_sha256=prd_sha256,
         )
@@ -169,8 +177,3 @@ class Engine:
         ledger = (await self.opened()).ledger
         for run_id in await ledger.runs.lost(ledger.owner.id, [run.id for run in self._runs.values()]):
             self._runs[run_id].abandon()
-
-
-def thread(run_id: str, generation: int) -> str:
-    """Return the LangGraph thread of a run's `generation`."""
-    return f"{run_id}.{generation}"

@@ -1,6 +1,7 @@
 """What happens in a run, as typed events.
 
-Events are stored in order and never changed; a reader who comes late, or from another process, gets all of them.
+Events are stored in order and never changed; a reader who comes late, or from another process, gets all of them. Their
+texts hold no secrets.
 
 Not here: storing and following them (`orchestrator.storage.event_log`).
 """
@@ -10,10 +11,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import Field, TypeAdapter
+from pydantic import AfterValidator, Field, TypeAdapter
 
 from schemas.base import Document
 from schemas.feature import Gap
+from skills.redaction import redact
+
+RedactedText: TypeAlias = Annotated[str, AfterValidator(redact)]
+"""Text of a PRD, a tool or an error: no secret gets into a model that has it."""
 
 RunStatus: TypeAlias = Literal[
     "running", "waiting", "stopped", "completed", "completed with gaps", "failed", "cancelled"
@@ -32,7 +37,7 @@ class _Event(Document):
 class RunStarted(_Event):
     type: Literal["run_started"] = "run_started"
     run: str
-    title: str
+    title: RedactedText
     workspace: str
 
 
@@ -41,7 +46,7 @@ class RunResumed(_Event):
 
     type: Literal["run_resumed"] = "run_resumed"
     run: str
-    reason: str
+    reason: RedactedText
 
 
 class PlannedSkill(Document):
@@ -62,10 +67,17 @@ class PlannedAgent(Document):
     skills: tuple[PlannedSkill, ...]
 
 
+def _without_secrets(gap: Gap) -> Gap:
+    return Gap(text=redact(gap.text), reason=redact(gap.reason))
+
+
+RedactedGap: TypeAlias = Annotated[Gap, AfterValidator(_without_secrets)]
+
+
 class PlanMade(_Event):
     type: Literal["plan_made"] = "plan_made"
     agents: tuple[PlannedAgent, ...]
-    gaps: tuple[Gap, ...]
+    gaps: tuple[RedactedGap, ...]
 
 
 class StepStarted(_Event):
@@ -81,7 +93,7 @@ class StepFinished(_Event):
     status: StepStatus
     seconds: float
     files: int = 0
-    problems: tuple[str, ...] = ()
+    problems: tuple[RedactedText, ...] = ()
     log: str | None = None
 
 
@@ -91,7 +103,7 @@ class StepRetried(_Event):
     type: Literal["step_retried"] = "step_retried"
     agent: str
     attempt: int
-    problem: str
+    problem: RedactedText
     wait: float
 
 
@@ -130,7 +142,7 @@ class CheckFinished(_Event):
     agent: str
     check: str
     passed: bool
-    summary: str
+    summary: RedactedText
     seconds: float
 
 
@@ -150,8 +162,8 @@ class QuestionAsked(_Event):
     question: str
     node: str
     kind: str
-    text: str
-    options: tuple[str, ...] = ()
+    text: RedactedText
+    options: tuple[RedactedText, ...] = ()
 
 
 class QuestionAnswered(_Event):
@@ -169,7 +181,7 @@ class RunFinished(_Event):
     type: Literal["run_finished"] = "run_finished"
     status: RunStatus
     seconds: float
-    problems: tuple[str, ...] = ()
+    problems: tuple[RedactedText, ...] = ()
 
 
 Event: TypeAlias = Annotated[

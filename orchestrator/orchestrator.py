@@ -16,7 +16,7 @@ import functools
 import secrets
 import tempfile
 from collections.abc import AsyncIterator, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -36,6 +36,7 @@ from orchestrator.many import Finished, Request, run_many
 from orchestrator.pipeline import Pipeline, full_stack
 from orchestrator.plan import Plan, make_plan
 from orchestrator.policy import Policy
+from orchestrator.pruning import Pruned, prune
 from orchestrator.run import Run
 from orchestrator.storage.event_log import follow, last
 from orchestrator.storage.questions import Question
@@ -48,6 +49,8 @@ from skills.executor import Executor, TemplateExecutor
 from skills.registry import Registry
 
 if TYPE_CHECKING:
+    from opentelemetry.trace import TracerProvider
+
     from orchestrator.events import Event
 
 
@@ -62,6 +65,7 @@ class Orchestrator:
         pipeline: Pipeline | None = None,
         registry: Registry | None = None,
         executor: Executor | None = None,
+        tracer_provider: TracerProvider | None = None,
     ) -> None:
         """Describe the engine; nothing is started before it is entered.
 
@@ -71,11 +75,19 @@ class Orchestrator:
             pipeline: The built-in agents by default.
             registry: The built-in skills by default.
             executor: Runs skills; by templates by default.
+            tracer_provider: Gets the runs' spans; by default the OpenTelemetry variables decide whether there are any.
+
+        Raises:
+            TracingUnavailable: The variables want traces, and OpenTelemetry is not installed.
+            TracingRefused: They want what there is not.
         """
         self._workspace = Path(workspace)
         self._pipeline = pipeline
         self._engine = Engine(
-            home=home or default_home(), registry=registry or Registry(), executor=executor or TemplateExecutor()
+            home=home or default_home(),
+            registry=registry or Registry(),
+            executor=executor or TemplateExecutor(),
+            tracer_provider=tracer_provider,
         )
 
     async def __aenter__(self) -> Self:
@@ -299,6 +311,24 @@ class Orchestrator:
         await ledger.runs.cancel(run_id)
         question_files.hide(Path((await ledger.runs.get(run_id)).workspace), run_id)
         return True
+
+    # ---- forget
+
+    async def prune(self, *, older_than: timedelta, dry_run: bool = False) -> Pruned:
+        """Remove the runs that ended longer ago, with all that is kept of them, and environments not used for as long.
+
+        Runs that are not over are kept, and workspaces are never touched. May be interrupted and done again, and be
+        done by several at once, while runs are at work.
+
+        Args:
+            older_than: Not negative.
+            dry_run: Remove nothing, and return what would be.
+
+        Raises:
+            ValueError: `older_than` is negative.
+            DatabaseLost: The database went away; what is removed so far stays so.
+        """
+        return await prune((await self._engine.opened()).ledger.database, self._engine.home, older_than, dry_run=dry_run)
 
     @functools.cached_property
     def pipeline(self) -> Pipeline:

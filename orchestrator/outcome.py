@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from orchestrator.events import StepStatus
+from orchestrator.events import RedactedText, StepStatus
 from schemas.base import Document
+from skills.redaction import redact
 
 MAX_PROBLEM = 1000  # characters; the whole text is in the events and in the log
 MAX_PROBLEMS = 5
@@ -21,12 +22,13 @@ class StepOutcome(Document):
     handoff: str | None = None
     handoff_sha256: str | None = None
     question: str | None = None
-    question_text: str | None = None
-    problems: tuple[str, ...] = ()
+    question_text: RedactedText | None = None
+    problems: tuple[RedactedText, ...] = ()
     log: str | None = None
 
     @classmethod
     def failure(cls, problems: tuple[str, ...], log: str | None = None) -> StepOutcome:
         """Return a failed step, its problems cut to what a checkpoint should carry."""
-        kept = tuple(problem[:MAX_PROBLEM].replace("\0", "\N{REPLACEMENT CHARACTER}") for problem in problems)
+        # Redacted before it is cut: half a secret is not recognised.
+        kept = tuple(redact(problem)[:MAX_PROBLEM].replace("\0", "\N{REPLACEMENT CHARACTER}") for problem in problems)
         return cls(status="failed", problems=kept[:MAX_PROBLEMS], log=log)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from orchestrator.context import Evidence
-from orchestrator.events import RunStatus
+from orchestrator.events import RedactedGap, RedactedText, RunStatus
 from schemas.base import Document
-from schemas.feature import Gap
 
 
 class PublishedHandoff(Document):
@@ -24,7 +23,7 @@ class OpenQuestion(Document):
     id: str
     node: str
     kind: str
-    text: str
+    text: RedactedText
     options: tuple[str, ...] = ()
 
 
@@ -37,13 +36,13 @@ class RunResult(Document):
 
     run: str
     status: RunStatus
-    title: str
+    title: RedactedText
     workspace: str
     handoffs: tuple[PublishedHandoff, ...] = ()
     files: Mapping[str, str] = {}
     evidence: tuple[Evidence, ...] = ()
-    gaps: tuple[Gap, ...] = ()
+    gaps: tuple[RedactedGap, ...] = ()
     timings: Mapping[str, float] = {}
     questions: tuple[OpenQuestion, ...] = ()
-    problems: tuple[str, ...] = ()
+    problems: tuple[RedactedText, ...] = ()
     log: str | None = None

@@ -18,6 +18,7 @@ from orchestrator import question_files
 from orchestrator.context import RunContext
 from orchestrator.events import Event, RunFinished, RunStatus
 from orchestrator.fingerprint import Resumption
+from orchestrator.logs import bind
 from orchestrator.outcome import StepOutcome
 from orchestrator.result import OpenQuestion, PublishedHandoff, RunResult
 from orchestrator.step import step
@@ -28,6 +29,7 @@ from orchestrator.storage.questions import Question
 from orchestrator.storage.writer import OwnerLost
 from schemas.base import JSON
 from schemas.errors import BatonError
+from skills.redaction import redact
 
 if TYPE_CHECKING:
     from orchestrator.driving import Begin, Driver
@@ -148,6 +150,7 @@ class Run:
 
     async def _work(self, held: AsyncExitStack, begin: Begin) -> RunResult:
         async with held:
+            bind(run=self.id)  # this task is the run's
             self._entered.set()
             try:
                 status, problems, log = await self._drive(begin)
@@ -217,9 +220,10 @@ class Run:
         """Return what to say of an exception, and where its traceback is if it is a fault of Baton's."""
         if isinstance(error, BatonError):
             return (str(error),), None
+        self._context.events.observe.crashed(error)
         log = self._context.folder / "logs" / "crash.txt"
         log.parent.mkdir(parents=True, exist_ok=True)
-        log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        log.write_text(redact("".join(traceback.format_exception(error))), encoding="utf-8")
         return (f"a fault in Baton, not in your input: {type(error).__name__}: {error}",), str(log)
 
     def _result(self, status: RunStatus, problems: tuple[str, ...], log: str | None) -> RunResult:

@@ -22,6 +22,7 @@ from orchestrator.context import Ahead, Receipt, RunContext
 from orchestrator.events import HandoffPublished, StepFinished, StepRetried, StepStarted
 from orchestrator.intake import NODE as INTAKE
 from orchestrator.intake import intake, skill_plan
+from orchestrator.logs import bind
 from orchestrator.making import Broken, assemble, read_handoffs, run_skills
 from orchestrator.measuring import guard, measure
 from orchestrator.outcome import StepOutcome
@@ -50,6 +51,7 @@ async def step(run: RunContext, node: str) -> StepOutcome:
 
 
 async def _step(run: RunContext, node: str) -> StepOutcome:
+    bind(run=run.run_id, agent=node)
     known = run.attempts.get(node)
     answer = None
     if known is not None and known.outcome is not None:

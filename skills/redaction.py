@@ -18,10 +18,8 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeAlias
+from typing import Any
 from urllib.parse import quote, quote_plus, unquote
-
-from pydantic import AfterValidator
 
 from skills.secret_shapes import REDACTED, redact_shapes
 
@@ -62,10 +60,6 @@ def redact(text: str) -> str:
     for replace in _known():
         text = replace(text)
     return redact_shapes(text)
-
-
-RedactedText: TypeAlias = Annotated[str, AfterValidator(redact)]
-"""A model's text that secrets never get into: `redact` is applied when the model is made."""
 
 
 def redact_fields(value: Any) -> Any:  # noqa: ANN401 - whatever a log record holds

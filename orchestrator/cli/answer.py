@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli.answers import open_question, value_of
-from orchestrator.cli.attending import View
+from orchestrator.cli.attending import view_of
 from orchestrator.cli.completing import question_ids
 from orchestrator.cli.deciding import decide
 from orchestrator.cli.ending import carry_out
@@ -48,4 +48,4 @@ def answer(
         question = open_question(run_id, questions, question_id)
         return question, value_of(question, words[-1])
 
-    raise typer.Exit(carry_out(decide(run, choose, resume=resume, view=View(json=json, verbose=verbose))))
+    raise typer.Exit(carry_out(decide(run, choose, resume=resume, view=view_of(json=json, verbose=verbose))))

@@ -8,7 +8,7 @@ import typer
 
 from orchestrator.asking import APPROVE
 from orchestrator.cli.answers import open_question
-from orchestrator.cli.attending import View
+from orchestrator.cli.attending import view_of
 from orchestrator.cli.deciding import decide
 from orchestrator.cli.ending import carry_out
 from orchestrator.cli.options import Json, QuestionName, Resume, RunName, Verbose
@@ -34,4 +34,4 @@ def approve(
     def choose(run_id: str, questions: Sequence[Question]) -> tuple[Question, str]:
         return open_question(run_id, questions, question, "approval"), APPROVE
 
-    raise typer.Exit(carry_out(decide(run, choose, resume=resume, view=View(json=json, verbose=verbose))))
+    raise typer.Exit(carry_out(decide(run, choose, resume=resume, view=view_of(json=json, verbose=verbose))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from orchestrator.cli.options import is_attended
 from orchestrator.cli.progress import Watcher
 from orchestrator.cli.prompting import ask_person
 from orchestrator.cli.summary import exit_code, say_result, say_resumption
+from orchestrator.logs import configure_from
 from schemas.errors import InputError
 
 if TYPE_CHECKING:
@@ -26,12 +28,17 @@ class View:
     """How a run is shown."""
 
     json: bool = False
-    verbose: bool = False
 
     @property
     def asks(self) -> bool:
         """Whether a person is there to be asked."""
         return is_attended(json=self.json)
+
+
+def view_of(*, json: bool, verbose: bool) -> View:
+    """Return how a run is shown; with `verbose`, or if the environment says so, what is done is logged from now on."""
+    configure_from(os.environ, verbose=verbose)
+    return View(json=json)
 
 
 async def attend(engine: Orchestrator, run: Run, view: View) -> int:
@@ -46,7 +53,7 @@ async def follow(engine: Orchestrator, run: Run, view: View) -> RunResult:
 
     A signal stops the run and its tools first, and says how to go on; at a question it leaves the run waiting.
     """
-    watcher = Watcher(json=view.json, verbose=view.verbose)
+    watcher = Watcher(json=view.json)
     if run.resumption is not None:
         say_resumption(run.id, run.resumption, json=view.json)
     while True:

@@ -11,11 +11,14 @@ import signal
 from collections.abc import Coroutine
 from typing import Any
 
+from orchestrator.logs import redact_warnings
+
 _SIGNALLED = 128
 
 
 def carry_out(work: Coroutine[Any, Any, int]) -> int:
     """Do `work`; return the exit code that it returns, or that of the signal that ended it."""
+    redact_warnings()
     return asyncio.run(_signalled(work))
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.attending import View, attend
+from orchestrator.cli.attending import View, attend, view_of
 from orchestrator.cli.ending import carry_out
 from orchestrator.cli.options import FromAgent, Json, RunName, Verbose
 from orchestrator.orchestrator import Orchestrator
@@ -24,7 +24,7 @@ def fork(
     verbose: Verbose = False,  # noqa: FBT002
 ) -> None:
     """Start a run from another one's PRD in another folder; what that one did is published there, not done again."""
-    raise typer.Exit(carry_out(_fork(run, workspace, from_agent, View(json=json, verbose=verbose))))
+    raise typer.Exit(carry_out(_fork(run, workspace, from_agent, view_of(json=json, verbose=verbose))))
 
 
 async def _fork(name: str, workspace: Path, agent: str | None, view: View) -> int:

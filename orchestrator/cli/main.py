@@ -13,6 +13,7 @@ import importlib
 import importlib.metadata
 import json
 import sys
+import traceback
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -38,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "fork": ("fork", "Start a run from another one, in another folder."),
     "runs": ("runs", "List the runs."),
     "show": ("show", "Show one run: what happened, what it made, what it asks."),
+    "prune": ("prune", "Remove what is kept of runs that ended long ago."),
     "handoff": ("handoff", "Check and show handoff files."),
     "contracts": ("contracts", "Check and export the contracts."),
     "agents": ("agents", "List the agents."),
@@ -108,17 +110,25 @@ def main() -> None:
         _end(FAILED, error.code, str(error))
     except OSError as error:
         _end(FAILED, "system", _of_the_system(error))
+    except Exception as error:  # noqa: BLE001 - Python would show its traceback, secrets and all
+        sys.stderr.write(_redacted(traceback.format_exc()))
+        _end(FAILED, "fault", f"a fault in Baton, not in your input: {type(error).__name__}: {error}")
     finally:
         gc.freeze()  # the process ends: looking through all that was imported once more would free nothing
 
 
 def _end(exit_code: int, code: str, message: str) -> NoReturn:
     """Say why the command could not do its work: to people, or with `--json` as the last line of the output."""
+    message = _redacted(message)
     if "--json" in sys.argv[1:]:
         say_json(json.dumps({"type": "error", "code": code, "message": message, "exit_code": exit_code}))
     else:
         say_error(message)
     sys.exit(exit_code)
+
+
+def _redacted(text: str) -> str:
+    return str(importlib.import_module("skills.redaction").redact(text))
 
 
 def _of_the_system(error: OSError) -> str:

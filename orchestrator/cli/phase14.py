@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from handoff.store import write_atomically
-from orchestrator.cli.attending import View, follow
+from orchestrator.cli.attending import View, follow, view_of
 from orchestrator.cli.console import say, say_json
 from orchestrator.cli.ending import carry_out
 from orchestrator.cli.options import AnswerWithin, ApproveOption, Json, OnFailure, StepTimeout, Verbose, policy_of
@@ -66,7 +66,7 @@ def run_command(
         else:
             say(request.question)
         raise typer.Exit(EXIT_CODES["waiting"])
-    view = View(json=json, verbose=verbose)
+    view = view_of(json=json, verbose=verbose)
     policy = policy_of(
         approve=approve,
         on_failure=on_failure,

@@ -15,7 +15,6 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.cli.console import console, say
-from orchestrator.cli.logs import event_log
 from orchestrator.events import (
     CheckFinished,
     CheckStarted,
@@ -198,17 +197,15 @@ def _display(*, json: bool, lines: bool) -> Display:
 class Watcher:
     """Shows the events of one run: each once, however often the run is taken up again meanwhile."""
 
-    def __init__(self, *, json: bool, verbose: bool = False, lines: bool = False, after: int = -1) -> None:
+    def __init__(self, *, json: bool, lines: bool = False, after: int = -1) -> None:
         """Describe what is shown.
 
         Args:
             json: As JSON lines.
-            verbose: Log, too.
             lines: As lines on a terminal, too: a view of the whole makes no sense of the last few events.
             after: The number of the event after which to begin; -1 for the first one.
         """
         self._display = _display(json=json, lines=lines)
-        self._log = event_log(verbose=verbose)
         self._after = after
 
     async def watch(self, events: Callable[[int], AsyncIterator[Event]]) -> None:
@@ -217,4 +214,3 @@ class Watcher:
             async for event in events(self._after):
                 self._after += 1  # the log has no gaps
                 self._display.show(event)
-                self._log(event)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from orchestrator.cli.attending import WAITS, View, attend, go_on
+from orchestrator.cli.attending import WAITS, View, attend, go_on, view_of
 from orchestrator.cli.ending import carry_out
 from orchestrator.cli.options import Json, RunName, Verbose
 from orchestrator.cli.summary import exit_code, say_result
@@ -25,7 +25,7 @@ def resume(
 
     On a terminal, what it waits for is asked. Elsewhere the command says what it is, and exits with 3.
     """
-    raise typer.Exit(carry_out(_resume(run, View(json=json, verbose=verbose))))
+    raise typer.Exit(carry_out(_resume(run, view_of(json=json, verbose=verbose))))
 
 
 async def _resume(name: str, view: View) -> int:

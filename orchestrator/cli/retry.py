@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from orchestrator.cli.attending import View, attend
+from orchestrator.cli.attending import View, attend, view_of
 from orchestrator.cli.ending import carry_out
 from orchestrator.cli.options import FromAgent, Json, RunName, Verbose
 from orchestrator.orchestrator import Orchestrator
@@ -20,7 +20,7 @@ def retry(
     verbose: Verbose = False,  # noqa: FBT002
 ) -> None:
     """Do steps of a run again: those that are not done, or one agent's and all that come after it."""
-    raise typer.Exit(carry_out(_retry(run, from_agent, View(json=json, verbose=verbose))))
+    raise typer.Exit(carry_out(_retry(run, from_agent, view_of(json=json, verbose=verbose))))
 
 
 async def _retry(name: str, agent: str | None, view: View) -> int:

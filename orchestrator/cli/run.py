@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli.attending import View, attend
+from orchestrator.cli.attending import View, attend, view_of
 from orchestrator.cli.ending import carry_out
 from orchestrator.cli.options import AnswerWithin, ApproveOption, Json, OnFailure, StepTimeout, Verbose, policy_of
 from orchestrator.orchestrator import Orchestrator
@@ -35,7 +35,7 @@ def run(
     On a terminal, what the run asks is asked there. Elsewhere the run waits, and the command exits with 3.
     """
     names = [name.strip() for name in agents.split(",") if name.strip()]
-    view = View(json=json, verbose=verbose)
+    view = view_of(json=json, verbose=verbose)
     policy = policy_of(
         approve=approve,
         on_failure=on_failure,

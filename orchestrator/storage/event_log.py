@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from orchestrator.events import Event, QuestionAnswered, RunFinished, StepFinished, parse_event
+from orchestrator.observing import Observer
 from orchestrator.storage.database import Database
 from orchestrator.storage.writer import Row, Statement, Writer
 
@@ -27,9 +28,10 @@ _RUN = ""  # the scope of what is told of the run itself
 class EventLog:
     """The events of one run, open for writing. Only the run's owner may have one."""
 
-    def __init__(self, writer: Writer, run_id: str) -> None:
+    def __init__(self, writer: Writer, run_id: str, observe: Observer) -> None:
         self._writer = writer
         self._run_id = run_id
+        self.observe = observe  # is told every event at once, those of an interrupted attempt once more, too
         self._next = 0
         self._pending: list[Row] = []
         self._told: dict[str, Counter[str]] = {}  # by scope: what an interrupted attempt told already
@@ -114,6 +116,7 @@ class EventLog:
         self._grown = asyncio.Event()
 
     def _append(self, event: Event) -> None:
+        self.observe(event)
         scope = _scope(event)
         told = self._told.get(scope)
         if told:
