@@ -134,6 +134,11 @@ def leave(run_id: str, status: RunStatus, result: JSON) -> Row:
     return (_LEAVE, (run_id, status, None if result is None else json.dumps(result)))
 
 
+def thread(run_id: str, generation: int) -> str:
+    """Return the LangGraph thread of a run's `generation`."""
+    return f"{run_id}.{generation}"
+
+
 class Runs:
     """The runs of one database."""
 
