@@ -68,10 +68,9 @@ async def begin(
             forked_from=source,
             started_at=context.started_at,
         )
-        content = await ledger.content.rows(context.run_id, [prd])
         row = runs.add(record, policy=context.policy.model_dump(mode="json"), prd=context.prd_sha256)
-        told = RunStarted(run=context.run_id, title=title, workspace=str(workspace.root))
-        await context.events.commit(row, *content, event=told)
+        context.events.emit(RunStarted(run=context.run_id, title=title, workspace=str(workspace.root)))
+        await ledger.content.keep(context.run_id, [prd], lambda rows: context.events.commit(row, *rows))
         if plan is not None:
             adopt(context, plan)
             context.events.emit(plan.event())

@@ -113,8 +113,7 @@ async def take_answer(run: RunContext, answer: str) -> None:
     content = answer.encode() if "\n" in answer else read_prd(Path(answer).expanduser()).raw
     write_atomically(run.prd, content)
     run.prd_sha256 = sha256(content)
-    for row in await run.ledger.content.rows(run.run_id, [content]):
-        run.events.note(row)
+    await run.ledger.content.keep(run.run_id, [content], lambda rows: run.events.commit(*rows))
 
 
 async def refuse_conflicts(run: RunContext, plan: Plan) -> None:

@@ -328,7 +328,8 @@ class Orchestrator:
             ValueError: `older_than` is negative.
             DatabaseLost: The database went away; what is removed so far stays so.
         """
-        return await prune((await self._engine.opened()).ledger.database, self._engine.home, older_than, dry_run=dry_run)
+        database = (await self._engine.opened()).ledger.database
+        return await prune(database, self._engine.home, older_than, dry_run=dry_run)
 
     @functools.cached_property
     def pipeline(self) -> Pipeline:

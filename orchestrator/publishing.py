@@ -71,9 +71,8 @@ def make_receipt(
 async def record(run: RunContext, attempt: Attempt, receipt: Receipt, contents: Mapping[str, bytes]) -> None:
     """Store what a step is about to publish."""
     stored = receipt.model_dump(mode="json")
-    rows = await run.ledger.content.rows(run.run_id, contents.values())
-    await run.events.commit(*rows, steps.receipt(run.run_id, attempt, stored))
-    run.ledger.content.written(rows)
+    row = steps.receipt(run.run_id, attempt, stored)
+    await run.ledger.content.keep(run.run_id, contents.values(), lambda rows: run.events.commit(*rows, row))
     run.attempts[attempt.step] = attempt.model_copy(update={"receipt": stored})
     run.note_written(receipt)
 

@@ -3,6 +3,9 @@
 An entry is built beside its place under a file lock and renamed into it, so a half-built one is never seen, and two
 processes that want the same entry build it once. Each builds in a folder of its own: the installer of a process that
 was killed, and lost the lock with it, may still be writing.
+
+A process that asked for an entry holds a shared lock beside it until it ends, and so nobody removes what it uses. The
+age of that lock file is how long ago the entry was asked for last.
 """
 
 from __future__ import annotations
@@ -13,12 +16,15 @@ import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 _HASH_CHARACTERS = 24
 _POLL = 0.05  # seconds between looks at a lock that another process holds
+_BUILDING = ".building"
+_held: dict[Path, int] = {}  # descriptors of the shared locks of this process, by entry
 
 
 def cache_key(*parts: str | bytes) -> str:
@@ -31,21 +37,21 @@ def cache_key(*parts: str | bytes) -> str:
 
 
 async def cached_folder(place: Path, build: Callable[[Path], Awaitable[None]]) -> Path:
-    """Return `place`, building it first if it is not there.
+    """Return `place`, building it first if it is not there. It is not removed while this process lives.
 
     Args:
         place: The entry's folder.
         build: Fills the empty folder it is given; if it raises, nothing remains and the error goes on.
     """
+    await _hold(place)
     if place.is_dir():
         return place
-    place.parent.mkdir(parents=True, exist_ok=True)
-    async with locked(place.with_name(f".{place.name}.lock")):
+    async with locked(_lock_of(place)):
         if place.is_dir():  # another process made it meanwhile
             return place
-        for left in place.parent.glob(f".{place.name}.*building"):  # by a process that was killed
+        for left in _unfinished(place):  # by a process that was killed
             await asyncio.to_thread(shutil.rmtree, left, ignore_errors=True)
-        building = place.with_name(f".{place.name}.{secrets.token_hex(4)}.building")
+        building = _beside(place)
         building.mkdir()
         try:
             await build(building)
@@ -59,18 +65,116 @@ async def cached_folder(place: Path, build: Callable[[Path], Awaitable[None]]) -
 @asynccontextmanager
 async def locked(path: Path) -> AsyncIterator[None]:
     """Hold the lock file `path` alone; the kernel lets go if this process dies."""
-    descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    descriptor = _open(path)
     try:
-        while not _try_lock(descriptor):  # noqa: ASYNC110  # another process holds it: there is no event
-            await asyncio.sleep(_POLL)
+        await _lock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)
 
 
-def _try_lock(descriptor: int) -> bool:
+def remove_unused(cache: Path, seconds: float, *, dry_run: bool = False) -> Iterator[Path]:
+    """Yield each entry that nobody asked for in the last `seconds` and no process uses; then remove it.
+
+    Args:
+        cache: Holds folders of entries.
+        seconds: By the machine's clock.
+        dry_run: Remove nothing.
+    """
+    before = time.time() - seconds
+    for place in sorted(cache.glob("*/*")) if cache.is_dir() else ():
+        name = place.name
+        if name.startswith(".") and not name.endswith(_BUILDING):
+            continue
+        entry = place.with_name(name.split(".")[1]) if name.startswith(".") else place
+        with ExitStack() as alone:
+            if place.is_dir() and _last_use(place) < before and alone.enter_context(_alone(entry)):
+                yield place
+                if not dry_run:
+                    _remove(place)
+
+
+def _remove(place: Path) -> None:
+    """Take an entry away at once, then remove it: one half removed must not be found."""
+    with suppress(OSError):
+        doomed = place if place.name.endswith(_BUILDING) else place.rename(_beside(place))
+        shutil.rmtree(doomed, ignore_errors=True)
+
+
+async def _hold(place: Path) -> None:
+    """Keep an entry from being removed, and note that it was asked for."""
+    if place in _held:
+        with suppress(OSError):  # removed by hand
+            os.utime(_held[place])
+        return
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = _open(_use_of(place))
+    except OSError:
+        if place.is_dir():  # a cache that is only read is not removed from, either
+            return
+        raise
+    try:
+        await _lock(descriptor, fcntl.LOCK_SH)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    os.utime(descriptor)
+    if _held.setdefault(place, descriptor) != descriptor:  # a task of this process was faster
+        os.close(descriptor)
+
+
+@contextmanager
+def _alone(entry: Path) -> Iterator[bool]:
+    """Yield whether nobody builds or uses an entry, and keep it so."""
+    with ExitStack() as opened:
+        yield all(_is_taken(path, opened) for path in (_lock_of(entry), _use_of(entry)))
+
+
+def _is_taken(path: Path, opened: ExitStack) -> bool:
+    """Lock a file alone until `opened` is left, and return True; False if somebody else has it, or it is theirs."""
+    try:
+        descriptor = _open(path)
+    except OSError:
+        return False
+    opened.callback(os.close, descriptor)
+    return _try_lock(descriptor, fcntl.LOCK_EX)
+
+
+def _last_use(place: Path) -> float:
+    """Return when an entry was last asked for, or made; seconds since the epoch."""
+    use = _use_of(place)
+    return max(each.stat().st_mtime for each in (use, place) if each.exists())
+
+
+def _lock_of(place: Path) -> Path:
+    return place.with_name(f".{place.name}.lock")
+
+
+def _use_of(place: Path) -> Path:
+    return place.with_name(f".{place.name}.use")
+
+
+def _beside(place: Path) -> Path:
+    return place.with_name(f".{place.name}.{secrets.token_hex(4)}{_BUILDING}")
+
+
+def _unfinished(place: Path) -> Iterator[Path]:
+    return place.parent.glob(f".{place.name}.*{_BUILDING.removeprefix('.')}")
+
+
+def _open(path: Path) -> int:
+    return os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+
+
+async def _lock(descriptor: int, kind: int) -> None:
+    while not _try_lock(descriptor, kind):  # noqa: ASYNC110  # another process holds it: there is no event
+        await asyncio.sleep(_POLL)
+
+
+def _try_lock(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

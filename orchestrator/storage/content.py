@@ -1,13 +1,18 @@
 """Contents by their SHA-256: PRDs, published files and handoffs, kept once however many runs have them.
 
 With them in the database a run can go on where its folder is gone, or on another machine, and can be forked.
+
+Content that no run refers to may be removed at any moment (`orchestrator.storage.retention`), also content that this
+process knows to be stored. A run's reference to it then finds nothing: it is stored again, this time held until the
+reference stands.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
+import asyncpg
 import zstandard
 
 from orchestrator.storage.database import Database
@@ -20,7 +25,16 @@ _LEVEL = 3
 _PUT = Statement(
     "INSERT INTO baton.content (sha256, size, data) VALUES ($1, $2, $3) ON CONFLICT (sha256) DO NOTHING", rank=1
 )
+# Nothing is updated, but the row is locked until the transaction ends: nobody can remove it meanwhile.
+_PUT_AND_HOLD = Statement(
+    "INSERT INTO baton.content (sha256, size, data) VALUES ($1, $2, $3)"
+    " ON CONFLICT (sha256) DO UPDATE SET size = excluded.size WHERE false",
+    rank=1,
+)
 _REFER = Statement("INSERT INTO baton.content_of_runs (run_id, sha256) VALUES ($1, $2) ON CONFLICT DO NOTHING", rank=2)
+_REFERS_TO_NOTHING = "content_of_runs_sha256_fkey"
+
+Write = Callable[[Sequence[Row]], Awaitable[None]]
 
 
 class ContentLost(RunError):
@@ -36,19 +50,26 @@ class Content:
         self._database = database
         self._stored: set[str] = set()
 
-    async def rows(self, run_id: str, contents: Iterable[bytes]) -> list[Row]:
-        """Return the rows that keep `contents` for a run, to be written together with what refers to them."""
-        by_hash = {hashlib.sha256(content).hexdigest(): content for content in contents}
-        unknown = [sha256 for sha256 in by_hash if sha256 not in self._stored]
-        puts = [(_PUT, (bytes.fromhex(each), len(by_hash[each]), _compress(by_hash[each]))) for each in unknown]
-        return [*puts, *((_REFER, (run_id, bytes.fromhex(sha256))) for sha256 in by_hash)]
+    async def keep(self, run_id: str, contents: Iterable[bytes], write: Write) -> None:
+        """Have `contents` kept for a run.
 
-    def written(self, rows: Iterable[Row]) -> None:
-        """Remember that `rows` are in the database, so that the same contents need not be sent again."""
+        Args:
+            run_id: The run.
+            contents: What to keep.
+            write: Writes the rows that it is given, in one transaction with what else belongs to them. It is called a
+                second time if what was stored already is removed at this very moment. Its errors are raised.
+        """
+        by_hash = {hashlib.sha256(content).hexdigest(): content for content in contents}
+        references: list[Row] = [(_REFER, (run_id, bytes.fromhex(sha256))) for sha256 in by_hash]
+        try:
+            await write([*_puts(_PUT, by_hash, by_hash.keys() - self._stored), *references])
+        except asyncpg.ForeignKeyViolationError as error:
+            if error.constraint_name != _REFERS_TO_NOTHING:
+                raise
+            await write([*_puts(_PUT_AND_HOLD, by_hash, by_hash), *references])
         if len(self._stored) > _KEPT:
             self._stored.clear()
-        hashes = (row[0] for statement, row in rows if statement is _PUT)
-        self._stored.update(each.hex() for each in hashes if isinstance(each, bytes))
+        self._stored.update(by_hash)
 
     async def get(self, hashes: Iterable[str]) -> Mapping[str, bytes]:
         """Return contents by SHA-256.
@@ -69,5 +90,9 @@ class Content:
         return found
 
 
-def _compress(content: bytes) -> bytes:
-    return zstandard.compress(content, _LEVEL)
+def _puts(put: Statement, by_hash: Mapping[str, bytes], wanted: Iterable[str]) -> list[Row]:
+    """Return the rows that store the contents with a `wanted` hash, in an order that is the same in every process."""
+    return [
+        (put, (bytes.fromhex(each), len(by_hash[each]), zstandard.compress(by_hash[each], _LEVEL)))
+        for each in sorted(wanted)
+    ]

@@ -105,6 +105,8 @@ class Steps:
     async def copy(self, source: str, run_id: str, steps: Sequence[str]) -> None:
         """Give the run `run_id` what another one was about to publish in `steps`, as if it were about to itself."""
         async with self._database.transaction() as connection:
+            # While it is copied, the other run is not removed, and neither are its contents.
+            await connection.execute("SELECT FROM baton.runs WHERE id = $1 FOR KEY SHARE", source)
             await connection.execute(
                 "INSERT INTO baton.steps (run_id, step, attempt, status, input_hash, receipt)"
                 " SELECT $2, step, 1, 'begun', input_hash, receipt FROM baton.steps"
