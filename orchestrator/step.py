@@ -51,7 +51,7 @@ async def step(run: RunContext, node: str) -> StepOutcome:
 
 
 async def _step(run: RunContext, node: str) -> StepOutcome:
-    bind(run=run.run_id, agent=node)
+    bind(run=run.run_id, **({} if node == INTAKE else {"agent": node}))
     known = run.attempts.get(node)
     answer = None
     if known is not None and known.outcome is not None:
