@@ -250,7 +250,8 @@ async def _step(connection: Connection) -> int:
     """Make one migration, in a transaction, unless another process did; return the version reached."""
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
-        if not await connection.fetchval("SELECT to_regnamespace('baton') IS NOT NULL"):
+        # `CREATE SCHEMA IF NOT EXISTS` and `to_regnamespace` look into a cache, which may be older than the lock.
+        if not await connection.fetchval("SELECT 1 FROM pg_namespace WHERE nspname = 'baton'"):
             await connection.execute("CREATE SCHEMA baton")
         await connection.execute("CREATE TABLE IF NOT EXISTS baton.schema_version (version integer NOT NULL)")
         version = await version_of(connection)

@@ -34,18 +34,28 @@ class Pooler:
     """Where clients connect (`port`), and how often a transaction went to another connection than the one before."""
 
     server: Path
-    size: int
     port: int = 0
     switches: int = 0
-    idle: asyncio.Queue[Link] = field(default_factory=asyncio.Queue)
-    opened: int = 0
+    idle: asyncio.Queue[Link | None] = field(default_factory=asyncio.Queue)  # null: one that may yet be opened
+    open: set[asyncio.StreamWriter] = field(default_factory=set)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.open.add(writer)
         with suppress(*_GONE):
             startup = await self._startup(reader, writer)
             if startup:
                 await self._transactions(startup, reader, writer)
+        await self._close(writer)
+
+    async def close(self) -> None:
+        for writer in list(self.open):
+            await self._close(writer)
+
+    async def _close(self, writer: asyncio.StreamWriter) -> None:
+        self.open.discard(writer)
         writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
 
     async def _startup(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
         while True:
@@ -69,20 +79,20 @@ class Pooler:
             try:
                 await _one(first, link, reader, writer)
             except _GONE:  # its transaction, if it has one, ends with the connection
-                link.writer.close()
-                self.opened -= 1
+                await self._close(link.writer)
+                self.idle.put_nowait(None)
                 raise
             self.idle.put_nowait(link)
 
     async def _take(self, startup: bytes) -> Link:
-        if self.idle.empty() and self.opened < self.size:
-            self.opened += 1
+        link = await self.idle.get()
+        if link is None:
             link = Link(*await asyncio.open_unix_connection(str(self.server)))
+            self.open.add(link.writer)
             link.writer.write(startup)
             while link.greeting[-6:-5] != b"Z":
                 link.greeting += await _message(link.reader)
-            return link
-        return await self.idle.get()
+        return link
 
 
 async def _one(message: bytes, link: Link, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -126,12 +136,13 @@ async def _message(reader: asyncio.StreamReader) -> bytes:
 @asynccontextmanager
 async def transaction_pooler(server: Path, *, size: int = 3) -> AsyncIterator[Pooler]:
     """Yield a pooler with `size` connections to the server that listens at the socket `server`."""
-    pooler = Pooler(server, size)
+    pooler = Pooler(server)
+    for _ in range(size):
+        pooler.idle.put_nowait(None)
     listener = await asyncio.start_server(pooler.serve, "127.0.0.1", 0)
     pooler.port = listener.sockets[0].getsockname()[1]
     try:
         yield pooler
     finally:
         listener.close()
-        while not pooler.idle.empty():
-            pooler.idle.get_nowait().writer.close()
+        await pooler.close()

@@ -38,7 +38,7 @@ async def test_reads_and_writes_find_what_they_need_on_any_connection(notes: Dat
 
     before = pooler.switches
     assert await asyncio.gather(*(work(number) for number in range(50))) == [f"{number}!??" for number in range(50)]
-    assert pooler.switches - before >= 50
+    assert pooler.switches - before > 10
 
 
 async def test_the_group_commit_works_behind_it(notes: Database) -> None:
