@@ -16,7 +16,7 @@ Source: the saver contract is `langgraph.checkpoint.base.BaseCheckpointSaver` of
 from __future__ import annotations
 
 import os
-import secrets
+import random
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
@@ -55,25 +55,32 @@ from orchestrator.storage.writer import Row, Statement, Writer
 _REMEMBERED: Final = 4_096  # threads whose long values are known
 _PAGE: Final = 32  # checkpoints that are listed at a time
 
-_PUT_WRITE = """
+_PUT_WRITE: Final = """
 INSERT INTO baton.checkpoint_writes
     (thread_id, checkpoint_ns, checkpoint_id, task_id, idx, channel, task_path, type, value, value_hash)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-ON CONFLICT (thread_id, checkpoint_ns, checkpoint_id, task_id, idx)
+SELECT * FROM {rows} ON CONFLICT (thread_id, checkpoint_ns, checkpoint_id, task_id, idx)
 """
-_PUT_WRITE_ONCE: Final = Statement(f"{_PUT_WRITE} DO NOTHING", rank=2)
+_WRITE_TYPES: Final = ("text", "text", "text", "text", "integer", "text", "text", "text", "bytea", "bytea")
+_PUT_WRITE_ONCE: Final = Statement(f"{_PUT_WRITE} DO NOTHING", rank=2, types=_WRITE_TYPES)
 _PUT_WRITE_AGAIN: Final = Statement(
     f"{_PUT_WRITE} DO UPDATE SET channel = excluded.channel, type = excluded.type, value = excluded.value,"
     " value_hash = excluded.value_hash",
     rank=2,
+    types=_WRITE_TYPES,
 )
 _PUT: Final = Statement(
-    "INSERT INTO baton.checkpoints (thread_id, checkpoint_ns, checkpoint_id, parent_id, run_id,"
-    " type, checkpoint, metadata_type, metadata, value_hashes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
-    " ON CONFLICT (thread_id, checkpoint_ns, checkpoint_id) DO UPDATE SET run_id = excluded.run_id,"
-    " type = excluded.type, checkpoint = excluded.checkpoint, metadata_type = excluded.metadata_type,"
-    " metadata = excluded.metadata, value_hashes = excluded.value_hashes",
+    """
+    INSERT INTO baton.checkpoints
+        (thread_id, checkpoint_ns, checkpoint_id, parent_id, run_id,
+         type, checkpoint, metadata_type, metadata, value_hashes)
+    SELECT r.thread, r.ns, r.id, r.parent, r.run, r.type, r.checkpoint, r.metadata_type, r.metadata, r.hashes::bytea[]
+    FROM {rows} AS r (thread, ns, id, parent, run, type, checkpoint, metadata_type, metadata, hashes)
+    ON CONFLICT (thread_id, checkpoint_ns, checkpoint_id) DO UPDATE SET run_id = excluded.run_id,
+        type = excluded.type, checkpoint = excluded.checkpoint, metadata_type = excluded.metadata_type,
+        metadata = excluded.metadata, value_hashes = excluded.value_hashes
+    """,
     rank=3,
+    types=("text", "text", "text", "text", "text", "text", "bytea", "text", "bytea", "text"),
 )
 
 
@@ -149,7 +156,8 @@ class PostgresSaver(BaseCheckpointSaver[str]):
                 _run(full_metadata),
                 *pack(self.serde, without_long(checkpoint, short, list(long))).compressed(),
                 *pack(self.serde, full_metadata).compressed(),
-                hashes,
+                # As text: arrays of arrays would all have to be of one length.
+                "{" + ",".join(rf"\\x{each.hex()}" for each in hashes) + "}",
             ),
         )
         with known.storing(hashes, checkpoint["id"]) as rows:
@@ -171,16 +179,17 @@ class PostgresSaver(BaseCheckpointSaver[str]):
         checkpoint_id = config["configurable"]["checkpoint_id"]
         key = (thread, namespace, checkpoint_id, task_id)
         hashes: list[bytes] = []
-        puts: list[Row] = []
+        puts: dict[int, Row] = {}  # by index; of two with one index the last one counts
         for position, (channel, value) in enumerate(writes):
             packed = pack(self.serde, value)
             if name := known.apart(packed):
                 hashes.append(name)
                 packed = NOTHING
-            row = (*key, WRITES_IDX_MAP.get(channel, position), channel, task_path, *packed.compressed(), name)
-            puts.append((_PUT_WRITE_AGAIN if again else _PUT_WRITE_ONCE, row))
+            index = WRITES_IDX_MAP.get(channel, position)
+            row = (*key, index, channel, task_path, *packed.compressed(), name)
+            puts[index] = (_PUT_WRITE_AGAIN if again else _PUT_WRITE_ONCE, row)
         with known.storing(hashes, checkpoint_id) as rows:
-            await self._writer.write([*rows, *puts])
+            await self._writer.write([*rows, *puts.values()])
 
     async def adelete_thread(self, thread_id: str) -> None:
         """Delete every checkpoint and write of a thread."""
@@ -215,7 +224,7 @@ class PostgresSaver(BaseCheckpointSaver[str]):
     def get_next_version(self, current: str | None, channel: None) -> str:  # noqa: ARG002 - LangGraph's signature
         """Return the version after `current`. Versions sort as text; those of two branches of a thread differ."""
         number = int(current.partition(".")[0]) if current else 0
-        return f"{number + 1:032}.{secrets.token_hex(4)}"
+        return f"{number + 1:032}.{random.getrandbits(32):08x}"
 
     def _knowledge(self, thread: str, namespace: str) -> Known:
         key = (thread, namespace)

@@ -20,7 +20,7 @@ from langgraph.checkpoint.serde.event_hooks import SerdeEvent, register_serde_ev
 
 from schemas.errors import RunError
 
-_COMPRESS_FROM: Final = 1_000  # bytes; what is shorter gains too little
+_COMPRESS_FROM: Final = 2_000  # bytes; about where PostgreSQL itself would begin
 _LEVEL: Final = 1  # a third faster than 3, a tenth larger
 _COMPRESSED: Final = "zstd+"
 _KINDS: Final = frozenset({"null", "bytes", "bytearray", "msgpack"})

@@ -10,10 +10,12 @@ Not here: reading, and writes whose outcome decides what happens next (`orchestr
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from itertools import count
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import asyncpg
 
@@ -35,10 +37,15 @@ class Statement:
     """An SQL statement for rows of one kind.
 
     `rank` orders the statements within a transaction, lowest first: what others refer to goes before them.
+
+    With `types`, those of its arguments in PostgreSQL, the statement takes all its rows at once: it selects from
+    `{rows}`. A transaction of such statements alone is sent as one statement, in one round trip; so none of them sees
+    what another one does, and none may be given one key twice by one caller.
     """
 
     sql: str
     rank: int
+    types: tuple[str, ...] = ()
 
 
 Row: TypeAlias = tuple[Statement, Sequence[object]]
@@ -177,24 +184,51 @@ class Writer:
             await asyncio.sleep(_PAUSE)
 
     async def _transaction(self, batch: Sequence[_Caller]) -> set[str | None]:
-        runs = {caller.run for caller in batch if caller.run is not None}
+        runs = {caller.run for caller in batch if caller.run is not None} if self._fence else set()
+        everything = _by_statement(batch)
+        if not runs and all(statement.types for statement in everything):
+            await self._database.execute(*_all_at_once(everything))
+            return set()
         gone: set[str | None] = set()
         async with self._database.transaction() as connection:
             if self._fence is not None and runs:
                 gone.update(await self._fence(connection, sorted(runs)))
-            for sql, rows in _statements(caller for caller in batch if caller.run not in gone):
-                await connection.executemany(sql, rows)
+            for statement, rows in _by_statement(caller for caller in batch if caller.run not in gone).items():
+                if statement.types:
+                    await connection.execute(*_all_at_once({statement: rows}))
+                else:
+                    await connection.executemany(statement.sql, rows)
         return gone
 
 
-def _statements(callers: Iterable[_Caller]) -> Iterable[tuple[str, Sequence[Sequence[object]]]]:
-    """Return each statement with its rows, in an order that is the same in every process, so that locks are too."""
+def _by_statement(callers: Iterable[_Caller]) -> Mapping[Statement, Sequence[Sequence[object]]]:
+    """Return each statement's rows, in an order that is the same in every process, so that locks are too."""
     by_statement: defaultdict[Statement, list[Sequence[object]]] = defaultdict(list)
     for caller in callers:
         for statement, row in caller.rows:
             by_statement[statement].append(row)
     ordered = sorted(by_statement, key=lambda statement: (statement.rank, statement.sql))
-    return [(statement.sql, by_statement[statement]) for statement in ordered]
+    return {statement: by_statement[statement] for statement in ordered}
+
+
+def _all_at_once(by_statement: Mapping[Statement, Sequence[Sequence[object]]]) -> Sequence[Any]:
+    """Return one SQL statement that takes all the rows of several, and its arguments: an array a column."""
+    return (
+        _joined(tuple(by_statement)),
+        *(column for rows in by_statement.values() for column in zip(*rows, strict=True)),
+    )
+
+
+@functools.cache
+def _joined(statements: Sequence[Statement]) -> str:
+    parameters = count(1)
+    parts = []
+    for statement in statements:
+        columns = ", ".join(f"${number}::{kind}[]" for kind, number in zip(statement.types, parameters, strict=False))
+        parts.append(statement.sql.format(rows=f"unnest({columns})"))
+    *others, last = parts
+    named = ", ".join(f"part{number} AS ({part})" for number, part in enumerate(others))
+    return f"WITH {named} {last}" if named else last
 
 
 def _owner_lost(run: str | None) -> OwnerLost:
