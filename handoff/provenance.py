@@ -133,7 +133,7 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
     """Plain data only."""
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]  # as above
     """Writes plain YAML: lists of arguments on one line, nothing as an alias."""
 
     def ignore_aliases(self, data: JSON) -> bool:  # noqa: ARG002 (PyYAML's signature)

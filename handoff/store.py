@@ -162,6 +162,10 @@ class HandoffStore:
             self._known[contract_id] = known
         return known
 
+    def remember(self, handoff: Handoff) -> None:
+        """Know a handoff that was read elsewhere: a file with the same bytes need not be parsed again."""
+        self._known[handoff.contract.id] = handoff
+
     def write(self, contract_id: str, data: Document | Mapping[str, JSON], provenance: Provenance | None = None) -> str:
         """Write a handoff and return the SHA-256 of its bytes. What is already there, byte for byte, is left alone.
 

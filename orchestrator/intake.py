@@ -79,10 +79,9 @@ async def intake(run: RunContext, attempt: Attempt, answer: Question | None) -> 
         run.events.emit(plan.event())
     if run.policy.approve == "plan" and not is_approved(run, NODE):
         return ask(run, NODE, "approval", f"{skill_plan(run)}\nShall the agents work with these skills?")
-    prd = read_prd(run.prd)
-    receipt = Receipt(agent=NODE, files={PRD: prd.sha256})
-    await record(run, attempt, receipt, {PRD: prd.raw})
-    await publish(run, receipt, {PRD: prd.raw})
+    receipt, contents = Receipt(agent=NODE, files={PRD: run.prd_sha256}), {PRD: run.prd.read_bytes()}
+    await record(run, attempt, receipt, contents)
+    await publish(run, receipt, contents)
     return StepOutcome(status="published", files=1)
 
 

@@ -128,6 +128,7 @@ class Orchestrator:
         opened = await self._engine.opened()
         place = Workspace(Path(workspace or self._workspace))
         context = self._new(opened, pipeline=pipeline, policy=policy or Policy(), workspace=place, prd=given.raw)
+        context.handoffs.remember(given)
         return await begin(self._engine, context, given.raw, plan)
 
     async def fork(

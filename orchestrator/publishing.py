@@ -28,6 +28,8 @@ T = TypeVar("T")
 
 async def refuse_fixed(run: RunContext, agent: Agent, files: Mapping[str, str]) -> tuple[str, ...]:
     """Return a problem for each published file that may not change any more and would: a migration, once applied."""
+    if not agent.fixed:
+        return ()
     published = {path: hashes for path, hashes in run.recorded().items() if matches(agent.fixed, path)}
     return tuple(
         f"`{path}` is published and may not change: a database may have applied it. Changing the schema of an existing"
@@ -109,7 +111,7 @@ def _publish(run: RunContext, receipt: Receipt, contents: Mapping[str, bytes]) -
     if receipt.handoff is not None:
         agent = run.pipeline.agent(receipt.agent)
         earlier = {path for path in _earlier(run, agent) if owns(agent, path)}
-    run.workspace.publish(files, run.recorded(), earlier - set(files))
+    run.workspace.publish(files, run.recorded, earlier - set(files))
     if receipt.handoff is not None:
         run.handoffs.put(receipt.handoff, contents[run.handoffs.name(receipt.handoff)])
 

@@ -14,7 +14,7 @@ import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
@@ -151,7 +151,10 @@ class Workspace:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     def publish(
-        self, files: Mapping[str, bytes], recorded: Mapping[str, Collection[str]], removed: Iterable[str] = ()
+        self,
+        files: Mapping[str, bytes],
+        recorded: Callable[[], Mapping[str, Collection[str]]],
+        removed: Iterable[str] = (),
     ) -> None:
         """Bring the workspace to hold `files`, and to lack `removed`.
 
@@ -159,7 +162,8 @@ class Workspace:
 
         Args:
             files: Content by path.
-            recorded: By path, the SHA-256 of each version that Baton wrote earlier and may replace or remove.
+            recorded: Returns, by path, the SHA-256 of each version that Baton wrote earlier and may replace or remove;
+                asked only if something is there.
             removed: Paths; one that has another content than recorded is kept.
 
         Raises:
@@ -169,7 +173,10 @@ class Workspace:
         self._drop_arriving()
         found = {path: self.sha256(path) for path in files}
         new = {path: content for path, content in files.items() if found[path] != _digest(content)}
-        changed = [path for path in new if found[path] not in {None, *recorded.get(path, ())}]
+        replaced = {path: found[path] for path in new if found[path] is not None}
+        going = {path: sha256 for path in removed if path not in files and (sha256 := self.sha256(path)) is not None}
+        known = recorded() if replaced or going else {}
+        changed = [path for path, sha256 in replaced.items() if sha256 not in known.get(path, ())]
         if changed:
             raise WorkspaceConflict(str(self.root), tuple(sorted(changed)))
         places = [self._place(path) for path in new]
@@ -187,8 +194,8 @@ class Workspace:
             ) from error
         for each, place in zip(arrived, places, strict=True):
             each.replace(place)
-        for path in removed:
-            if path not in files and self.sha256(path) in recorded.get(path, ()):
+        for path, sha256 in going.items():
+            if sha256 in known.get(path, ()):
                 (self.root / path).unlink()
                 self._drop_empty_parents(path)
         for folder in {place.parent for place in places}:

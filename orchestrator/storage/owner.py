@@ -79,8 +79,10 @@ class Owner:
     async def _take(self) -> Connection:
         connection = await self._database.connect_alone()
         await connection.execute("BEGIN")
-        await connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
         await connection.fetchval(f"SELECT pg_advisory_xact_lock({LOCK_KEY})", self.id)
+        # Last, and without parameters: what a statement with parameters saw is kept until the next statement, and would
+        # keep every table from being vacuumed.
+        await connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
         connection.add_termination_listener(self._ended)
         return connection
 

@@ -100,12 +100,12 @@ def test_a_refused_publication_leaves_no_folder_behind(tmp_path: Path) -> None:
     workspace.mkdir()
     (workspace / "app").symlink_to(tmp_path)
     with pytest.raises(PublishFailed, match="symbolic link"):
-        Workspace(workspace).publish({"alembic/env.py": b"x", "app/x.py": b"x"}, {})
+        Workspace(workspace).publish({"alembic/env.py": b"x", "app/x.py": b"x"}, dict)
     assert [path.name for path in workspace.iterdir()] == ["app"]
     (workspace / "app").unlink()
     (workspace / "app").write_text("a file")
     with pytest.raises(PublishFailed, match="Nothing was changed"):
-        Workspace(workspace).publish({"alembic/env.py": b"x", "app/x.py": b"x"}, {})
+        Workspace(workspace).publish({"alembic/env.py": b"x", "app/x.py": b"x"}, dict)
     assert [path.name for path in workspace.iterdir()] == ["app"]
 
 
@@ -117,7 +117,7 @@ def test_a_symbolic_link_where_baton_would_write_is_a_conflict(tmp_path: Path) -
     with pytest.raises(WorkspaceConflict):
         Workspace(workspace).refuse_conflicts([agent("app", "app/**")], {})
     with pytest.raises(PublishFailed, match="symbolic link"):
-        Workspace(workspace).publish({"app/x.py": b"x"}, {})
+        Workspace(workspace).publish({"app/x.py": b"x"}, dict)
     assert list((tmp_path / "out").iterdir()) == []
 
 
@@ -145,11 +145,11 @@ def test_a_read_only_workspace_is_refused() -> None:
 
 def test_publishing_replaces_what_baton_wrote_and_removes_what_is_no_longer_produced(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
-    workspace.publish({"app/a.py": b"1", "app/old/b.py": b"2", "app/old/c.py": b"3"}, {})
+    workspace.publish({"app/a.py": b"1", "app/old/b.py": b"2", "app/old/c.py": b"3"}, dict)
     recorded = {path: sha(text) for path, text in {"app/a.py": "1", "app/old/b.py": "2", "app/old/c.py": "3"}.items()}
     (tmp_path / "app/old/c.py").write_text("edited")
 
-    workspace.publish({"app/a.py": b"new"}, recorded, removed=recorded)
+    workspace.publish({"app/a.py": b"new"}, lambda: recorded, removed=recorded)
 
     assert (tmp_path / "app/a.py").read_text() == "new"
     assert not (tmp_path / "app/old/b.py").exists()
@@ -160,29 +160,29 @@ def test_publishing_replaces_what_baton_wrote_and_removes_what_is_no_longer_prod
 def test_a_file_that_came_while_the_run_worked_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "b.py").write_text("mine")
     with pytest.raises(WorkspaceConflict, match=r"b\.py"):
-        Workspace(tmp_path).publish({"a.py": b"1", "b.py": b"2"}, {})
+        Workspace(tmp_path).publish({"a.py": b"1", "b.py": b"2"}, dict)
     assert not (tmp_path / "a.py").exists()
 
 
 def test_an_unchanged_file_is_not_written_again(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
-    workspace.publish({"a.py": b"1"}, {})
+    workspace.publish({"a.py": b"1"}, dict)
     before = (tmp_path / "a.py").stat()
-    workspace.publish({"a.py": b"1"}, {})
+    workspace.publish({"a.py": b"1"}, dict)
     assert (tmp_path / "a.py").stat().st_ino == before.st_ino
 
 
 def test_a_full_disk_leaves_the_workspace_as_it_was(tmp_path: Path) -> None:
     """A file size limit stands in for the full disk: the write of the second file fails half-way."""
     workspace = Workspace(tmp_path)
-    workspace.publish({"a.py": b"old"}, {})
+    workspace.publish({"a.py": b"old"}, dict)
     code = """
         import resource, signal, sys
         from pathlib import Path
         from orchestrator.workspace import Workspace
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
-        Workspace(Path(sys.argv[1])).publish({"a.py": b"new", "b.py": b"x" * 5000}, {"a.py": sys.argv[2]})
+        Workspace(Path(sys.argv[1])).publish({"a.py": b"new", "b.py": b"x" * 5000}, lambda: {"a.py": {sys.argv[2]}})
     """
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code), str(tmp_path), sha("old")],
