@@ -25,7 +25,7 @@ class OwnProvider:
     """A tracer provider that only Baton uses. What it is made from are OpenTelemetry's own variables."""
 
     def __init__(self, exporters: Sequence[str], version: str, environment: Mapping[str, str]) -> None:
-        resource = Resource({"service.version": version, **_service_name(environment)}).merge(Resource.create())
+        resource = Resource.create({"service.version": version, **_service_name(environment)})
         # At exit it would wait for a collector that is down; `finish` is called instead, by whoever limits the time.
         self.provider = TracerProvider(resource=resource, shutdown_on_exit=False)
         self._exporters = [Modest(_exporter(name)) for name in exporters]

@@ -40,7 +40,7 @@ class TracingUnavailable(InputError):
 
     def __str__(self) -> str:
         return (
-            f"traces are asked for, but the package of `{self.missing}` is not installed. Install it with\n"
+            f"traces are asked for, but OpenTelemetry is not installed (`{self.missing}` is missing). Install it with\n"
             "  pip install 'baton-engine[otel]'\n"
             "or do without: OTEL_TRACES_EXPORTER=none"
         )
