@@ -372,8 +372,8 @@ def test_without_the_packages_the_error_says_how_to_install_them(monkeypatch: py
         begin_tracing({"OTEL_TRACES_EXPORTER": "otlp"})
 
     assert str(caught.value) == (
-        "traces are asked for, but OpenTelemetry is not installed (`opentelemetry.exporter.otlp.proto.http` is missing)."
-        " Install it with\n"
+        "traces are asked for, but OpenTelemetry is not installed"
+        " (`opentelemetry.exporter.otlp.proto.http` is missing). Install it with\n"
         "  pip install 'baton-engine[otel]'\n"
         "or do without: OTEL_TRACES_EXPORTER=none"
     )
