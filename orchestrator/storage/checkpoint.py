@@ -58,7 +58,7 @@ _PAGE: Final = 32  # checkpoints that are listed at a time
 _PUT_WRITE: Final = """
 INSERT INTO baton.checkpoint_writes
     (thread_id, checkpoint_ns, checkpoint_id, task_id, idx, channel, task_path, type, value, value_hash)
-SELECT * FROM {rows} ON CONFLICT (thread_id, checkpoint_ns, checkpoint_id, task_id, idx)
+SELECT * FROM {rows} AS r ON CONFLICT (thread_id, checkpoint_ns, checkpoint_id, task_id, idx)
 """
 _WRITE_TYPES: Final = ("text", "text", "text", "text", "integer", "text", "text", "text", "bytea", "bytea")
 _PUT_WRITE_ONCE: Final = Statement(f"{_PUT_WRITE} DO NOTHING", rank=2, types=_WRITE_TYPES)

@@ -22,7 +22,7 @@ from orchestrator.storage.writer import Row, Statement
 _LONG: Final = 2_000  # bytes; about where PostgreSQL itself moves a field out of its row
 _SHORT_TEXT: Final = 400  # characters; certainly not long, in whatever encoding
 _PUT_VALUE: Final = Statement(
-    "INSERT INTO baton.checkpoint_values (thread_id, hash, type, value) SELECT * FROM {rows}"
+    "INSERT INTO baton.checkpoint_values (thread_id, hash, type, value) SELECT * FROM {rows} AS r"
     " ON CONFLICT (thread_id, hash) DO NOTHING",
     rank=1,
     types=("text", "bytea", "text", "bytea"),

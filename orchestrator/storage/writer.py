@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from orchestrator.storage.database import Connection
 
 _MOST_BYTES: Final = 32_000_000  # in one transaction, so that none takes long; a caller's rows are never divided
-_GATHER_TURNS: Final = 3  # turns of the event loop in which what belongs together is usually handed over
+_FEW_ROWS: Final = 4  # of a statement; so many the server takes faster one by one than as arrays
 _PAUSE: Final = 0.05  # seconds before a transaction whose connection broke is tried again
 # Two processes waited for each other and the server ended one of them: nothing is wrong with its rows.
 _AGAIN: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
@@ -39,8 +39,8 @@ class Statement:
     `rank` orders the statements within a transaction, lowest first: what others refer to goes before them.
 
     With `types`, those of its arguments in PostgreSQL, the statement takes all its rows at once: it selects from
-    `{rows}`. A transaction of such statements alone is sent as one statement, in one round trip; so none of them sees
-    what another one does, and none may be given one key twice by one caller.
+    `{rows} AS name`. A transaction of such statements alone is sent as one statement, in one round trip; so none of
+    them sees what another one does, and none may be given one key twice by one caller.
     """
 
     sql: str
@@ -128,8 +128,7 @@ class Writer:
     async def _flush(self) -> None:
         batch: Sequence[_Caller] = ()
         try:
-            for _ in range(_GATHER_TURNS):
-                await asyncio.sleep(0)
+            await asyncio.sleep(0)  # what belongs together is often handed over in one turn of the event loop
             while self._waiting:
                 batch = self._next_batch()
                 await self._store(batch)
@@ -212,20 +211,28 @@ def _by_statement(callers: Iterable[_Caller]) -> Mapping[Statement, Sequence[Seq
 
 
 def _all_at_once(by_statement: Mapping[Statement, Sequence[Sequence[object]]]) -> Sequence[Any]:
-    """Return one SQL statement that takes all the rows of several, and its arguments: an array a column."""
-    return (
-        _joined(tuple(by_statement)),
-        *(column for rows in by_statement.values() for column in zip(*rows, strict=True)),
-    )
+    """Return one SQL statement that takes all the rows of several, and its arguments."""
+    arguments: list[object] = []
+    counts = []
+    for rows in by_statement.values():
+        few = len(rows) <= _FEW_ROWS
+        counts.append(len(rows) if few else 0)
+        arguments += (value for row in rows for value in row) if few else zip(*rows, strict=True)
+    return (_joined(tuple(by_statement), tuple(counts)), *arguments)
 
 
 @functools.cache
-def _joined(statements: Sequence[Statement]) -> str:
+def _joined(statements: Sequence[Statement], counts: Sequence[int]) -> str:
+    """Return the SQL for statements with so many rows each; 0 for any number, which come as an array a column."""
     parameters = count(1)
     parts = []
-    for statement in statements:
-        columns = ", ".join(f"${number}::{kind}[]" for kind, number in zip(statement.types, parameters, strict=False))
-        parts.append(statement.sql.format(rows=f"unnest({columns})"))
+    for statement, rows in zip(statements, counts, strict=True):
+        if rows:
+            lines = (", ".join(f"${next(parameters)}::{kind}" for kind in statement.types) for _ in range(rows))
+            source = f"(VALUES {', '.join(f'({line})' for line in lines)})"
+        else:
+            source = f"unnest({', '.join(f'${next(parameters)}::{kind}[]' for kind in statement.types)})"
+        parts.append(statement.sql.format(rows=source))
     *others, last = parts
     named = ", ".join(f"part{number} AS ({part})" for number, part in enumerate(others))
     return f"WITH {named} {last}" if named else last
