@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack
 from orchestrator.context import RunContext
 from orchestrator.engine import Engine
 from orchestrator.events import RunStarted
+from orchestrator.giving_up import give_up
 from orchestrator.intake import NODE as INTAKE
 from orchestrator.intake import adopt, refuse_conflicts
 from orchestrator.plan import Plan
@@ -103,4 +104,4 @@ async def _give_up_others(ledger: Ledger, workspace: Workspace) -> None:
                 f"See it with `baton show {record.id}`, answer and resume it, or give it up with"
                 f" `baton cancel {record.id}`."
             )
-        await ledger.runs.cancel(record.id)
+        await give_up(ledger, record.id)

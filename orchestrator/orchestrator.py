@@ -30,6 +30,7 @@ from orchestrator.context import RunContext
 from orchestrator.contracts import refuse_unfit
 from orchestrator.engine import Engine, Opened
 from orchestrator.events import RunStatus
+from orchestrator.giving_up import give_up
 from orchestrator.home import home as default_home
 from orchestrator.intake import read_prd, understand
 from orchestrator.many import Finished, Request, run_many
@@ -309,8 +310,7 @@ class Orchestrator:
         ledger = (await self._engine.opened()).ledger
         if await ledger.runs.want(run_id, "cancel"):
             return False
-        await ledger.runs.cancel(run_id)
-        question_files.hide(Path((await ledger.runs.get(run_id)).workspace), run_id)
+        await give_up(ledger, run_id)
         return True
 
     # ---- forget

@@ -1,4 +1,4 @@
-"""`baton` with the small agents: `python small_cli.py SKILLS CODE WORD…`. CODE, if any, is what the check of `two` runs."""
+"""`baton` with the small agents: `python small_cli.py SKILLS CODE WORD…`. CODE, if any, is what `two` checks with."""
 
 from __future__ import annotations
 
