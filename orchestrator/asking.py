@@ -24,7 +24,7 @@ _OPTIONS: dict[QuestionKind, tuple[str, ...]] = {
     "approval": (APPROVE, REJECT),
     "failure": (RETRY, GIVE_UP),
 }
-_SCHEMAS: dict[QuestionKind, dict[str, JSON]] = {
+SCHEMAS: dict[QuestionKind, dict[str, JSON]] = {
     "prd": {"type": "string", "minLength": 1},
     "handoff": {"enum": [DONE, GIVE_UP]},
     "approval": {"anyOf": [{"enum": [APPROVE, REJECT]}, {"type": "string", "pattern": f"^{REJECT}: "}]},
@@ -41,7 +41,7 @@ def ask(run: RunContext, node: str, kind: QuestionKind, text: str, *, of: StepOu
         node=node,
         kind=kind,
         text=redact(text),
-        answer_schema=_SCHEMAS[kind],
+        answer_schema=SCHEMAS[kind],
         options=_OPTIONS[kind],
         default=REJECT if kind == "approval" else GIVE_UP,
     )

@@ -35,7 +35,8 @@ def show(
 async def _show(name: str, after: int, *, json: bool) -> None:
     async with Orchestrator() as engine:
         run_id = await engine.find(name)
-        await Watcher(json=json, after=after).watch(lambda number: engine.events(run_id, after=number))
+        live = await engine.is_live(run_id)
+        await Watcher(json=json, lines=not live, after=after).watch(lambda number: engine.events(run_id, after=number))
         run = await engine.run(run_id)
         status = await status_of(engine, run)
         attempts, questions = await engine.attempts(run_id), await engine.questions(run_id)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import jsonschema_rs
 
+from handoff.json_text import unwritable
 from orchestrator.storage.database import Database
 from orchestrator.storage.runs import RunRefused, storable
 from orchestrator.storage.writer import Row, Statement
@@ -157,16 +158,23 @@ def refuse_invalid(question: Question, value: JSON) -> None:
     Raises:
         AnswerRefused: With every reason.
     """
-    validator = jsonschema_rs.validator_for(question.answer_schema)
-    reasons = [error.message for error in validator.iter_errors(value)]
-    if value is None:
-        reasons = reasons or ["an answer cannot be null"]
-    if reasons:
+    if reasons := _reasons(question, value):
         listed = "".join(f"\n  {reason}" for reason in reasons)
         choice = f" Choose one of: {', '.join(f'`{each}`' for each in question.options)}." if question.options else ""
         raise AnswerRefused(
             f"this is not an answer to question `{question.id}`:{listed}\nThe question is still open.{choice}"
         )
+
+
+def _reasons(question: Question, value: JSON) -> list[str]:
+    """Return why `value` is not an answer: nothing if it is one."""
+    if problems := unwritable(value):
+        return [problem.message for problem in problems]
+    if "\\u0000" in json.dumps(value).replace("\\\\", ""):
+        return ["an answer cannot hold a NUL character"]
+    validator = jsonschema_rs.validator_for(question.answer_schema)
+    reasons = [error.message for error in validator.iter_errors(value)]
+    return reasons or (["an answer cannot be null"] if value is None else [])
 
 
 def _question(row: asyncpg.Record) -> Question:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import os
 import signal
@@ -17,7 +18,10 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from orchestrator.asking import SCHEMAS
 from orchestrator.storage.postgres import Server
+from orchestrator.storage.questions import AnswerRefused, Question, QuestionKind, refuse_invalid
+from schemas.base import JSON
 from tests.orchestrator.small_agents import Compiles, Kit
 from tests.orchestrator.terminal import CTRL_C, CTRL_D, Terminal, on_terminal
 from tests.orchestrator.test_cli_commands import Said, baton
@@ -267,6 +271,25 @@ def test_a_resume_says_what_changed_meanwhile(small: Kit, tmp_path: Path) -> Non
     assert not any(line["type"] == "resumption" for line in lines)  # the step of the changed skill is done
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        None, True, 0, 1.5, "", "Approve", "reject", "approve\n", "reject:", [], ["approve"], {"answer": "approve"},
+        "reject: \0", "reject: \ud800", float("nan"), float("inf"),
+        functools.reduce(lambda each, _: [each], range(500), 0),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("kind", list(SCHEMAS))
+def test_any_value_is_an_answer_or_refused_with_a_reason(kind: QuestionKind, value: JSON) -> None:
+    question = Question(id="q", run_id="r", node="n", kind=kind, text="t", answer_schema=SCHEMAS[kind])
+    fits = {"approval": {"reject"}, "prd": {"Approve", "reject", "approve\n", "reject:"}}
+    if isinstance(value, str) and value in fits.get(kind, ()):
+        refuse_invalid(question, value)
+    else:
+        with pytest.raises(AnswerRefused, match="The question is still open"):
+            refuse_invalid(question, value)
+
+
 # ---- bad input: explained, refused, nothing changed
 
 
@@ -432,6 +455,20 @@ def test_a_failed_step_is_asked_about_on_the_terminal(kit: Kit, tmp_path: Path) 
         assert terminal.end() == 0
 
 
+def test_an_agent_that_is_rejected_ends_the_run(words: list[str], tmp_path: Path) -> None:
+    run = ("run", str(tmp_path / "prd.md"), "--workspace", str(tmp_path / "w"), "--approve", "each-agent")
+    with person(words, tmp_path, *run) as terminal:
+        terminal.until("one-agent asks:")
+        terminal.until("answer: ")
+        terminal.type("a\n")
+        terminal.until("two-agent asks:")
+        terminal.until("answer: ")
+        terminal.type("reject: not this\n")
+        terminal.until("two-agent: rejected: not this")
+        terminal.until("cancelled: Small")
+        assert terminal.end() == 1
+
+
 def test_in_ci_nobody_is_asked_even_on_a_terminal(words: list[str], tmp_path: Path) -> None:
     with person(words, tmp_path, CI="true") as terminal:
         terminal.until("completed: Small")
@@ -580,6 +617,44 @@ def test_a_signal_stops_a_run_with_its_tools_where_nobody_looks(
     assert status() == "stopped"
 
 
+SLOW_TO_PUBLISH = """
+import sys, time
+from pathlib import Path
+from orchestrator.workspace import Workspace
+from tests.orchestrator import small_cli
+
+publish, flag = Workspace.publish, Path(sys.argv[2])
+def slowly(self, files, *more):
+    if "two/names.py" in files:
+        flag.touch()
+        time.sleep(0.5)
+    publish(self, files, *more)
+Workspace.publish = slowly
+small_cli.with_small_agents(Path(sys.argv[1]), "")
+sys.argv = ["baton", *sys.argv[3:]]
+small_cli.main()
+"""
+
+
+def test_a_publication_that_has_begun_is_finished_before_the_run_stops(small: Kit, tmp_path: Path) -> None:
+    flag = tmp_path / "publishing"
+    words = ["run", str(tmp_path / "prd.md"), "--workspace", str(tmp_path / "w")]
+    argv = [sys.executable, "-c", SLOW_TO_PUBLISH, str(small.skills), str(flag), *words]
+    with subprocess.Popen(argv, env=outside(), stdout=subprocess.PIPE, text=True) as process:
+        while not flag.exists():
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=60)
+    assert (process.returncode, "stopped: Small" in output) == (143, True)
+    assert (tmp_path / "w/two/names.py").is_file()
+    assert (tmp_path / "w/.claude/handoff/python-backend-agent-output.md").is_file()
+    assert not (tmp_path / "w/three").exists()
+    before = files_of(tmp_path / "w")
+    assert baton("resume", "latest").returncode == 0
+    assert {path: content for path, content in files_of(tmp_path / "w").items() if path in before} == before
+
+
 def test_a_killed_run_is_shown_as_killed_and_can_be_given_up(kit: Kit, tmp_path: Path) -> None:
     with at_work(kit, tmp_path) as (process, flag):
         process.kill()
@@ -600,7 +675,9 @@ def test_the_shell_completes_runs_agents_and_questions_without_langgraph(tmp_pat
     folder = tmp_path / "app/.claude/handoff/questions"
     folder.mkdir(parents=True)
     (folder / "20260102-000000-bbbbbb-intake-1.md").touch()
-    code = "from orchestrator.cli.main import main\ntry:\n    main()\nfinally:\n    print(*sys.modules, file=sys.stderr)"
+    code = (
+        "from orchestrator.cli.main import main\ntry:\n    main()\nfinally:\n    print(*sys.modules, file=sys.stderr)"
+    )
     for line, completed in (
         ("baton re", ["resume", "reject", "retry"]),
         ("baton show ", ["latest", "20260102-000000-bbbbbb", "20260101-000000-aaaaaa"]),
