@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-from collections.abc import Collection, Mapping
+import os
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -44,7 +45,7 @@ class Resumption(Document):
 def fingerprint(pipeline: Pipeline, plan: Plan) -> Fingerprint:
     """Return the fingerprint of a pipeline and the plan that was made for it."""
     return Fingerprint(
-        baton=importlib.metadata.version("baton-engine"),
+        baton=_version(),
         graph=GRAPH_VERSION,
         feature=digest(plan.feature.model_dump(mode="json")),
         agents={
@@ -118,15 +119,29 @@ def _notes(old: Fingerprint, new: Fingerprint, done: Collection[str]) -> list[tu
 
 
 @cache
+def _version() -> str:
+    return importlib.metadata.version("baton-engine")
+
+
+@cache
 def _contract_digest(contract: str) -> str:
     return digest(dict(contract_of(contract).schema))
 
 
 def _signature(folder: Path) -> tuple[tuple[str, int, int], ...]:
     """Return what tells that a folder's files are as they were, without reading them."""
-    paths = (path for path in folder.rglob("*") if not _NOT_OURS & set(path.parts))
-    found = ((path, path.stat()) for path in paths if path.is_file())
-    return tuple(sorted((str(path), stat.st_mtime_ns, stat.st_size) for path, stat in found))
+    return tuple(sorted(_stats(str(folder))))
+
+
+def _stats(folder: str) -> Iterator[tuple[str, int, int]]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                if entry.name not in _NOT_OURS:
+                    yield from _stats(entry.path)
+            elif entry.is_file():
+                stat = entry.stat()
+                yield entry.path, stat.st_mtime_ns, stat.st_size
 
 
 @cache

@@ -59,7 +59,20 @@ def make_receipt(
         files=files,
         evidence=tuple(each.run for each in measured.evidence),
     )
-    handoff = written(agent.writes, agent.compose(measured.work), provenance)
+    document = agent.compose(measured.work)
+    handoff = written(agent.writes, document, provenance)
+    run.handoffs.remember(
+        Handoff(
+            contract=contract_of(agent.writes),
+            data=document,
+            lines={},
+            provenance=provenance,
+            edited=False,
+            sha256=sha256(handoff),
+            path=run.handoffs.path(agent.writes),
+            raw=handoff,
+        )
+    )
     receipt = Receipt(
         agent=agent.name,
         files=files,
