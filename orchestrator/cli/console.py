@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Container, Iterable, Sequence
 
@@ -44,5 +45,10 @@ def say_json(text: str) -> None:
 
 
 def say_error(text: str) -> None:
-    """Print an error to standard error."""
-    sys.stderr.write(f"baton: {harmless(text)}\n")
+    """Print an error to standard error, without secrets."""
+    sys.stderr.write(f"baton: {harmless(redacted(text))}\n")
+
+
+def redacted(text: str) -> str:
+    """Return `text` without secrets. What knows them is imported only when something went wrong."""
+    return str(importlib.import_module("skills.redaction").redact(text))

@@ -19,7 +19,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from orchestrator.cli.console import say_error, say_json
+from orchestrator.cli.console import redacted, say_error, say_json
 from schemas.errors import BatonError, InputError
 
 FAILED, BAD_INPUT = 1, 2
@@ -111,7 +111,7 @@ def main() -> None:
     except OSError as error:
         _end(FAILED, "system", _of_the_system(error))
     except Exception as error:  # noqa: BLE001 - Python would show its traceback, secrets and all
-        sys.stderr.write(_redacted(traceback.format_exc()))
+        sys.stderr.write(redacted(traceback.format_exc()))
         _end(FAILED, "fault", f"a fault in Baton, not in your input: {type(error).__name__}: {error}")
     finally:
         gc.freeze()  # the process ends: looking through all that was imported once more would free nothing
@@ -119,16 +119,11 @@ def main() -> None:
 
 def _end(exit_code: int, code: str, message: str) -> NoReturn:
     """Say why the command could not do its work: to people, or with `--json` as the last line of the output."""
-    message = _redacted(message)
     if "--json" in sys.argv[1:]:
-        say_json(json.dumps({"type": "error", "code": code, "message": message, "exit_code": exit_code}))
+        say_json(json.dumps({"type": "error", "code": code, "message": redacted(message), "exit_code": exit_code}))
     else:
         say_error(message)
     sys.exit(exit_code)
-
-
-def _redacted(text: str) -> str:
-    return str(importlib.import_module("skills.redaction").redact(text))
 
 
 def _of_the_system(error: OSError) -> str:
