@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.cli.console import harmless
 from orchestrator.cli.main import COMMANDS, main
 from orchestrator.cli.summary import show_result
+from orchestrator.harmless import harmless
 from orchestrator.result import RunResult
 from orchestrator.storage.postgres import Server
 

@@ -29,6 +29,7 @@ from tests.orchestrator.test_cli_commands import Said, baton
 pytestmark = pytest.mark.slow
 
 CLI = Path(__file__).parent / "small_cli.py"
+NESTED: JSON = 0
 PROSE = "# Feature PRD: Small\n\nThings have names.\n"
 
 
@@ -276,7 +277,7 @@ def test_a_resume_says_what_changed_meanwhile(small: Kit, tmp_path: Path) -> Non
     [
         None, True, 0, 1.5, "", "Approve", "reject", "approve\n", "reject:", [], ["approve"], {"answer": "approve"},
         "reject: \0", "reject: \ud800", float("nan"), float("inf"),
-        functools.reduce(lambda each, _: [each], range(500), 0),
+        functools.reduce(lambda each, _: [each], range(500), NESTED),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("kind", list(SCHEMAS))
