@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 from collections.abc import Coroutine
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -24,6 +24,7 @@ from orchestrator.plan import Plan
 from orchestrator.policy import Policy
 from orchestrator.run import Run
 from orchestrator.storage import database, postgres
+from orchestrator.storage.database import DatabaseLost
 from orchestrator.storage.event_log import EventLog
 from orchestrator.storage.ledger import Ledger, open_ledger
 from orchestrator.storage.postgres import Server
@@ -167,10 +168,15 @@ class Engine:
         ledger = (await self.opened()).ledger
         while any(run.is_working for run in self._runs.values()):
             await asyncio.sleep(_WATCH_SECONDS)
-            for run_id, what in (await ledger.runs.wanted(ledger.owner.id)).items():
-                run = self._runs.get(run_id)
-                if run is not None and run.is_working:
-                    self.in_background(run.cancel() if what == "cancel" else run.stop())
+            with suppress(DatabaseLost):  # the runs say so themselves
+                await self._heed(ledger)
+
+    async def _heed(self, ledger: Ledger) -> None:
+        """Do what others want of the runs."""
+        for run_id, what in (await ledger.runs.wanted(ledger.owner.id)).items():
+            run = self._runs.get(run_id)
+            if run is not None and run.is_working:
+                self.in_background(run.cancel() if what == "cancel" else run.stop())
 
     async def _regained(self) -> None:
         """Let go of the runs that somebody else took over while the database had forgotten us."""
