@@ -69,9 +69,9 @@ async def begin(
             forked_from=source,
             started_at=context.started_at,
         )
-        row = runs.add(record, policy=context.policy.model_dump(mode="json"), prd=context.prd_sha256)
+        context.events.note(runs.add(record, policy=context.policy.model_dump(mode="json"), prd=context.prd_sha256))
         context.events.emit(RunStarted(run=context.run_id, title=title, workspace=str(workspace.root)))
-        await ledger.content.keep(context.run_id, [prd], lambda rows: context.events.commit(row, *rows))
+        await ledger.content.keep(context.run_id, [prd], lambda rows: context.events.commit(*rows))
         if plan is not None:
             adopt(context, plan)
             context.events.emit(plan.event())

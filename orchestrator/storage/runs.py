@@ -41,7 +41,7 @@ _COMPARED = 500  # newest runs that a name is compared with
 
 _ADD = Statement(
     "INSERT INTO baton.runs (id, workspace, title, status, agents, policy, prd, owner, forked_from, started_at)"
-    " VALUES ($1, $2, $3, 'running', $4, $5, $6, $7, $8, $9)",
+    " VALUES ($1, $2, $3, 'running', $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO NOTHING",
     rank=0,
 )
 _PLAN = Statement("UPDATE baton.runs SET title = $2, fingerprint = $3, prd = $4 WHERE id = $1", rank=5)
