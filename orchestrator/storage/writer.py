@@ -201,13 +201,16 @@ class Writer:
 
 
 def _by_statement(callers: Iterable[_Caller]) -> Mapping[Statement, Sequence[Sequence[object]]]:
-    """Return each statement's rows, in an order that is the same in every process, so that locks are too."""
-    by_statement: defaultdict[Statement, list[Sequence[object]]] = defaultdict(list)
+    """Return each statement's rows, in an order that is the same in every process, so that locks are too.
+
+    A row that several callers share is sent once.
+    """
+    by_statement: defaultdict[Statement, dict[int, Sequence[object]]] = defaultdict(dict)
     for caller in callers:
         for statement, row in caller.rows:
-            by_statement[statement].append(row)
+            by_statement[statement][id(row)] = row
     ordered = sorted(by_statement, key=lambda statement: (statement.rank, statement.sql))
-    return {statement: by_statement[statement] for statement in ordered}
+    return {statement: list(by_statement[statement].values()) for statement in ordered}
 
 
 def _all_at_once(by_statement: Mapping[Statement, Sequence[Sequence[object]]]) -> Sequence[Any]:
