@@ -45,8 +45,9 @@ def ask(run: RunContext, node: str, kind: QuestionKind, text: str, *, of: StepOu
         options=_OPTIONS[kind],
         default=REJECT if kind == "approval" else GIVE_UP,
     )
-    if earlier and earlier[-1].is_open:  # asked by an attempt that was killed before it could say that it waits
-        question = earlier[-1]
+    last = earlier[-1] if earlier else None
+    if last is not None and last.is_open and (last.kind, last.text) == (kind, question.text):
+        question = last  # asked by an attempt that was killed before it could say that it waits
     run.questions[question.id] = question
     run.events.note(questions.ask(question, run.policy.answer_seconds))
     asked = QuestionAsked(question=question.id, node=node, kind=kind, text=question.text, options=question.options)

@@ -137,6 +137,11 @@ class RunContext:
         """Return the steps that need not be done again."""
         return {step for step, attempt in self.attempts.items() if attempt.status in {"published", "skipped"}}
 
+    def asked(self) -> set[str]:
+        """Return the ids of the questions that steps wait for."""
+        outcomes = (attempt.outcome for attempt in self.attempts.values() if attempt.status == "waiting")
+        return {outcome.question for outcome in outcomes if outcome is not None and outcome.question is not None}
+
     def recorded(self) -> Mapping[str, Collection[str]]:
         """Return the SHA-256 of every version of every file that Baton wrote to the workspace, by path.
 

@@ -230,6 +230,7 @@ class Run:
         run = self._context
         receipts = run.receipts()
         order = {name: receipts[name] for name in run.pipeline.names if name in receipts}
+        asked = run.asked()
         return RunResult(
             run=run.run_id,
             status=status,
@@ -247,7 +248,7 @@ class Run:
             questions=tuple(
                 OpenQuestion(id=each.id, node=each.node, kind=each.kind, text=each.text, options=each.options)
                 for each in run.questions.values()
-                if each.is_open and status == "waiting"
+                if each.is_open and status == "waiting" and each.id in asked
             ),
             problems=problems,
             log=log,

@@ -390,3 +390,15 @@ def test_a_pipeline_knows_who_works_after_whom(kit: Kit) -> None:
     assert pipeline.downstream("two-agent") == ("two-agent", "three-agent")
     agent: Agent = pipeline.agents[2]
     assert BACKEND_READ in agent.reads
+
+
+async def test_a_retried_step_asks_anew_and_its_old_question_is_not_asked_any_more(kit: Kit, tmp_path: Path) -> None:
+    kit.checks = {"two": (failing("two", tmp_path / "flag"),)}
+    async with kit.engine(tmp_path / "w") as engine:
+        first = await (await engine.start(tmp_path / "prd.md", policy=Policy(on_failure="ask"))).result()
+        kit.checks["two"] = (replace(failing("two", tmp_path / "flag"), name="another"),)
+        engine.__dict__["pipeline"] = kit.pipeline()
+        again = await (await engine.retry(first.run)).result()
+        assert "check `another`" in again.questions[0].text
+        assert len(again.questions) == 1
+        assert again.questions[0].id != first.questions[0].id
