@@ -23,7 +23,7 @@ from pathlib import Path
 
 _HASH_CHARACTERS = 24
 _POLL = 0.05  # seconds between looks at a lock that another process holds
-_BUILDING = ".building"
+_BUILDING, _REMOVING = ".building", ".removing"
 _held: dict[Path, int] = {}  # descriptors of the shared locks of this process, by entry
 
 
@@ -51,7 +51,7 @@ async def cached_folder(place: Path, build: Callable[[Path], Awaitable[None]]) -
             return place
         for left in _unfinished(place):  # by a process that was killed
             await asyncio.to_thread(shutil.rmtree, left, ignore_errors=True)
-        building = _beside(place)
+        building = _beside(place, _BUILDING)
         building.mkdir()
         try:
             await build(building)
@@ -83,22 +83,17 @@ def remove_unused(cache: Path, seconds: float, *, dry_run: bool = False) -> Iter
     """
     before = time.time() - seconds
     for place in sorted(cache.glob("*/*")) if cache.is_dir() else ():
-        name = place.name
-        if name.startswith(".") and not name.endswith(_BUILDING):
+        if place.suffix not in {_BUILDING, _REMOVING} and place.name.startswith("."):
+            continue  # a lock
+        entry = place.with_name(place.name.split(".")[1]) if place.name.startswith(".") else place
+        if not place.is_dir() or (place.suffix != _REMOVING and _last_use(place) >= before):
             continue
-        entry = place.with_name(name.split(".")[1]) if name.startswith(".") else place
-        with ExitStack() as alone:
-            if place.is_dir() and _last_use(place) < before and alone.enter_context(_alone(entry)):
+        with _alone(entry) as alone:
+            if alone:
                 yield place
-                if not dry_run:
-                    _remove(place)
-
-
-def _remove(place: Path) -> None:
-    """Take an entry away at once, then remove it: one half removed must not be found."""
-    with suppress(OSError):
-        doomed = place if place.name.endswith(_BUILDING) else place.rename(_beside(place))
-        shutil.rmtree(doomed, ignore_errors=True)
+            if alone and not dry_run:
+                with suppress(OSError):  # taken away at once: one half removed must not be found
+                    shutil.rmtree(place.rename(_beside(entry, _REMOVING)), ignore_errors=True)
 
 
 async def _hold(place: Path) -> None:
@@ -155,8 +150,8 @@ def _use_of(place: Path) -> Path:
     return place.with_name(f".{place.name}.use")
 
 
-def _beside(place: Path) -> Path:
-    return place.with_name(f".{place.name}.{secrets.token_hex(4)}{_BUILDING}")
+def _beside(place: Path, suffix: str) -> Path:
+    return place.with_name(f".{place.name}.{secrets.token_hex(4)}{suffix}")
 
 
 def _unfinished(place: Path) -> Iterator[Path]:

@@ -269,7 +269,7 @@ def test_a_prune_that_is_killed_anywhere_is_finished_by_the_next(kit: Kit, tmp_p
     assert kills > 5
     asyncio.run(check())
     assert [path.name for path in run_folder(home, "").iterdir()] == [kept]
-    assert list(cache_folder(home).glob("python/*")) == [*cache_folder(home).glob("python/.old.use*")]
+    assert {path.name for path in cache_folder(home).glob("python/*")} == {".old.lock", ".old.use"}  # empty files
 
 
 async def test_very_many_runs_are_removed_in_small_transactions(database: Database, tmp_path: Path) -> None:
