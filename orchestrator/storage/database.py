@@ -10,8 +10,8 @@ why one cannot be connected to (`orchestrator.storage.refusal`).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import asyncpg
@@ -103,13 +103,27 @@ class Database:
         async with stack:
             yield connection
 
-    async def connect_alone(self) -> Connection:
-        """Return a connection outside the pool, for a lock that is held for long. The caller closes it.
+    async def connect_alone(self, prepare: Callable[[Connection], Awaitable[None]] | None = None) -> Connection:
+        """Return a connection outside the pool, for what takes long. The caller closes it.
+
+        Args:
+            prepare: Takes a lock, say; done again on another connection if its own is lost.
 
         Raises:
             DatabaseLost: The server went away and did not come back in time.
         """
-        return await self._patiently(self._alone)
+
+        async def prepared() -> Connection:
+            connection = await self._opened()
+            try:
+                with self._watched(connection):
+                    await (prepare or _leave_as_it_is)(connection)
+            except BaseException:
+                connection.terminate()
+                raise
+            return connection
+
+        return await self._patiently(prepared)
 
     async def migrate(self) -> None:
         """Meet the server for the first time: its database is made if it is the embedded one, then brought up to date.
@@ -141,7 +155,7 @@ class Database:
             await stack.enter_async_context(connection.transaction())
             return stack.pop_all(), connection
 
-    async def _alone(self) -> Connection:
+    async def _opened(self) -> Connection:
         try:
             return await _open(self.server, self.server.database)
         except (*_FAILED, ValueError) as error:
@@ -158,7 +172,17 @@ class Database:
                 raise
             raise self._explained(error) from None
         try:
-            yield connection
+            with self._watched(connection):
+                yield connection
+        finally:
+            with suppress(*_FAILED):  # one that breaks now is replaced when it is needed
+                await self._pool.release(cast("Any", connection), timeout=_CLOSE_SECONDS)
+
+    @contextmanager
+    def _watched(self, connection: Connection) -> Iterator[None]:
+        """Raise what comes of the loss of a connection as `ConnectionLost`."""
+        try:
+            yield
         except asyncpg.InternalClientError as error:  # asyncpg does not expect every moment to be cut at
             connection.terminate()
             raise self._broken(error) from error
@@ -168,9 +192,6 @@ class Database:
             if isinstance(error, _BEHIND_POOLER) and not self.server.pooled:
                 raise undeclared_pooler(error) from error
             raise
-        finally:
-            with suppress(*_FAILED):  # one that breaks now is replaced when it is needed
-                await self._pool.release(cast("Any", connection), timeout=_CLOSE_SECONDS)
 
     async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
         """Do what may be done twice until no connection is lost under it."""
@@ -295,7 +316,7 @@ async def _create_database(server: Server) -> None:
 
 
 async def _leave_as_it_is(connection: object) -> None:
-    """Spare each use the round trip that resets a session: nothing here outlives its transaction."""
+    """Do nothing. Between two uses of a connection that spares a round trip: nothing here outlives its transaction."""
 
 
 def _is_closed(connection: Connection) -> bool:

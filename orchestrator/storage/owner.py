@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Self
 
 import asyncpg
 
-from orchestrator.storage.database import Database, DatabaseLost
+from orchestrator.storage.database import Database
+from schemas.errors import RunError
 
 if TYPE_CHECKING:
     from orchestrator.storage.database import Connection
@@ -74,17 +75,17 @@ class Owner:
         """
         async with self._taking:
             if self._connection is None or self._connection.is_closed():
-                self._connection = await self._take()
+                self._connection = await self._database.connect_alone(self._lock)
+                self._connection.add_termination_listener(self._ended)
+                if self._connection.is_closed():  # just before that
+                    self._ended(self._connection)
 
-    async def _take(self) -> Connection:
-        connection = await self._database.connect_alone()
+    async def _lock(self, connection: Connection) -> None:
         await connection.execute("BEGIN")
         await connection.fetchval(f"SELECT pg_advisory_xact_lock({LOCK_KEY})", self.id)
         # Last, and without parameters: what a statement with parameters saw is kept until the next statement, and would
         # keep every table from being vacuumed.
         await connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
-        connection.add_termination_listener(self._ended)
-        return connection
 
     def _ended(self, connection: object) -> None:
         if not self._closing and self._connection is connection:
@@ -95,7 +96,7 @@ class Owner:
         while not self._closing:
             try:
                 await self.hold()
-            except (DatabaseLost, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except (RunError, asyncpg.PostgresError):
                 await asyncio.sleep(_POLL_SECONDS)
                 continue
             await self._on_regained()

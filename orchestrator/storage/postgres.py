@@ -118,6 +118,7 @@ class Embedded:
         self.data = data
         self.account = account
         self._using: int | None = None  # descriptor that holds the shared lock
+        self._lock = -1  # descriptor that holds the exclusive lock, while there is one
 
     @classmethod
     def at(cls, home: Path) -> Embedded:
@@ -203,6 +204,7 @@ class Embedded:
         descriptor = _open_lock(self.home / "postgres.lock")
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
+            self._lock = descriptor  # only now: another thread may have it until here
             yield
         finally:
             os.close(descriptor)
@@ -230,19 +232,13 @@ class Embedded:
             self._refuse_another_version()
             return
         shutil.rmtree(self.data, ignore_errors=True)
-        for left in self.data.parent.glob(f"{self.data.name}.new-*"):
-            shutil.rmtree(left, ignore_errors=True)
-        # A name of its own: an `initdb` that outlives a killed process may still write to the folder it was given.
-        fresh = Path(tempfile.mkdtemp(prefix=f"{self.data.name}.new-", dir=self.data.parent))
-        try:
-            self._make_folder(fresh)
-            settings = [part for name, value in _SETTINGS.items() for part in ("--set", f"{name}={value}")]
-            locale = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
-            self._call("initdb", "--auth=trust", "--username=postgres", "--no-sync", *locale, *settings, data=fresh)
-            fresh.rename(self.data)
-        except BaseException:
-            shutil.rmtree(fresh, ignore_errors=True)
-            raise
+        fresh = self.data.with_name(f"{self.data.name}.new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        self._make_folder(fresh)
+        settings = [part for name, value in _SETTINGS.items() for part in ("--set", f"{name}={value}")]
+        locale = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
+        self._call("initdb", "--auth=trust", "--username=postgres", "--no-sync", *locale, *settings, data=fresh)
+        fresh.rename(self.data)
 
     def _refuse_another_version(self) -> None:
         made_by = (self.data / "PG_VERSION").read_text().strip()
@@ -283,6 +279,8 @@ class Embedded:
                     env={"PATH": os.defpath, "LC_ALL": "C"},
                     timeout=120,
                     check=False,
+                    # If this process is killed meanwhile, nobody else may fill the folder until `initdb` is done.
+                    pass_fds=(self._lock,) if program == "initdb" else (),
                     user=None if account is None else account.pw_uid,
                     group=None if account is None else account.pw_gid,
                     extra_groups=None if account is None else (),

@@ -17,7 +17,7 @@ from tests.orchestrator.test_engine_runs import files_of
 
 pytestmark = pytest.mark.slow
 
-EVERY = 3  # of a run's events, one at which the server is killed
+EVERY = 4  # of a run's events, one at which the server is killed
 
 
 @pytest.fixture(scope="module")
