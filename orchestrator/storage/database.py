@@ -184,7 +184,8 @@ class Database:
         try:
             yield
         except asyncpg.InternalClientError as error:  # asyncpg does not expect every moment to be cut at
-            connection.terminate()
+            if not _is_closed(connection):
+                connection.terminate()
             raise self._broken(error) from error
         except (TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             if isinstance(error, (TimeoutError, *_GONE)) or _is_closed(connection):
@@ -204,7 +205,7 @@ class Database:
             except ConnectionLost as lost:
                 deadline = deadline or clock.time() + PATIENCE
                 if clock.time() >= deadline:
-                    raise self._away(trouble or lost) from None
+                    raise self._away(str(trouble or str(lost).partition("\n")[0])) from None
             trouble = await self._revive()
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
@@ -237,7 +238,7 @@ class Database:
             f"the connection to Baton's database broke: {why}.\nWhat was stored is safe. Go on with `baton resume RUN`."
         )
 
-    def _away(self, why: RunError) -> DatabaseLost:
+    def _away(self, why: str) -> DatabaseLost:
         which = "the embedded PostgreSQL" if self.server.embedded else "the PostgreSQL that BATON_DATABASE_URL names"
         return DatabaseLost(
             f"{which} gave no connection for {PATIENCE:.0f} s: {why}\n"
@@ -299,7 +300,7 @@ async def _open(server: Server, url: str) -> Connection:
             statement_cache_size=0 if server.pooled else 100,
         )
     except asyncpg.InvalidCatalogNameError:
-        if server.embedded is None:
+        if server.embedded is None or url != server.database:
             raise
     await _create_database(server)
     return await _open(server, url)

@@ -10,13 +10,14 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import asyncpg
+import psutil
 import pytest
 
 from orchestrator.storage import database as database_module
 from orchestrator.storage import postgres
 from orchestrator.storage.database import ConnectionLost, Database, DatabaseLost, connect
 from orchestrator.storage.postgres import Embedded, PostgresUnavailable, Server
-from tests.orchestrator.killing import kill_postmaster, own_home
+from tests.orchestrator.killing import kill_postmaster, own_home, postmaster_id
 
 pytestmark = pytest.mark.slow
 
@@ -190,6 +191,26 @@ async def test_patience_ends_and_nothing_is_broken_by_that(
 async def enter(database: Database) -> None:
     async with database.transaction():
         raise AssertionError("there is no connection")
+
+
+async def test_a_server_that_hangs_is_not_waited_for_without_end(
+    mortal: Embedded, given: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PATIENCE", "CONNECT_SECONDS", "_COMMAND_SECONDS", "_CLOSE_SECONDS"):
+        monkeypatch.setattr(database_module, name, 0.3)
+    async with connect(given.server) as database:
+        await database.fetchval("SELECT 1")
+        server = psutil.Process(postmaster_id(mortal))
+        stopped = [server, *server.children()]
+        try:
+            for process in stopped:
+                process.suspend()
+            with pytest.raises(DatabaseLost, match=r"gave no connection.*does not answer"):
+                await database.fetchval("SELECT 1")
+        finally:
+            for process in stopped:
+                process.resume()
+        assert await database.fetchval("SELECT 1") == 1
 
 
 async def test_an_embedded_server_that_does_not_start_again_says_why(
