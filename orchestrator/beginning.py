@@ -6,6 +6,7 @@ Not here: what callers see (`orchestrator.orchestrator`), going on with one (`or
 from __future__ import annotations
 
 import functools
+import shutil
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
@@ -22,6 +23,13 @@ from orchestrator.storage import runs
 from orchestrator.storage.ledger import Ledger
 from orchestrator.storage.runs import RunRecord, RunRefused
 from orchestrator.workspace import Workspace
+from schemas.errors import RunError
+
+
+class HomeUnusable(RunError):
+    """Baton's home cannot be written to."""
+
+    code = "home_unusable"
 
 
 async def begin(
@@ -47,6 +55,7 @@ async def begin(
         WorkspaceBusy: Another run is in the workspace.
         WorkspaceConflict: Files stand there that Baton did not write.
         RunRefused: A run in the workspace waits for an answer.
+        HomeUnusable: There is no room for its files, or no permission.
     """
     ledger, workspace = context.ledger, context.workspace
     async with AsyncExitStack() as held:
@@ -56,8 +65,7 @@ async def begin(
         if plan is not None:
             await refuse_conflicts(context, plan)
         await ledger.owner.hold()
-        context.folder.mkdir(parents=True)
-        context.prd.write_bytes(prd)
+        _keep_prd(context, prd)
         title = plan.feature.title if plan else context.title
         record = RunRecord(
             id=context.run_id,
@@ -88,6 +96,18 @@ async def begin(
         run.begin(held, {"run": context.run_id})
     engine.watch(run)
     return run
+
+
+def _keep_prd(context: RunContext, prd: bytes) -> None:
+    try:
+        context.folder.mkdir(parents=True)
+        context.prd.write_bytes(prd)
+    except OSError as error:
+        shutil.rmtree(context.folder, ignore_errors=True)
+        raise HomeUnusable(
+            f"a run cannot keep its files in `{context.folder.parent}`: {error.strerror}. Nothing was begun.\n"
+            "Make room or correct the permissions, or set BATON_HOME to another folder."
+        ) from error
 
 
 async def _give_up_others(ledger: Ledger, workspace: Workspace) -> None:

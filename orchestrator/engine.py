@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -63,6 +63,7 @@ class Engine:
         self._stack = AsyncExitStack()
         self._opening: asyncio.Task[Opened] | None = None
         self._background: set[asyncio.Task[Any]] = set()
+        self._starting: set[asyncio.Task[Any]] = set()  # tasks that start runs
         self._watching: asyncio.Task[None] | None = None
         self._graphs: Graphs | None = None
         self._runs: dict[str, Run] = {}
@@ -74,10 +75,10 @@ class Engine:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        await _end(self._starting)
         await asyncio.gather(*(run.stop() for run in self._runs.values() if run.is_working), return_exceptions=True)
-        for task in self._background:
-            task.cancel()
-        await asyncio.gather(*self._background, *([self._opening] if self._opening else []), return_exceptions=True)
+        await _end(self._background)
+        await asyncio.gather(*([self._opening] if self._opening else []), return_exceptions=True)
         await self._environments.close()
         await self._stack.aclose()
         await self._observing.close()
@@ -113,6 +114,13 @@ class Engine:
         # A failure shows again where the result is needed; here it is only marked as seen.
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
         task.add_done_callback(self._background.discard)
+
+    def starting(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Begin a task that starts runs; it is cancelled when the engine is left, before the runs are stopped."""
+        task = asyncio.create_task(work)
+        self._starting.add(task)
+        task.add_done_callback(self._starting.discard)
+        return task
 
     def context(
         self,
@@ -183,3 +191,11 @@ class Engine:
         ledger = (await self.opened()).ledger
         for run_id in await ledger.runs.lost(ledger.owner.id, [run.id for run in self._runs.values()]):
             self._runs[run_id].abandon()
+
+
+async def _end(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel tasks, and return when they have ended."""
+    ending = list(tasks)
+    for task in ending:
+        task.cancel()
+    await asyncio.gather(*ending, return_exceptions=True)

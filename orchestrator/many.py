@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from orchestrator.policy import Policy
 from orchestrator.result import RunResult
@@ -31,22 +32,29 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finished:
-    """What came of a request: the result, or why there is none."""
+    """What came of a request: the result, or why there is none.
+
+    `error` is a `BatonError` if the request was refused or its run cannot be recorded; anything else is a fault.
+    """
 
     request: Request
     result: RunResult | None = None
-    error: BatonError | None = None
+    error: Exception | None = None
 
 
 Start = Callable[[Request], Awaitable[Run]]
+Spawn = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
 
 
-async def run_many(requests: Iterable[Request], start: Start, *, concurrency: int) -> AsyncIterator[Finished]:
-    """Yield what came of each request, as it comes. Leaving the loop early stops what still runs.
+async def run_many(
+    requests: Iterable[Request], start: Start, spawn: Spawn, *, concurrency: int
+) -> AsyncGenerator[Finished, None]:
+    """Yield what came of each request, as it comes. Closing the generator early stops what still runs.
 
     Args:
         requests: Runs to be, each in a workspace of its own.
         start: Starts one.
+        spawn: Begins a task that starts runs; whoever cancels it stops them.
         concurrency: How many run at a time; at least 1.
 
     Raises:
@@ -55,20 +63,27 @@ async def run_many(requests: Iterable[Request], start: Start, *, concurrency: in
     if concurrency < 1:
         raise ValueError(f"concurrency must be at least 1, not {concurrency}")
     turns = _Turns(requests)
-    finished: asyncio.Queue[Finished] = asyncio.Queue()
+    finished: asyncio.Queue[Finished | None] = asyncio.Queue()
 
     async def work() -> None:
         while (request := turns.next()) is not None:
             finished.put_nowait(await _outcome(request, start))
 
-    workers = [asyncio.create_task(work()) for _ in range(min(concurrency, len(turns)))]
+    working = [spawn(work()) for _ in range(min(concurrency, len(turns)))]
+    for task in working:
+        task.add_done_callback(lambda _: finished.put_nowait(None))
+    left = len(working)
     try:
-        for _ in range(len(turns)):
-            yield await _next(finished, workers)
+        while left:
+            outcome = await finished.get()
+            if outcome is None:
+                left -= 1
+            else:
+                yield outcome
     finally:
-        for worker in workers:
-            worker.cancel()
-        await asyncio.gather(*workers, return_exceptions=True)
+        for task in working:
+            task.cancel()
+        await asyncio.gather(*working, return_exceptions=True)
 
 
 async def _outcome(request: Request, start: Start) -> Finished:
@@ -76,28 +91,13 @@ async def _outcome(request: Request, start: Start) -> Finished:
     try:
         run = await start(request)
         return Finished(request=request, result=await run.result())
-    except BatonError as error:
+    except Exception as error:  # noqa: BLE001 - whatever became of one request, the others go on
         return Finished(request=request, error=error)
     except asyncio.CancelledError:
         if run is not None:
             with suppress(BatonError):
                 await run.stop()
         raise
-
-
-async def _next(finished: asyncio.Queue[Finished], workers: list[asyncio.Task[None]]) -> Finished:
-    """Return the next outcome; raise if a worker died of something that is no `BatonError`."""
-    waiting = asyncio.create_task(finished.get())
-    try:
-        while not waiting.done():
-            working = [worker for worker in workers if not worker.done()]
-            await asyncio.wait([waiting, *working], return_when=asyncio.FIRST_COMPLETED)
-            for worker in workers:
-                if worker.done():
-                    worker.result()
-        return waiting.result()
-    finally:
-        waiting.cancel()
 
 
 class _Turns:

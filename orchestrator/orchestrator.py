@@ -15,7 +15,7 @@ from __future__ import annotations
 import functools
 import secrets
 import tempfile
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -165,11 +165,12 @@ class Orchestrator:
         kept = [name for name in pipeline.names if name not in again]
         return await begin(self._engine, context, raw, plan, source=source.id, kept=kept)
 
-    async def run_many(self, requests: Iterable[Request], *, concurrency: int = 8) -> AsyncIterator[Finished]:
+    def run_many(self, requests: Iterable[Request], *, concurrency: int = 8) -> AsyncGenerator[Finished, None]:
         """Run many PRDs, `concurrency` at a time, and yield what came of each as it comes.
 
-        Groups take turns, so a group of a thousand does not keep one of two waiting. Leaving the loop early stops what
-        still runs; what was not started is not.
+        Groups take turns, so a group of a thousand does not keep one of two waiting. A request that is refused is
+        yielded with the reason. Closing the generator early, as leaving the engine does, stops what still runs, to be
+        resumed; what was not started is not.
 
         Raises:
             ValueError: `concurrency` is less than 1.
@@ -180,8 +181,7 @@ class Orchestrator:
                 request.prd, agents=request.agents, policy=request.policy, workspace=request.workspace
             )
 
-        async for finished in run_many(requests, start, concurrency=concurrency):
-            yield finished
+        return run_many(requests, start, self._engine.starting, concurrency=concurrency)
 
     # ---- go on
 
