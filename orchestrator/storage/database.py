@@ -175,7 +175,7 @@ class Database:
             with self._watched(connection):
                 yield connection
         finally:
-            with suppress(*_FAILED):  # one that breaks now is replaced when it is needed
+            with suppress(*_FAILED, asyncpg.InternalClientError):  # one that breaks now is replaced when it is needed
                 await self._pool.release(cast("Any", connection), timeout=_CLOSE_SECONDS)
 
     @contextmanager
