@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _TABLES: Final = ("baton.checkpoint_values", "baton.checkpoint_writes", "baton.checkpoints")
 # Whoever puts a checkpoint takes it for granted that the long values of the one before are there. So nobody puts while
-# it is decided which ones nothing refers to. The order is the writer's: by rank.
+# it is decided which ones nothing refers to. Everybody takes the tables in this order, which is the writer's.
 _ALONE: Final = f"LOCK TABLE {', '.join(_TABLES)} IN SHARE ROW EXCLUSIVE MODE"
 _DELETE_UNUSED_VALUES: Final = """
 DELETE FROM baton.checkpoint_values WHERE thread_id = $1 AND hash NOT IN (
@@ -77,7 +77,7 @@ WHERE thread_id = $1 AND checkpoint_ns = $2 AND checkpoint_id = ANY($3) AND pare
 async def delete(database: Database, thread: str) -> None:
     """Delete all that is stored of a thread."""
     async with database.transaction() as connection:
-        for table in reversed(_TABLES):
+        for table in _TABLES:
             await connection.execute(f"DELETE FROM {table} WHERE thread_id = $1", thread)  # noqa: S608 - a constant
 
 

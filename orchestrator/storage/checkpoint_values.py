@@ -86,10 +86,11 @@ def unpack(serde: SerializerProtocol, packed: Packed, where: Callable[[], str]) 
     finally:
         forget()
     if refused:
+        module, name = refused[0]["module"], refused[0]["name"]
         raise broken(
             where(),
-            f"holds the type `{refused[0]['module']}.{refused[0]['name']}`, which is not on the list of safe ones",
-            "Keep the state of a graph to JSON, or name the type in the graph's state schema.",
+            f"holds the type `{module}.{name}`, which is not on the list of safe ones",
+            f"Keep the state of a graph to JSON, or allow the type: `saver.with_allowlist([({module!r}, {name!r})])`.",
         )
     return value
 
