@@ -190,7 +190,8 @@ class Workspace:
                 self._drop_empty_parents(path)
             why = "the disk is full" if error.errno in {errno.ENOSPC, errno.EDQUOT} else error.strerror
             raise PublishFailed(
-                f"cannot write to the workspace `{self.root}`: {why}. Nothing was changed; make room, then resume."
+                f"cannot write to the workspace `{self.root}`: {why}. Nothing was changed.\n"
+                "Put that right, then `baton retry`."
             ) from error
         for each, place in zip(arrived, places, strict=True):
             each.replace(place)

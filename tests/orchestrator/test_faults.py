@@ -321,9 +321,10 @@ async def test_a_workspace_that_cannot_be_written_to_fails_the_step_and_leaves_n
     held.opened.set()
     result = await run.result()
     assert result.status == "failed"
-    assert result.problems == (
+    (problem,) = result.problems
+    assert problem == (
         f"two-agent: cannot write to the workspace `{workspace}`: {said}. Nothing was changed.\n"
-        "Put it right, then `baton retry`.",
+        "Put that right, then `baton retry`."
     )
     if filler is not None:
         filler.unlink()
