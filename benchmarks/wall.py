@@ -22,6 +22,7 @@ _CHECKPOINTS = """
 SELECT (SELECT coalesce(sum(octet_length(checkpoint) + octet_length(metadata)), 0)
         FROM baton.checkpoints WHERE thread_id = $1)
      + (SELECT coalesce(sum(octet_length(value)), 0) FROM baton.checkpoint_writes WHERE thread_id = $1)
+     + (SELECT coalesce(sum(octet_length(value)), 0) FROM baton.checkpoint_values WHERE thread_id = $1)
 """
 
 

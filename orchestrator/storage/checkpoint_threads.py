@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from orchestrator.storage.database import Connection
 
 _TABLES: Final = ("baton.checkpoint_values", "baton.checkpoint_writes", "baton.checkpoints")
-# Whoever puts a checkpoint takes it for granted that the long values of the one before are there. So nobody puts while
-# it is decided which ones nothing refers to. Everybody takes the tables in this order, which is the writer's.
-_ALONE: Final = f"LOCK TABLE {', '.join(_TABLES)} IN SHARE ROW EXCLUSIVE MODE"
+# Held while it is decided which long values nothing refers to. Who is about to refer to another one than the latest
+# checkpoint of its namespace does stores that, too, even if it is there, and so waits here, or is waited for.
+_ALONE: Final = "LOCK TABLE baton.checkpoint_values IN SHARE ROW EXCLUSIVE MODE"
 _DELETE_UNUSED_VALUES: Final = """
 DELETE FROM baton.checkpoint_values WHERE thread_id = $1 AND hash NOT IN (
     SELECT unnest(value_hashes) FROM baton.checkpoints WHERE thread_id = $1
@@ -60,24 +60,27 @@ SELECT DISTINCT ON (checkpoint_ns) * FROM baton.checkpoints WHERE thread_id = $1
 ORDER BY checkpoint_ns, checkpoint_id DESC
 """
 _ONE: Final = "SELECT * FROM baton.checkpoints WHERE thread_id = $1 AND checkpoint_ns = $2 AND checkpoint_id = $3"
-# A task's writes can be stored before its checkpoint is: they go by the checkpoints that are deleted.
+# Only what is older goes: a run may put newer checkpoints meanwhile. What tasks wrote can be stored before their
+# checkpoint is, so it goes by the checkpoints that are deleted.
 _KEEP_ONLY: Final = """
 WITH deleted AS (
     DELETE FROM baton.checkpoints
-    WHERE thread_id = $1 AND checkpoint_ns = $2 AND checkpoint_id <> ALL($3) RETURNING checkpoint_id
+    WHERE thread_id = $1 AND checkpoint_ns = $2 AND checkpoint_id < $3 AND checkpoint_id <> ALL($4)
+    RETURNING checkpoint_id
 ), writes AS (
     DELETE FROM baton.checkpoint_writes w USING deleted d
     WHERE w.thread_id = $1 AND w.checkpoint_ns = $2 AND w.checkpoint_id = d.checkpoint_id
 )
 UPDATE baton.checkpoints SET parent_id = NULL
-WHERE thread_id = $1 AND checkpoint_ns = $2 AND checkpoint_id = ANY($3) AND parent_id <> ALL($3)
+WHERE thread_id = $1 AND checkpoint_ns = $2 AND (checkpoint_id = $3 OR checkpoint_id = ANY($4))
+    AND parent_id <> $3 AND parent_id <> ALL($4)
 """
 
 
 async def delete(database: Database, thread: str) -> None:
     """Delete all that is stored of a thread."""
     async with database.transaction() as connection:
-        for table in _TABLES:
+        for table in _TABLES:  # values first, so that it does not meet half-way with who has locked them
             await connection.execute(f"DELETE FROM {table} WHERE thread_id = $1", thread)  # noqa: S608 - a constant
 
 
@@ -108,8 +111,8 @@ async def keep_latest(database: Database, serde: SerializerProtocol, thread: str
     async with database.transaction() as connection:
         await connection.execute(_ALONE)
         for latest in await connection.fetch(_LATEST, thread):
-            kept = [latest["checkpoint_id"], *await _needed_ancestors(connection, serde, latest)]
-            await connection.execute(_KEEP_ONLY, thread, latest["checkpoint_ns"], kept)
+            needed = await _needed_ancestors(connection, serde, latest)
+            await connection.execute(_KEEP_ONLY, thread, latest["checkpoint_ns"], latest["checkpoint_id"], needed)
         await connection.execute(_DELETE_UNUSED_VALUES, thread)
 
 

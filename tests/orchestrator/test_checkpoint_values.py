@@ -113,7 +113,7 @@ async def test_a_version_follows_the_one_before_and_is_unlike_that_of_another_br
         versions.append(saver.get_next_version(versions[-1], None))
     assert sorted(versions) == versions
     assert saver.get_next_version(versions[3], None) != versions[4]
-    assert versions[3] < saver.get_next_version("0" * 31 + "3", None), "of the version before"
+    assert versions[2] < saver.get_next_version("0" * 31 + "3", None), "of the version before"
 
 
 async def test_a_value_whose_write_failed_is_sent_again(database: Database) -> None:
@@ -264,3 +264,33 @@ async def test_a_damaged_long_value_is_named(database: Database) -> None:
     await database.execute("UPDATE baton.checkpoint_values SET value = substring(value FOR 100)")
     with pytest.raises(CheckpointBroken, match=r"the value of `a` \(checkpoint .* thread `t`\) cannot be read"):
         await values_of(saver, config)
+
+
+async def test_threads_are_deleted_copied_and_pruned_at_once_while_others_are_written(database: Database) -> None:
+    """Nobody waits for somebody who waits for them: all take the tables in one order."""
+    saver = PostgresSaver(database)
+    for number in range(10):
+        config = await put(saver, thread_config(f"t{number}"), {"a": text(1)}, metadata={"run_id": f"run{number}"})
+        await put(saver, config, {"a": text(2)}, metadata={"run_id": f"run{number}"})
+
+    async def write() -> None:
+        config = thread_config("live")
+        for number in range(20):
+            config = await put(saver, config, {"a": text(number % 3), "b": number})
+            await saver.aput_writes(config, [("a", text(number % 3 + 1))], "task")
+
+    await asyncio.gather(
+        write(),
+        *(saver.aprune([f"t{number}"]) for number in range(4)),
+        *(saver.adelete_thread(f"t{number}") for number in range(4, 7)),
+        *(saver.adelete_for_runs([f"run{number}"]) for number in range(7, 9)),
+        *(saver.acopy_thread("t9", f"copy{number}") for number in range(3)),
+    )
+    assert await values_of(saver, thread_config("live")) == {"a": text(1), "b": 19}
+    left = await database.fetch(
+        "SELECT thread_id, count(*) FROM baton.checkpoints WHERE thread_id <> 'live' GROUP BY 1"
+    )
+    assert dict(map(tuple, left)) == {
+        **{f"t{number}": 1 for number in range(4)},
+        **dict.fromkeys(("t9", "copy0", "copy1", "copy2"), 2),
+    }

@@ -210,3 +210,60 @@ async def test_two_writers_that_lock_each_others_rows_both_finish(watched: Watch
         first.write([(slow, ("a", 1)), (slow, ("b", 1))]), second.write([(slow, ("b", 1)), (slow, ("a", 1))])
     )
     assert [row["size"] for row in await watched.fetch("SELECT size FROM things")] == [2, 2]
+
+
+THINGS = Statement(
+    "INSERT INTO things SELECT * FROM {rows} AS r ON CONFLICT (name) DO UPDATE SET size = excluded.size",
+    rank=1,
+    types=("text", "integer"),
+)
+LOOSE = Statement("INSERT INTO loose SELECT * FROM {rows} AS r", rank=2, types=("text", "bytea", "integer"))
+
+
+@pytest.fixture
+async def loose(watched: Watched) -> Watched:
+    await watched.execute("CREATE TABLE loose (name text, content bytea, size integer CHECK (size < 100))")
+    return watched
+
+
+@pytest.mark.parametrize("count", [1, 4, 5, 300])
+async def test_statements_that_take_all_rows_at_once_are_sent_as_one(loose: Watched, count: int) -> None:
+    writer = Writer(loose)
+    rows = [(str(number), None if number % 2 else b"\0" * number, number % 100) for number in range(count)]
+    await asyncio.gather(writer.write([(LOOSE, row) for row in rows]), writer.write([(THINGS, ("a", 1))]))
+    assert [tuple(row) for row in await loose.fetch("SELECT * FROM loose")] == rows
+    assert (await things(loose), loose.transactions) == ({"a"}, 0), "one statement needs no more"
+
+
+async def test_they_share_a_transaction_with_other_statements(loose: Watched) -> None:
+    writer = Writer(loose)
+    await asyncio.gather(
+        writer.write([(THINGS, (str(number), number)) for number in range(9)]),
+        writer.write([(PART, ("3", "wheel")), (LOOSE, ("x", None, 1))]),
+    )
+    assert (len(await things(loose)), loose.transactions) == (9, 1)
+
+
+async def test_among_them_too_only_the_guilty_caller_gets_the_error(loose: Watched) -> None:
+    writer = Writer(loose)
+    bad: list[Row] = [(THINGS, ("half", 1)), (LOOSE, ("x", None, 100))]
+    calls = [writer.write(bad), *(writer.write([(LOOSE, (str(number), None, number))]) for number in range(20))]
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    assert isinstance(results[0], asyncpg.CheckViolationError)
+    assert results[1:] == [None] * 20
+    assert await loose.fetchval("SELECT count(*) FROM loose") == 20
+    assert await things(loose) == set()
+
+
+async def test_callers_that_write_one_key_at_once_both_succeed(loose: Watched) -> None:
+    """One statement may not update a row twice, so they get one each."""
+    writer = Writer(loose)
+    await asyncio.gather(*(writer.write([(THINGS, ("a", size))]) for size in range(3)))
+    assert await loose.fetchval("SELECT size FROM things") == 2
+
+
+async def test_a_row_that_two_callers_share_is_sent_once(loose: Watched) -> None:
+    row: Row = (LOOSE, ("shared", b"large", 1))
+    writer = Writer(loose)
+    await asyncio.gather(writer.write([row]), writer.write([row, (LOOSE, ("own", None, 2))]))
+    assert [each["name"] for each in await loose.fetch("SELECT name FROM loose")] == ["shared", "own"]
