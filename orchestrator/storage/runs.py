@@ -299,11 +299,11 @@ class Runs:
 
 
 async def not_owned(connection: Database | Connection, owner: str, run_ids: Sequence[str]) -> set[str]:
-    """Return the runs among `run_ids` that another engine has taken over."""
+    """Return the runs among `run_ids` that another engine has taken over. Until the transaction ends, none can be."""
     rows = await connection.fetch(
-        "SELECT id FROM baton.runs WHERE id = ANY($1) AND owner IS DISTINCT FROM $2", list(run_ids), owner
+        "SELECT id, owner FROM baton.runs WHERE id = ANY($1) ORDER BY id FOR SHARE", list(run_ids)
     )
-    return {row["id"] for row in rows}
+    return {row["id"] for row in rows if row["owner"] != owner}
 
 
 async def _idle(connection: Connection, run_id: str) -> RunDetails:
