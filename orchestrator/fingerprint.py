@@ -69,13 +69,14 @@ def compare(old: Fingerprint, new: Fingerprint, done: Collection[str], unread: C
         done: Agents whose steps are done.
         unread: Those of them whose handoff does not satisfy the contract as it is now.
     """
-    if old == new:
+    if old == new and list(old.agents) == list(new.agents):
         return Resumption(rule="continues")
     refused = list(_refusals(old, new, done, unread))
     if refused:
         return Resumption(rule="refuses", reasons=tuple(refused))
     notes = list(_notes(old, new, done))
-    moved = old.graph != new.graph or old.agents != new.agents or old.contracts != new.contracts
+    moved = old.graph != new.graph or old.contracts != new.contracts
+    moved = moved or list(old.agents.items()) != list(new.agents.items())
     migrates = moved or any(not harmless for _, harmless in notes)
     return Resumption(rule="migrates" if migrates else "continues", reasons=tuple(note for note, _ in notes))
 

@@ -37,20 +37,6 @@ def test_a_subset_keeps_the_order_and_a_wrong_name_gets_the_nearest(small: Kit) 
         pipeline.subset(["tow-agent"])
 
 
-def test_the_fingerprint_changes_with_the_agents_their_order_and_contracts(small: Kit) -> None:
-    """Note 9: LangGraph resumes into another graph without a word, and skips what it does not find."""
-    one, two, three = small.pipeline().agents
-    others = (
-        Pipeline(agents=(one, two)),
-        Pipeline(agents=(two, one, three)),
-        Pipeline(agents=(one, replace(two, name="renamed-agent"), three)),
-        Pipeline(agents=(one, replace(two, reads=()), three)),
-    )
-    fingerprints = {pipeline.fingerprint() for pipeline in (small.pipeline(), *others)}
-    assert len(fingerprints) == 5
-    assert small.pipeline().fingerprint() == small.pipeline().fingerprint()
-
-
 def test_a_plan_says_why_each_agent_and_skill_works_or_does_not(small: Kit) -> None:
     manifest = small.skills / "make_two" / "SKILL.md"
     manifest.write_text(manifest.read_text().replace("agent: two-agent", "agent: two-agent\n  when: frontend=none"))
@@ -61,15 +47,6 @@ def test_a_plan_says_why_each_agent_and_skill_works_or_does_not(small: Kit) -> N
     assert plan.agent("one-agent").active
     assert [skill.name for skill in plan.skills["one-agent"]] == ["make-one"]
     assert plan.skills["two-agent"] == ()
-
-
-def test_the_plans_fingerprint_changes_with_the_prd_and_with_any_file_of_a_skill(small: Kit) -> None:
-    pipeline = small.pipeline()
-    before = make_plan(feature(), pipeline, registry(small)).fingerprint()
-    assert make_plan(feature(), pipeline, registry(small)).fingerprint() == before
-    assert make_plan(feature(PRD.replace("Thing", "Item")), pipeline, registry(small)).fingerprint() != before
-    (small.skills / "make_one" / "templates" / "new.j2").write_text("x")
-    assert make_plan(feature(), pipeline, registry(small)).fingerprint() != before
 
 
 def test_contracts_that_fit_are_accepted(small: Kit) -> None:
