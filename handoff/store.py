@@ -205,13 +205,13 @@ class HandoffStore:
             if earlier == content:
                 return
             self._keep(path, earlier)
-        write_atomically(path, content)
+        write_atomically(path, content, alone=True)
 
     def _keep(self, path: Path, earlier: bytes) -> None:
         name = f"{FOLDER}/{HISTORY}/{path.stem}.{sha256(earlier)[:12]}.md"
         kept = safe_path(self.workspace, name)
         kept.parent.mkdir(exist_ok=True)
-        write_atomically(kept, earlier)
+        write_atomically(kept, earlier, alone=True)
         for old in self.history(path.stem)[:-KEPT]:
             old.unlink(missing_ok=True)
 
@@ -223,13 +223,19 @@ def _holds(path: Path, content: bytes) -> bool:
         return False
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, *, alone: bool = False) -> None:
     """Replace the file at `path` as a whole. After a crash it holds the old bytes or the new ones.
+
+    Args:
+        path: The file.
+        content: All of it.
+        alone: Nobody else writes it meanwhile. It is then always written under the same name before it is moved, so
+            that what a killed process left there goes when it is written again.
 
     Raises:
         OSError: It cannot be written.
     """
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    descriptor, name = _arriving(path) if alone else tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(content)
@@ -241,6 +247,12 @@ def write_atomically(path: Path, content: bytes) -> None:
         Path(name).unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
+
+
+def _arriving(path: Path) -> tuple[int, str]:
+    place = path.with_name(f".{path.name}.arriving")
+    place.unlink(missing_ok=True)
+    return os.open(place, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), str(place)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -88,7 +88,7 @@ async def _outcome(run: RunContext, node: str, known: Attempt | None, answer: Qu
     try:
         async with step_time_limit(run.policy.step_seconds, node):
             if node == INTAKE:
-                attempt = _begin(run, node, run.prd_sha256)
+                attempt = _killed_publishing(known, run.prd_sha256) or _begin(run, node, run.prd_sha256)
                 return await intake(run, attempt, answer)
             assert run.plan is not None  # noqa: S101 - the intake comes first, and resuming restores its plan
             return await work(run, run.plan, run.pipeline.agent(node))
@@ -137,9 +137,8 @@ async def make(run: RunContext, plan: Plan, agent: Agent) -> tuple[Receipt, dict
         _begin(run, agent.name, digest(handoffs.question))
         return ask(run, agent.name, "handoff", handoffs.question)
     inputs = _input_hash(run, agent, handoffs)
-    known = run.attempts.get(agent.name)
-    if known is not None and known.outcome is None and known.receipt is not None and known.input_hash == inputs:
-        receipt = Receipt.model_validate(known.receipt)
+    if killed := _killed_publishing(run.attempts.get(agent.name), inputs):
+        receipt = Receipt.model_validate(killed.receipt)
         return receipt, await recall(run, receipt)
     attempt = _begin(run, agent.name, inputs)
     outputs = await run_skills(run, plan, agent, handoffs)
@@ -176,6 +175,13 @@ def begin_ahead(run: RunContext) -> None:
             working = asyncio.create_task(_step(run, agent.name), name=f"{agent.name}, begun ahead")
             run.ahead[agent.name] = Ahead(working=working)
             return
+
+
+def _killed_publishing(known: Attempt | None, input_hash: str) -> Attempt | None:
+    """Return the last attempt if it has its receipt and no outcome, and was at the same work: it is to be finished."""
+    if known is None or known.outcome is not None or known.receipt is None or known.input_hash != input_hash:
+        return None
+    return known
 
 
 def _begin(run: RunContext, node: str, input_hash: str) -> Attempt:

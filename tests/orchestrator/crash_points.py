@@ -13,6 +13,7 @@ import importlib
 import json
 import os
 import re
+import select
 import shutil
 import signal
 import sys
@@ -50,7 +51,7 @@ class Moments:
             original(log, event)
             self.tick()
 
-        EventLog._append = append  # type: ignore[method-assign]  # a moment of its own
+        EventLog._append = append  # type: ignore[method-assign, assignment]  # a moment of its own
 
     def tick(self) -> None:
         self.passed += 1
@@ -119,24 +120,39 @@ async def told(engine: Orchestrator, run_id: str, workspace: Path) -> dict[str, 
     }
 
 
+class Child:
+    """A forked process that does `work`."""
+
+    def __init__(self, work: Callable[[], dict[str, Any]]) -> None:
+        self._read_end, write_end = os.pipe()
+        self.pid = os.fork()
+        if self.pid == 0:
+            code = 70
+            try:
+                os.close(self._read_end)
+                with os.fdopen(write_end, "w") as answer:
+                    json.dump(work(), answer)
+                code = 0
+            finally:
+                os._exit(code)
+        os.close(write_end)
+
+    def answers(self, seconds: float) -> bool:
+        """Wait so long for the answer; return whether it comes."""
+        return bool(select.select([self._read_end], [], [], max(0.0, seconds))[0])
+
+    def ended(self) -> tuple[int, dict[str, Any]]:
+        """Return how it ended (an exit code, or minus a signal) and what `work` returned."""
+        with os.fdopen(self._read_end) as answer:
+            text = answer.read()
+        _, status = os.waitpid(self.pid, 0)
+        code = os.waitstatus_to_exitcode(status)
+        return code, json.loads(text) if code == 0 else {}
+
+
 def in_child(work: Callable[[], dict[str, Any]]) -> tuple[int, dict[str, Any]]:
-    """Do `work` in a forked process; return how that ended (an exit code, or minus a signal) and what it returned."""
-    read_end, write_end = os.pipe()
-    child = os.fork()
-    if child == 0:
-        code = 70
-        try:
-            os.close(read_end)
-            with os.fdopen(write_end, "w") as answer:
-                json.dump(work(), answer)
-            code = 0
-        finally:
-            os._exit(code)
-    os.close(write_end)
-    with os.fdopen(read_end) as answer:
-        text = answer.read()
-    _, status = os.waitpid(child, 0)
-    return os.waitstatus_to_exitcode(status), json.loads(text) if text else {}
+    """Do `work` in a forked process; return as `Child.ended` does."""
+    return Child(work).ended()
 
 
 def run_once(kit: Kit, prd: Path, workspace: Path, kill_at: int | None) -> tuple[int, dict[str, Any]]:
@@ -177,4 +193,5 @@ def main(skills: Path, prd: Path, folder: Path, first: int, last: int, step: int
 
 
 if __name__ == "__main__":
-    main(*(Path(word) for word in sys.argv[1:4]), *(int(word) for word in sys.argv[4:7]))
+    given_skills, given_prd, given_folder = map(Path, sys.argv[1:4])
+    main(given_skills, given_prd, given_folder, *map(int, sys.argv[4:7]))
