@@ -22,6 +22,7 @@ from orchestrator.run import Run
 from orchestrator.storage.questions import AnswerRefused
 from orchestrator.storage.runs import RunBusy, RunRefused
 from orchestrator.workspace import WorkspaceConflict
+from schemas.base import JSON
 from tests.orchestrator.crash_points import files_of
 from tests.orchestrator.small_agents import BACKEND_READ, DATABASE_READ, PRD, PRD_READ, Compiles, Kit
 
@@ -274,7 +275,8 @@ async def test_an_answer_that_is_none_leaves_the_question_open_and_the_first_val
     async with kit.engine(tmp_path / "w") as engine, kit.engine(tmp_path / "w") as other:
         result = await (await engine.start(tmp_path / "prd.md", policy=Policy(approve="plan"))).result()
         (question,) = result.questions
-        for wrong in (None, {}, 1, "", "approved"):
+        wrongs: tuple[JSON, ...] = (None, {}, 1, "", "approved")
+        for wrong in wrongs:
             with pytest.raises(AnswerRefused, match=r"still open\. Choose one of: `approve`, `reject`"):
                 await engine.answer(result.run, question.id, wrong)
         answers = await asyncio.gather(
