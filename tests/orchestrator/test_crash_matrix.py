@@ -42,8 +42,9 @@ def test_a_run_killed_at_any_moment_resumes_to_the_same_files_handoffs_and_event
     parts = matrix(kit, tmp_path)
     whole = parts[0][0]
     assert whole["status"] == "completed"
+    for part in parts:  # how events are batched, and so how many moments there are, differs a little from run to run
+        assert len(part) - 1 >= part[0]["moments"] // AT_ONCE
     killed = [line for part in parts for line in part[1:]]
-    assert len(killed) > 0.95 * whole["moments"]  # how events are batched differs a little from run to run
     assert sum(line["killed"] for line in killed) > 250
 
     for line in killed:
