@@ -99,7 +99,7 @@ def _recording(recorder: _Recorder) -> type[Scratch]:
         ) -> tuple[Evidence, str]:
             words = tuple(str(word) for word in argv)
             whole = minimal_environment(self.home, env)
-            given = self._copy_aside((*words, *(value for name, value in whole.items() if name not in {"HOME", "TMPDIR"})))
+            given = self._aside((*words, *(value for name, value in whole.items() if name not in {"HOME", "TMPDIR"})))
             used = {label: dsn for label, dsn in self._given.items() if dsn in whole.values()}
             before = len(recorder.commands)
             recorder.commands.append(
@@ -124,7 +124,7 @@ def _recording(recorder: _Recorder) -> type[Scratch]:
         ) -> None:
             await self._databases.close()
 
-        def _copy_aside(self, words: Sequence[str]) -> dict[Path, Path | None]:
+        def _aside(self, words: Sequence[str]) -> dict[Path, Path | None]:
             """Keep what the command finds in the places of the folder that its words name."""
             kept: dict[Path, Path | None] = {}
             for word in words:
