@@ -136,7 +136,8 @@ class Soak:
 def differences(ended: Mapping[str, Any], whole: Mapping[str, Any], kills: int) -> list[str]:
     """Return what is wrong with a run that was killed so often, compared with one that was not."""
     if ended["code"] != 0:
-        return [f"the last process ended with {ended['code']}; if by a signal, it took longer than {PATIENCE:.0f} s"]
+        why = ended.get("error", f"if by a signal, it took longer than {PATIENCE:.0f} s")
+        return [f"the last process ended with {ended['code']}: {why}"]
     found = [
         f"{name} is {json.dumps(ended[name])}, should be {json.dumps(whole[name])}"
         for name in ("status", "owner", "files", "handoffs", "events")

@@ -171,6 +171,14 @@ class Embedded:
     def _start_unless_it_answers(self) -> None:
         if self._answers() or self._comes_up():
             return
+        try:
+            self._start()
+        except PostgresUnavailable:
+            if postmaster(self.data) is not None:
+                raise
+            self._start()  # it may have been killed while it started; a lasting reason is there again
+
+    def _start(self) -> None:
         clear_away(self.data, self._socket_folder() / SOCKET_NAME)
         self._initialise()
         socket_folder = self._socket_folder()

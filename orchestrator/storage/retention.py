@@ -161,11 +161,11 @@ class Retention:
     async def make_room(self) -> None:
         """Have PostgreSQL use the room again: an embedded server seldom lives until it does so by itself."""
         connection = await self._database.connect_alone()
-        try:
-            with suppress(asyncpg.PostgresError, TimeoutError):  # not ours to vacuum, or busy: it is done another time
+        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):  # not ours to vacuum: another time
+            try:
                 await connection.execute(f"VACUUM (SKIP_LOCKED) {', '.join(_TABLES)}", timeout=_VACUUM_SECONDS)
-        finally:
-            await connection.close()
+            finally:
+                await connection.close()
 
 
 async def _delete(connection: Connection, table: str, column: str, measured: str, keys: Sequence[str]) -> int:

@@ -17,6 +17,7 @@ import select
 import shutil
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -131,8 +132,11 @@ class Child:
             try:
                 os.close(self._read_end)
                 with os.fdopen(write_end, "w") as answer:
-                    json.dump(work(), answer)
-                code = 0
+                    try:
+                        answered, code = work(), 0
+                    except BaseException:  # noqa: BLE001 - it ends here either way, and its parent must know
+                        answered = {"error": traceback.format_exc()}
+                    json.dump(answered, answer)
             finally:
                 os._exit(code)
         os.close(write_end)
@@ -142,12 +146,12 @@ class Child:
         return bool(select.select([self._read_end], [], [], max(0.0, seconds))[0])
 
     def ended(self) -> tuple[int, dict[str, Any]]:
-        """Return how it ended (an exit code, or minus a signal) and what `work` returned."""
+        """Return how it ended (an exit code, or minus a signal), and what `work` returned or its `error`."""
         with os.fdopen(self._read_end) as answer:
             text = answer.read()
         _, status = os.waitpid(self.pid, 0)
         code = os.waitstatus_to_exitcode(status)
-        return code, json.loads(text) if code == 0 else {}
+        return code, json.loads(text) if code >= 0 else {}
 
 
 def in_child(work: Callable[[], dict[str, Any]]) -> tuple[int, dict[str, Any]]:

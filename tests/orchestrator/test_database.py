@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import subprocess
 import sys
 import textwrap
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import asyncpg
 import psutil
@@ -284,6 +286,15 @@ async def test_a_connection_alone_is_prepared_on_another_server_if_its_own_is_ki
     assert await alone.fetchval("SHOW application_name") == "prepared"
     assert tries > 1
     await alone.close()
+
+
+async def test_a_connection_that_breaks_as_it_is_closed_costs_nothing(mortal: Embedded) -> None:
+    mortal.revive()
+    server = Server(admin=mortal.url("postgres"), database=mortal.url("baton"), embedded=mortal)
+    async with connect(server) as database:
+        async with database.transaction() as connection:
+            transport = cast("Any", connection)._con._transport
+        transport.get_extra_info("socket").shutdown(socket.SHUT_WR)  # what is sent from now on breaks the pipe
 
 
 async def test_a_process_that_waits_in_vain_can_still_be_stopped(home: Path) -> None:
