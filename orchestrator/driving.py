@@ -46,11 +46,6 @@ class Graphs:
             self._compiled[shape] = compile_graph(pipeline, self._saver)
         return self._compiled[shape]
 
-    async def forget(self, threads: list[str]) -> None:
-        """Delete the checkpoints of threads."""
-        for thread in threads:
-            await self._saver.adelete_thread(thread)
-
 
 class Driver:
     """The graph of one run."""
