@@ -26,6 +26,8 @@ from orchestrator.storage.steps import Attempt
 from orchestrator.workspace import Workspace
 from schemas.base import Document
 from skills.executor import Executor
+from skills.model.budget import Meter
+from skills.model.executor import ModelExecutor
 from skills.registry import Registry
 
 PRD = ".claude/handoff/feature-prd.md"
@@ -63,8 +65,9 @@ class Ahead:
 class RunContext:
     """One run at work.
 
-    `folder` holds its PRD, its staged trees and its logs, and can be made anew from the ledger. `plan` and
-    `fingerprint` are set by the intake. `attempts` holds the last attempt at each step, `numbers` how many there were,
+    `folder` holds its PRD, its staged trees and its logs, and can be made anew from the ledger. `executor` does the
+    skills, with the help of `model` if the run has one; `meter` counts what it spends. `plan` and `fingerprint` are set
+    by the intake. `attempts` holds the last attempt at each step, `numbers` how many there were,
     `written` the SHA-256 of all that Baton ever wrote to the workspace, by path: only this engine adds to them.
     """
 
@@ -81,6 +84,8 @@ class RunContext:
     events: EventLog
     policy: Policy
     prd_sha256: str
+    model: ModelExecutor | None = None
+    meter: Meter = field(default_factory=Meter)
     plan: Plan | None = None
     fingerprint: Fingerprint | None = None
     attempts: dict[str, Attempt] = field(default_factory=dict)

@@ -84,6 +84,7 @@ async def run_skills(
         owned=partial(owns, agent),
         owns=agent.owns,
         excludes=agent.excludes,
+        meter=run.meter,
     )
     outputs: dict[str, Contribution] = {}
     for skill in plan.skills[agent.name]:

@@ -1,4 +1,4 @@
-"""How a run treats the people around it: what it asks them, how long it waits for them, how long a step may take."""
+"""How a run treats the people around it: what it asks them, how long it waits, how long a step may take, what helps."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from orchestrator.model_use import ModelUse
 from schemas.base import Document
 
 Approve = Literal["never", "plan", "each-agent"]
@@ -17,10 +18,12 @@ class Policy(Document):
 
     `approve`: ask before the plan is carried out, before each agent works, or never. `on_failure`: whether a failed
     check fails the run or asks. `answer_seconds`: after that time a question takes its default; without it, it waits
-    for ever. `step_seconds`: a step that takes longer fails.
+    for ever. `step_seconds`: a step that takes longer fails. `model`: who does what templates cannot do; without one,
+    it is listed as not implemented.
     """
 
     approve: Approve = "never"
     on_failure: Literal["fail", "ask"] = "fail"
     answer_seconds: float | None = Field(default=None, gt=0)
     step_seconds: float = Field(default=STEP_SECONDS, gt=0)
+    model: ModelUse | None = None
