@@ -44,6 +44,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "contracts": ("contracts", "Check and export the contracts."),
     "agents": ("agents", "List the agents."),
     "skills": ("skills", "List the skills."),
+    "mcp": ("mcp", "Serve coding agents over MCP."),
     "phase14": ("phase14", "Phase 14: decide the backend specialist and run it."),
     "doctor": ("doctor", "Say whether this machine has what Baton needs."),
 }

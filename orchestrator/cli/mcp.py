@@ -1,0 +1,84 @@
+"""`baton mcp`."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import os
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from orchestrator.cli.ending import carry_out
+from orchestrator.cli.options import Verbose
+from orchestrator.logs import configure_from
+from orchestrator.mcp.roots import Roots
+from orchestrator.mcp.service import Service
+from orchestrator.orchestrator import Orchestrator
+from schemas.errors import InputError
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+class McpMissing(InputError):
+    """The package that speaks the protocol is an extra, and not installed."""
+
+    code = "mcp_missing"
+
+
+@app.command()
+def mcp(
+    workspace: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A folder that the client may use, with all in it; the first is the default. May be given"
+            " several times; by default the current folder."
+        ),
+    ] = None,
+    verbose: Verbose = False,  # noqa: FBT002 - typer's way to say a flag
+) -> None:
+    """Serve coding agents over MCP, on standard input and output: they start, watch and answer runs.
+
+    Runs go on while the server does. When the client closes its end, they are stopped, to be resumed.
+    """
+    server = _server()
+    configure_from(os.environ, verbose=verbose)
+    raise typer.Exit(carry_out(_serve(server, workspace or [Path()])))
+
+
+async def _serve(server: ModuleType, folders: list[Path]) -> int:
+    roots = Roots(folders)
+    stack = AsyncExitStack()
+    try:
+        engine = await stack.enter_async_context(Orchestrator(roots.default))
+        await server.serve(Service(engine, roots))
+    finally:
+        await _to_the_end(stack.aclose())
+    return 0
+
+
+async def _to_the_end(closing: Coroutine[Any, Any, None]) -> None:
+    """Do `closing` as a whole: the signal with which a client ends a slow server must not cut it short."""
+    task = asyncio.create_task(closing)
+    while not task.done():
+        with suppress(asyncio.CancelledError):
+            await asyncio.shield(task)
+    task.result()
+
+
+def _server() -> ModuleType:
+    try:
+        return importlib.import_module("orchestrator.mcp.server")
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in {"mcp", "mcp_types"}:
+            raise
+        raise McpMissing(
+            "`baton mcp` needs the package `mcp`, which is not installed. Install it with\n"
+            "  pip install 'baton-engine[mcp]'"
+        ) from error
