@@ -41,6 +41,11 @@ class Work:
     verification: tuple[Verdict, ...] = ()
 
 
+def nothing(handoff: Document) -> Contribution:  # noqa: ARG001  # every agent's `claims` takes one
+    """Return the claims of an agent whose handoff holds nothing but what is measured."""
+    return Contribution()
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Agent:
     """An agent. `owns` and `never` are glob patterns (`**` crosses folders) relative to the workspace."""
@@ -55,3 +60,4 @@ class Agent:
     guards: tuple[Guard, ...]
     checks: tuple[Check, ...]
     compose: Callable[[Work], Document]  # the handoff, from measured facts only
+    claims: Callable[[Document], Contribution] = nothing  # what a handoff written outside states, as skills state it

@@ -192,6 +192,16 @@ class HandoffStore:
             raise HandoffUnwritable(f"`{self.name(contract_id)}` cannot be written: {error.strerror}") from error
         return sha256(content)
 
+    def keep(self, contract_id: str, content: bytes) -> None:
+        """Put what a handoff was made from among its earlier versions.
+
+        Raises:
+            ContractUnknown: No handoff contract has that id.
+            UnsafePath: The folder or the file is a symbolic link.
+            OSError: It cannot be written.
+        """
+        self._keep(self.path(contract_id), content)
+
     def history(self, contract_id: str) -> list[Path]:
         """Return the kept earlier versions of a handoff, oldest first."""
         folder = self.path(contract_id).parent / HISTORY

@@ -45,10 +45,12 @@ class Receipt(Document):
     """What a step is about to publish, or has published: stored before the first file is moved.
 
     `files` and `handoff_sha256` are SHA-256; paths are relative to the workspace; `handoff` is a contract id.
+    `replaces` holds the SHA-256 of what people left for a step done outside; it stands where `files` will.
     """
 
     agent: str
     files: Mapping[str, str]
+    replaces: Mapping[str, str] = {}
     handoff: str | None = None
     handoff_sha256: str | None = None
     evidence: tuple[Evidence, ...] = ()
@@ -93,6 +95,7 @@ class RunContext:
     questions: dict[str, Question] = field(default_factory=dict)  # by id, in the order they were asked
     written: dict[str, set[str]] = field(default_factory=dict)
     ahead: dict[str, Ahead] = field(default_factory=dict)  # by agent
+    taken: dict[str, Mapping[str, str]] = field(default_factory=dict)  # SHA-256 of what people left, by agent, by path
     publishing: asyncio.Lock = field(default_factory=asyncio.Lock)
     began: float = field(default_factory=time.monotonic)  # on the monotonic clock
     handoffs: HandoffStore = field(init=False)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Coroutine, Mapping
+from collections.abc import Collection, Coroutine, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -76,6 +76,7 @@ def make_receipt(
     receipt = Receipt(
         agent=agent.name,
         files=files,
+        replaces=run.taken.get(agent.name, {}),
         handoff=agent.writes,
         handoff_sha256=sha256(handoff),
         evidence=measured.evidence,
@@ -123,14 +124,25 @@ def _publish(run: RunContext, receipt: Receipt, contents: Mapping[str, bytes]) -
     earlier: set[str] = set()
     if receipt.handoff is not None:
         agent = run.pipeline.agent(receipt.agent)
-        earlier = {path for path in _earlier(run, agent) if owns(agent, path)}
-    run.workspace.publish(files, run.recorded, earlier - set(files))
+        earlier = {path for path in listed_files(run, agent) if owns(agent, path)}
+    run.workspace.publish(files, lambda: _replaceable(run, receipt), earlier - set(files))
     if receipt.handoff is not None:
         run.handoffs.put(receipt.handoff, contents[run.handoffs.name(receipt.handoff)])
 
 
-def _earlier(run: RunContext, agent: Agent) -> Mapping[str, str]:
-    """Return the files that the agent's published handoff lists: of an earlier run, until this one replaces it."""
+def _replaceable(run: RunContext, receipt: Receipt) -> Mapping[str, Collection[str]]:
+    """Return what may be replaced: what Baton wrote, and what this very work was made from."""
+    known = {path: set(hashes) for path, hashes in run.recorded().items()}
+    for path, taken in receipt.replaces.items():
+        known.setdefault(path, set()).add(taken)
+    return known
+
+
+def listed_files(run: RunContext, agent: Agent) -> Mapping[str, str]:
+    """Return the files that the agent's published handoff lists, with their SHA-256: of an earlier run, or of this one.
+
+    Anyone may have written the handoff, so paths that are not the agent's may be among them.
+    """
     try:
         provenance = run.handoffs.read(agent.writes).provenance
     except (HandoffMissing, HandoffInvalid):

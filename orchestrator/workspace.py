@@ -30,7 +30,7 @@ IGNORED = frozenset(
     }
 )  # fmt: skip
 _ARRIVING = ".claude/.arriving"
-_SHOWN_ONLY = ".claude/handoff/questions"  # copies of what the ledger holds
+_ASKED = frozenset({".claude/handoff/questions", ".claude/handoff/outside"})  # nobody's work: copies, and drafts
 _FOLDERS = (".claude", ".claude/handoff")
 _SHOWN = 20
 
@@ -130,7 +130,7 @@ class Workspace:
         Raises:
             WorkspaceConflict: With every such file.
         """
-        foreign = [path for path in self._paths() if self._is_foreign(path, agents, recorded)]
+        foreign = [path for path in self.paths() if self._is_foreign(path, agents, recorded)]
         files = (path for agent in agents for path in agent.owns if "*" not in path)
         foreign += [path for path in files if (self.root / path).is_dir()]
         foreign += [path for path in _FOLDERS if (self.root / path).exists() and not (self.root / path).is_dir()]
@@ -227,13 +227,13 @@ class Workspace:
             raise PublishFailed(f"`{path}` cannot be written to the workspace `{self.root}`: a folder is there.")
         return place
 
-    def _paths(self) -> Iterator[str]:
+    def paths(self) -> Iterator[str]:
         """Yield the relative paths of all files and symbolic links, tools' own folders aside."""
         for folder, names, files in os.walk(self.root):
             at = Path(folder).relative_to(self.root)
             links = [name for name in names if (Path(folder) / name).is_symlink()]
             names[:] = [
-                name for name in names if name not in {*IGNORED, *links} and (at / name).as_posix() != _SHOWN_ONLY
+                name for name in names if name not in {*IGNORED, *links} and (at / name).as_posix() not in _ASKED
             ]
             for name in [*files, *links]:
                 if name not in IGNORED:

@@ -11,8 +11,9 @@ from agents.guards.annotations import MissingTypeHints
 from agents.guards.ownership import Ownership
 from agents.guards.paths import PathEscape
 from agents.guards.source import PythonSyntax
-from schemas.base import JSON
+from schemas.base import JSON, Document
 from schemas.handoffs import DatabaseAgentOutput, Migration, Table
+from skills.contribution import Contribution
 
 _MIGRATIONS = "alembic/"
 
@@ -34,6 +35,19 @@ def compose(work: Work) -> DatabaseAgentOutput:
     )
 
 
+class Claims(Contribution):
+    """What a handoff states that the checks compare with the live database."""
+
+    tables: tuple[Table, ...]
+    migrations: tuple[Migration, ...]
+
+
+def claims(handoff: Document) -> Claims:
+    """Return what a handoff written outside states."""
+    stated = DatabaseAgentOutput.model_validate(handoff)
+    return Claims(tables=stated.tables, migrations=stated.migrations)
+
+
 AGENT = Agent(
     name="database-agent",
     title="Database",
@@ -51,4 +65,5 @@ AGENT = Agent(
     guards=(PathEscape(), Ownership(), PythonSyntax(), MissingTypeHints(_MIGRATIONS)),
     checks=(RuffCheck("alembic"), MigrationsCheck(), LiveSchemaCheck()),
     compose=compose,
+    claims=claims,
 )

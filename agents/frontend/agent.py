@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import cast
 
 from agents.agent import Agent, Reads, Work
+from agents.claims import package_claims
 from agents.frontend.checks import BuildCheck, ClientCheck, ComponentTestsCheck, InstallCheck, TypesCheck
 from agents.guards.ownership import Ownership
 from agents.guards.paths import PathEscape
+from schemas.base import Document
 from schemas.feature import Gap
 from schemas.handoffs import FrontendAgentOutput, Page
+from skills.contribution import Contribution
 
 
 def compose(work: Work) -> FrontendAgentOutput:
@@ -24,7 +27,24 @@ def compose(work: Work) -> FrontendAgentOutput:
         pages=pages,
         dependencies_added=tuple(added),
         verification=work.verification,
-        not_implemented=(*work.feature.gaps, *unreachable) or None,
+        not_implemented=tuple(dict.fromkeys((*work.feature.gaps, *unreachable))) or None,
+    )
+
+
+class Claims(Contribution):
+    """What a handoff states about the pages, and what the API offers but no page can."""
+
+    pages: tuple[Page, ...]
+    unreachable: tuple[Gap, ...]
+
+
+def claims(handoff: Document) -> Claims:
+    """Return what a handoff written outside states."""
+    stated = FrontendAgentOutput.model_validate(handoff)
+    return Claims(
+        pages=stated.pages,
+        unreachable=stated.not_implemented or (),
+        dependencies=package_claims("npm", stated.dependencies_added),
     )
 
 
@@ -48,4 +68,5 @@ AGENT = Agent(
     guards=(PathEscape(), Ownership()),
     checks=(InstallCheck(), ClientCheck(), TypesCheck(), ComponentTestsCheck(), BuildCheck()),
     compose=compose,
+    claims=claims,
 )

@@ -8,6 +8,7 @@ from agents.agent import Agent, Reads, Work
 from agents.checks.openapi import OpenApiCheck
 from agents.checks.python_tools import MypyCheck, RuffCheck, TypeHintsCheck, UnitTestsCheck
 from agents.checks.schema import OrmCheck
+from agents.claims import package_claims
 from agents.guards.annotations import MissingTypeHints
 from agents.guards.blocking import BlockingCalls
 from agents.guards.columns import HandoffColumns
@@ -17,9 +18,9 @@ from agents.guards.raw_sql import RawSql
 from agents.guards.responses import OrmResponses
 from agents.guards.source import PythonSyntax
 from agents.python_backend.notes import frontend_notes
-from schemas.base import JSON
+from schemas.base import JSON, Document
 from schemas.handoffs import Endpoint, PythonBackendAgentOutput
-from skills.contribution import merge
+from skills.contribution import Contribution, merge
 
 _APP = "app/"
 
@@ -45,6 +46,18 @@ def _requirements(work: Work) -> tuple[str, ...]:
     """Return the Python packages that the skills' files use, one requirement each, runtime and development alike."""
     merged = merge(tuple(work.outputs.items()))
     return tuple(sorted(f"{d.name}{d.version}" for d in merged.dependencies if d.ecosystem == "python"))
+
+
+class Claims(Contribution):
+    """What a handoff states about the API, which is compared with the running app's own document."""
+
+    endpoints: tuple[Endpoint, ...]
+
+
+def claims(handoff: Document) -> Claims:
+    """Return what a handoff written outside states."""
+    stated = PythonBackendAgentOutput.model_validate(handoff)
+    return Claims(endpoints=stated.api_contract, dependencies=package_claims("python", stated.dependencies_added))
 
 
 AGENT = Agent(
@@ -96,4 +109,5 @@ AGENT = Agent(
         TypeHintsCheck(),
     ),
     compose=compose,
+    claims=claims,
 )
