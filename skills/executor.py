@@ -24,6 +24,12 @@ from skills.templates import TemplateFailed
 from skills.workbench import Workbench
 
 
+NO_TEMPLATE = (
+    "it has no template (no `contribute` in `{folder}/blueprint.py`), so a model must do it: run with `--model"
+    " provider:name`"
+)
+
+
 class SkillFailed(RunError):
     """A skill was given, did or returned something its contract does not admit."""
 
@@ -75,9 +81,11 @@ def run_template(skill: Skill, materials: Mapping[str, Document | JSON]) -> Cont
     """Return what the skill's `contribute` makes of `materials`: same materials, same bytes.
 
     Raises:
-        SkillFailed: As `Executor.execute`.
+        SkillFailed: As `Executor.execute`, or the skill has no template.
     """
     blueprint = skill.blueprint()
+    if blueprint.contribute is None:
+        raise SkillFailed(skill.name, (NO_TEMPLATE.format(folder=skill.folder),))
     request = request_of(skill, blueprint, materials)
     try:
         output = blueprint.contribute(request, skill.templates)

@@ -1,7 +1,8 @@
 """One skill: what it is, and its Python, loaded on first use.
 
 `blueprint.py` exposes `Input` (the materials it wants, each a field), `Output` (a `Contribution` with the facts it
-states) and `contribute(request, templates)`, a pure function: same input, same bytes.
+states) and, if templates do the skill, `contribute(request, templates)`, a pure function: same input, same bytes. A
+skill without `blueprint.py` wants the feature and leaves files; like one without `contribute`, it needs a model.
 """
 
 from __future__ import annotations
@@ -15,18 +16,25 @@ from pathlib import Path
 from types import ModuleType
 
 from schemas.base import Document
+from schemas.feature import Feature
 from skills.contribution import Contribution
 from skills.manifest import Preparation, SkillInvalid, instructions
 from skills.templates import Templates
 
 
+class FeatureInput(Document):
+    """What a skill wants that does not say what it wants."""
+
+    feature: Feature
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Blueprint:
-    """The Python of a skill."""
+    """The Python of a skill. Without `contribute`, it has no template: a model must do it."""
 
     input: type[Document]
     output: type[Contribution]
-    contribute: Callable[[Document, Templates], object]
+    contribute: Callable[[Document, Templates], object] | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,11 +62,11 @@ class Skill:
         """Return the skill's Python, importing it on the first call.
 
         Raises:
-            SkillInvalid: `blueprint.py` is missing, cannot be imported, or lacks `Input`, `Output` or `contribute`.
+            SkillInvalid: `blueprint.py` cannot be imported, or lacks `Input` or `Output`.
         """
         path = self.folder / "blueprint.py"
         if not path.is_file():
-            raise SkillInvalid((f"{path}: missing; a skill run by templates needs it",))
+            return Blueprint(input=FeatureInput, output=Contribution, contribute=None)
         try:
             module = importlib.import_module(f"{self._package()}.blueprint")
         except Exception as error:  # whatever a stranger's module raises at import
@@ -85,7 +93,7 @@ def _blueprint(module: ModuleType, path: Path) -> Blueprint:
         problems.append(f"{path}: `Input` must be a class that extends `schemas.base.Document`")
     if not (isinstance(output, type) and issubclass(output, Contribution)):
         problems.append(f"{path}: `Output` must be a class that extends `skills.contribution.Contribution`")
-    if not callable(contribute):
+    if contribute is not None and not callable(contribute):
         problems.append(f"{path}: `contribute(request, templates)` must be a function")
     if problems:
         raise SkillInvalid(tuple(problems))

@@ -138,6 +138,14 @@ def test_a_missing_folder_of_skills_is_refused(tmp_path: Path) -> None:
         Registry([tmp_path / "nowhere"], built_in=False)
 
 
+def test_a_skill_may_be_a_text_alone_and_then_it_reads_the_feature_and_leaves_files(tmp_path: Path) -> None:
+    write_skill(tmp_path, "audit-log")
+    blueprint = Registry([tmp_path], built_in=False).skill("audit-log").blueprint()
+    assert list(blueprint.input.model_fields) == ["feature"]
+    assert blueprint.output is Contribution
+    assert blueprint.contribute is None
+
+
 def test_a_folder_without_skill_md_is_no_skill(tmp_path: Path) -> None:
     (tmp_path / "notes").mkdir()
     assert names(Registry([tmp_path], built_in=False), "notes") == []
@@ -146,15 +154,14 @@ def test_a_folder_without_skill_md_is_no_skill(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        (None, "missing; a skill run by templates needs it"),
         ("raise RuntimeError('boom')", "cannot be imported: RuntimeError: boom"),
+        ("contribute = 1", "`contribute(request, templates)` must be a function"),
         ("Input = Output = contribute = 1", "`Input` must be a class that extends"),
     ],
 )
-def test_a_broken_blueprint_is_refused_with_the_file(tmp_path: Path, source: str | None, message: str) -> None:
+def test_a_broken_blueprint_is_refused_with_the_file(tmp_path: Path, source: str, message: str) -> None:
     folder = write_skill(tmp_path, "broken")
-    if source is not None:
-        (folder / "blueprint.py").write_text(source)
+    (folder / "blueprint.py").write_text(source)
     with pytest.raises(SkillInvalid) as caught:
         Registry([tmp_path], built_in=False).skill("broken").blueprint()
     assert message in str(caught.value)
