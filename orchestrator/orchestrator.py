@@ -332,6 +332,14 @@ class Orchestrator:
         database = (await self._engine.opened()).ledger.database
         return await prune(database, self._engine.home, older_than, dry_run=dry_run)
 
+    async def opened(self) -> Opened:
+        """Return the database once it answers, for what is built on the engine.
+
+        Raises:
+            PostgresUnavailable: There is none.
+        """
+        return await self._engine.opened()
+
     @functools.cached_property
     def pipeline(self) -> Pipeline:
         """The pipeline that runs use."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 # Of an owner's id in `$1`. Whoever only looks takes the lock shared, so that lookers do not see each other.
 LOCK_KEY = "hashtextextended('baton owner ' || $1, 0)"
 IS_DEAD = f"SELECT pg_try_advisory_xact_lock_shared({LOCK_KEY})"
+OWNER_IS_DEAD = IS_DEAD.replace("$1", "owner")  # of the id in the column `owner`
 _POLL_SECONDS = 0.5
 _PATIENCE = 5.0  # seconds to wait for a connection to close
 

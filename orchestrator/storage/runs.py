@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Literal
 
 from orchestrator.events import RunStatus
 from orchestrator.storage.database import Database
-from orchestrator.storage.owner import IS_DEAD
+from orchestrator.storage.owner import IS_DEAD, OWNER_IS_DEAD
 from orchestrator.storage.writer import Row, Statement
 from schemas.base import JSON, Document
 from schemas.errors import InputError
@@ -53,6 +53,18 @@ _LEAVE = Statement(
 _COLUMNS = (
     "id, workspace, title, status, agents, owner, wanted, generation, resumes, forked_from, started_at, finished_at"
 )
+
+# The cases are in order: a lock is tried only of a run that is at work, or was.
+_IDLE = f"""
+    SELECT id FROM baton.runs WHERE starts_with(workspace, $1) AND CASE status
+        WHEN 'stopped' THEN true
+        WHEN 'running' THEN owner IS NULL OR ({OWNER_IS_DEAD})
+        WHEN 'waiting' THEN NOT EXISTS (
+            SELECT FROM baton.questions WHERE run_id = runs.id AND answered_by IS NULL
+                AND (deadline IS NULL OR deadline > now()))
+        ELSE false END
+    ORDER BY started_at
+"""  # noqa: S608 - constants
 
 
 class RunUnknown(InputError):
@@ -210,6 +222,17 @@ class Runs:
             workspace,
         )
         return [RunRecord(**dict(row)) for row in rows]
+
+    async def idle(self, workspaces: str) -> Sequence[str]:
+        """Return the ids of the runs that could go on and nobody works on, the oldest first.
+
+        Their process died, or stopped them, or they have their answers: from a person, or because a deadline is over.
+
+        Args:
+            workspaces: How the paths of their workspaces begin.
+        """
+        rows = await self._database.fetch(_IDLE, workspaces)
+        return [row["id"] for row in rows]
 
     async def claim(self, run_id: str, owner: str, *, from_: Sequence[RunStatus]) -> RunDetails:
         """Take a run, as running; return it as it was before.

@@ -1,0 +1,293 @@
+"""What the app's methods do: runs in PostgreSQL, workspaces as their copies, archives of what was made.
+
+Each method takes its contract's input and returns JSON, or raises a `BatonError`.
+
+Not here: how callers reach it (`orchestrator.vertex.app`), runs without anybody at work
+(`orchestrator.vertex.picking_up`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import logging
+import tempfile
+from collections.abc import AsyncGenerator, Coroutine, Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeAlias
+
+from orchestrator.events import HandoffPublished
+from orchestrator.orchestrator import Orchestrator
+from orchestrator.published import published
+from orchestrator.run import Run
+from orchestrator.storage.questions import Question
+from orchestrator.storage.runs import ENDED, RunDetails
+from orchestrator.vertex import contracts
+from orchestrator.vertex.archives import SUFFIX, pack
+from orchestrator.vertex.artifacts import Artifacts
+from orchestrator.vertex.capabilities import Capabilities
+from orchestrator.vertex.picking_up import PickingUp
+from orchestrator.vertex.workspaces import Workspaces
+from orchestrator.workspace import WorkspaceBusy
+from schemas.base import JSON
+from schemas.errors import BatonError, InputError
+
+Reply: TypeAlias = dict[str, JSON]
+_PRD = "feature-prd.md"
+_HANDOFFS = ".claude/handoff/"
+
+_log = logging.getLogger("baton.vertex")
+
+
+class NothingAsked(InputError):
+    """The run asks nothing, or more than one thing, and the call does not say which it answers."""
+
+    code = "nothing_asked"
+
+
+class NotOver(InputError):
+    """The run is at work, so there is no result yet."""
+
+    code = "not_over"
+
+
+class ArchiveGone(InputError):
+    """The run has published more since, and the archive that was begun with is no longer stored."""
+
+    code = "archive_gone"
+
+
+class Service:
+    """The app at work. An asynchronous context manager; leaving it stops what runs here, for others to pick up."""
+
+    def __init__(self, engine: Orchestrator, home: Path, workspaces: Workspaces, artifacts: Artifacts) -> None:
+        """Describe the service; nothing is started before it is entered."""
+        self._engine, self._workspaces, self._artifacts = engine, workspaces, artifacts
+        self._capabilities = Capabilities(home)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        await self._engine.__aenter__()
+        try:
+            opened = await self._engine.opened()
+        except BaseException:
+            await self._engine.__aexit__(None, None, None)
+            raise
+        self._ledger = opened.ledger
+        self._picking_up = PickingUp(self._engine, self._ledger, self._workspaces, self._attend)
+        self._in_background(self._picking_up.keep_looking())
+        self._in_background(self._capabilities.look(opened.server))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._engine.__aexit__(kind, error, traceback)
+
+    # ---- runs
+
+    async def start(self, given: contracts.Start) -> Reply:
+        """Start a run; what can be refused is refused here, with nothing begun."""
+        with tempfile.TemporaryDirectory(prefix="baton-prd-") as folder:
+            prd = Path(folder) / _PRD
+            prd.write_text(given.prd, encoding="utf-8")
+            run = await self._engine.start(
+                prd, agents=given.agents, policy=given.policy, workspace=self._workspaces.new()
+            )
+        self._picking_up.began(run)
+        return await self._status(run.id)
+
+    async def retry(self, given: contracts.Retry) -> Reply:
+        """Do steps of a run again."""
+        await self._picking_up.prepare(await self._picking_up.mine(given.run))
+        self._picking_up.began(await self._engine.retry(given.run, from_agent=given.from_agent))
+        return await self._status(given.run)
+
+    async def cancel(self, given: contracts.OfRun) -> Reply:
+        """Give a run up. What it published stays."""
+        await self._picking_up.mine(given.run)
+        await self._engine.cancel(given.run)
+        return await self._status(given.run)
+
+    # ---- look
+
+    async def status(self, given: contracts.OfRun) -> Reply:
+        """Return where a run stands and what it asks; one that nobody works on is picked up first."""
+        await self._picking_up.mine(given.run)
+        await self._picking_up.take(given.run)
+        return await self._status(given.run)
+
+    async def runs(self, given: contracts.Runs) -> Reply:
+        """Return this app's newest runs."""
+        newest = await self._engine.runs(limit=given.limit)
+        return {"runs": [_standing(run) for run in newest if self._workspaces.has(run.workspace)]}
+
+    async def events(self, given: contracts.Events) -> AsyncGenerator[Reply, None]:
+        """Yield a run's events until it is over or pauses, also if its instance dies meanwhile."""
+        number, running = given.after, True
+        await self._picking_up.mine(given.run)
+        while running:
+            await self._picking_up.take(given.run)
+            async for event in self._engine.events(given.run, after=number):
+                number += 1
+                yield {"n": number, **event.model_dump(mode="json")}
+            running = (await self._ledger.runs.get(given.run)).status == "running"
+
+    async def result(self, given: contracts.OfRun) -> Reply:
+        """Return what a run came to, once it is over or pauses."""
+        run = await self._picking_up.mine(given.run)
+        if not isinstance(run.result, dict):
+            raise NotOver(f"run `{run.id}` is at work. Follow its `events`, or ask for its `status`.")
+        return dict(run.result)
+
+    async def handoffs(self, given: contracts.OfRun) -> Reply:
+        """Return the handoffs that a run has published, as people read them."""
+        run = await self._picking_up.mine(given.run)
+        files = await published(self._ledger, run.id)
+        return {
+            "run": run.id,
+            "handoffs": [
+                {"path": path, "sha256": hashlib.sha256(content).hexdigest(), "text": content.decode()}
+                for path, content in sorted(files.items())
+                if path.startswith(_HANDOFFS)
+            ],
+        }
+
+    async def capabilities(self, given: contracts.Nothing) -> Reply:  # noqa: ARG002 - every method has an input
+        """Return which checks this instance can run."""
+        return await self._capabilities.reply()
+
+    # ---- answer
+
+    async def answer(self, given: contracts.Answer) -> Reply:
+        """Answer a question; the run goes on once it has all its answers."""
+        run = await self._picking_up.mine(given.run)
+        question = given.question or (await self._asked(run)).id
+        await self._engine.answer(run.id, question, given.value)
+        await self._picking_up.take(run.id)
+        return await self._status(run.id)
+
+    async def approve(self, given: contracts.Approve) -> Reply:
+        """Approve of what a run plans to do, or reject it."""
+        run = await self._picking_up.mine(given.run)
+        question = given.question or (await self._asked(run, kind="approval")).id
+        rejected = f"reject: {given.reason}" if given.reason else "reject"
+        await self._engine.answer(run.id, question, "approve" if given.approved else rejected)
+        await self._picking_up.take(run.id)
+        return await self._status(run.id)
+
+    async def _asked(self, run: RunDetails, *, kind: str | None = None) -> Question:
+        """Return the one open question of a run."""
+        asked = [each for each in await self._open_questions(run.id) if kind in {None, each.kind}]
+        if len(asked) == 1:
+            return asked[0]
+        what = kind or "answer"
+        if not asked:
+            raise NothingAsked(f"run `{run.id}` ({run.status}) waits for no {what}.")
+        listed = ", ".join(f"`{each.id}`" for each in asked)
+        raise NothingAsked(f"run `{run.id}` waits for more than one {what}: {listed}. Name the `question`.")
+
+    async def _open_questions(self, run_id: str) -> list[Question]:
+        return [each for each in await self._engine.questions(run_id) if each.is_open]
+
+    # ---- take away
+
+    async def download(self, given: contracts.Download) -> Reply:
+        """Return a part of a run's workspace as an archive."""
+        run = await self._picking_up.mine(given.run)
+        found = None
+        if given.archive is not None:
+            found = await self._artifacts.part(_name(run.id, given.archive), given.offset, given.size)
+        archive = given.archive
+        if found is None:
+            packed = await self._packed(run.id)
+            archive = hashlib.sha256(packed).hexdigest()
+            if given.archive not in {None, archive}:
+                raise ArchiveGone(
+                    f"archive `{given.archive}` of run `{run.id}` is no longer stored, and the run has published more"
+                    " since. Download the run anew, from offset 0 and without `archive`."
+                )
+            found = packed[given.offset : given.offset + given.size], len(packed)
+            with suppress(BatonError):  # the next part is made anew, then
+                await self._artifacts.put(_name(run.id, archive), packed)
+        part, total = found
+        return {
+            "run": run.id,
+            "archive": archive,
+            "offset": given.offset,
+            "size": len(part),
+            "total": total,
+            "done": given.offset + len(part) >= total,
+            "sha256": hashlib.sha256(part).hexdigest(),
+            "data": base64.b64encode(part).decode(),
+        }
+
+    async def _packed(self, run_id: str) -> bytes:
+        return await asyncio.to_thread(pack, await published(self._ledger, run_id))
+
+    # ---- beside a run
+
+    def _attend(self, run: Run) -> None:
+        self._in_background(self._keep(run))
+
+    async def _keep(self, run: Run) -> None:
+        """Store an archive after each step that publishes, and let go of the workspace when the run is over."""
+        last = await self._engine.last_event(run.id)
+        async for event in run.events(after=last):
+            if isinstance(event, HandoffPublished):
+                await self._store(run.id)
+        with suppress(BatonError):  # the run's own log and its status say so
+            result = await run.result()
+            await self._store(run.id)
+            if result.status in ENDED:
+                with suppress(WorkspaceBusy):
+                    await asyncio.to_thread(self._workspaces.drop, result.workspace)
+
+    async def _store(self, run_id: str) -> None:
+        """Store the archive of a run as it is now. If that fails, it is made when it is asked for."""
+        try:
+            packed = await self._packed(run_id)
+            await self._artifacts.put(_name(run_id, hashlib.sha256(packed).hexdigest()), packed)
+        except BatonError as error:
+            _log.warning("no archive of run %s is stored: %s", run_id, error)
+
+    async def _status(self, run_id: str) -> Reply:
+        run = await self._ledger.runs.get(run_id)
+        refusal = self._picking_up.refusals.get(run_id)
+        result: Mapping[str, Any] = run.result if isinstance(run.result, dict) else {}
+        return {
+            **_standing(run),
+            "live": await self._ledger.runs.is_live(run_id),
+            "last_event": await self._engine.last_event(run_id),
+            "questions": [each.model_dump(mode="json") for each in await self._open_questions(run_id)],
+            "problems": list(result.get("problems", ())),
+            "refused": None if refusal is None else {"code": refusal.code, "message": str(refusal)},
+        }
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(_report)
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.error("a task of the app ended: %s: %s", type(error).__name__, error)
+
+
+def _name(run_id: str, archive: str) -> str:
+    return f"{run_id}/{archive}{SUFFIX}"
+
+
+def _standing(run: Any) -> Reply:  # noqa: ANN401 - a record or its details
+    known: Reply = run.model_dump(
+        mode="json", include={"id", "title", "status", "agents", "workspace", "started_at", "finished_at", "resumes"}
+    )
+    return {"run": known.pop("id"), **known}
