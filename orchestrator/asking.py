@@ -7,8 +7,12 @@ Not here: storing and answering (`orchestrator.storage.questions`).
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection, Sequence
+
 from orchestrator.context import RunContext
 from orchestrator.events import QuestionAsked
+from orchestrator.model_use import ModelChange
 from orchestrator.outcome import StepOutcome
 from orchestrator.storage import questions
 from orchestrator.storage.questions import Question, QuestionKind
@@ -17,32 +21,63 @@ from skills.redaction import redact
 
 APPROVE, REJECT = "approve", "reject"
 DONE, RETRY, GIVE_UP = "done", "retry", "give up"
+EDIT, TEMPLATE = "edit by hand", "take the template"
+
+_NUMBER = r"[1-9][0-9]*"
+_DECIMAL = r"(?:[1-9][0-9]*(?:\.[0-9]+)?|0\.[0-9]*[1-9][0-9]*)"
+_RAISE = rf"(?:--max-(?:calls|tokens) {_NUMBER}|--max-(?:money|minutes) {_DECIMAL})"
 
 _OPTIONS: dict[QuestionKind, tuple[str, ...]] = {
     "prd": (),
     "handoff": (DONE, GIVE_UP),
     "approval": (APPROVE, REJECT),
     "failure": (RETRY, GIVE_UP),
+    "model": (RETRY, EDIT, TEMPLATE, GIVE_UP),
 }
+
+
+def _model_schema(options: Sequence[str]) -> dict[str, JSON]:
+    return {"anyOf": [{"enum": [*options]}, {"type": "string", "pattern": f"^{RETRY}(?: {_RAISE})+$"}]}
+
+
 SCHEMAS: dict[QuestionKind, dict[str, JSON]] = {
     "prd": {"type": "string", "minLength": 1},
     "handoff": {"enum": [DONE, GIVE_UP]},
     "approval": {"anyOf": [{"enum": [APPROVE, REJECT]}, {"type": "string", "pattern": f"^{REJECT}: "}]},
     "failure": {"enum": [RETRY, GIVE_UP]},
+    "model": _model_schema((RETRY, EDIT, TEMPLATE, GIVE_UP)),
 }
 
 
-def ask(run: RunContext, node: str, kind: QuestionKind, text: str, *, of: StepOutcome | None = None) -> StepOutcome:
-    """Ask a person; return the outcome of a step that waits. `of` is the failure that the question is about."""
+def ask(
+    run: RunContext,
+    node: str,
+    kind: QuestionKind,
+    text: str,
+    *,
+    of: StepOutcome | None = None,
+    without: Collection[str] = (),
+) -> StepOutcome:
+    """Ask a person; return the outcome of a step that waits.
+
+    Args:
+        run: At work.
+        node: Whose step waits.
+        kind: What is asked; it decides how one may answer.
+        text: The question.
+        of: The failure that the question is about.
+        without: Options of this kind that cannot be had here.
+    """
     earlier = [each for each in run.questions.values() if each.node == node]
+    options = tuple(each for each in _OPTIONS[kind] if each not in without)
     question = Question(
         id=f"{run.run_id}-{node}-{len(earlier) + 1}",
         run_id=run.run_id,
         node=node,
         kind=kind,
         text=redact(text),
-        answer_schema=SCHEMAS[kind],
-        options=_OPTIONS[kind],
+        answer_schema=_model_schema(options) if kind == "model" else SCHEMAS[kind],
+        options=options,
         default=REJECT if kind == "approval" else GIVE_UP,
     )
     last = earlier[-1] if earlier else None
@@ -70,6 +105,21 @@ def refusal(question: Question) -> str | None:
         reason = question.answer.removeprefix(REJECT).removeprefix(":").strip()
         return f"rejected: {reason}" if reason else "rejected"
     return None
+
+
+def raised(question: Question) -> ModelChange | None:
+    """Return what an answer lets models spend: `retry --max-money 10`, say. None if it says nothing of that."""
+    if question.kind != "model" or not isinstance(question.answer, str):
+        return None
+    limits = dict(re.findall(r"--max-(\w+) (\S+)", question.answer))
+    return ModelChange.model_validate(limits) if limits else None
+
+
+def decided(run: RunContext, node: str) -> JSON:
+    """Return the last answer to what to do about a model's work in a step; None if there is none that still counts."""
+    standing = run.standing.get(node, ())
+    answers = [each.answer for each in run.questions.values() if each.kind == "model" and each.id in standing]
+    return answers[-1] if answers else None
 
 
 def is_approved(run: RunContext, node: str) -> bool:

@@ -19,6 +19,7 @@ from orchestrator.ownership import owns
 from orchestrator.pipeline import Pipeline
 from orchestrator.plan import Plan
 from orchestrator.policy import Policy
+from orchestrator.spending import RunMeter
 from orchestrator.storage.event_log import EventLog
 from orchestrator.storage.ledger import Ledger
 from orchestrator.storage.questions import Question
@@ -26,7 +27,6 @@ from orchestrator.storage.steps import Attempt
 from orchestrator.workspace import Workspace
 from schemas.base import Document
 from skills.executor import Executor
-from skills.model.budget import Meter
 from skills.model.executor import ModelExecutor
 from skills.registry import Registry
 
@@ -80,17 +80,18 @@ class RunContext:
     pipeline: Pipeline
     registry: Registry
     executor: Executor
+    model: ModelExecutor | None
+    meter: RunMeter
     environments: Environments
     admin_dsn: str
     ledger: Ledger
     events: EventLog
     policy: Policy
     prd_sha256: str
-    model: ModelExecutor | None = None
-    meter: Meter = field(default_factory=Meter)
     plan: Plan | None = None
     fingerprint: Fingerprint | None = None
     attempts: dict[str, Attempt] = field(default_factory=dict)
+    standing: dict[str, set[str]] = field(default_factory=dict)  # ids of questions that no retry has overtaken, by step
     numbers: dict[str, int] = field(default_factory=dict)
     questions: dict[str, Question] = field(default_factory=dict)  # by id, in the order they were asked
     written: dict[str, set[str]] = field(default_factory=dict)
@@ -119,9 +120,17 @@ class RunContext:
         """Load what the ledger knows of this run and its workspace."""
         for attempt in await self.ledger.steps.attempts(self.run_id):
             self.attempts[attempt.step] = attempt
+            if attempt.outcome is not None and attempt.outcome.question is not None:
+                self.standing.setdefault(attempt.step, set()).add(attempt.outcome.question)
         self.numbers = await self.ledger.steps.last_attempts(self.run_id)
         self.questions = {each.id: each for each in await self.ledger.questions.of(self.run_id)}
         await self.remember_written()
+
+    def forget(self, steps: Iterable[str]) -> None:
+        """Have `steps` done again, with nothing of what was answered about them."""
+        for name in steps:
+            self.attempts.pop(name, None)
+            self.standing.pop(name, None)
 
     async def remember_written(self) -> None:
         """Load what Baton ever wrote to this workspace."""

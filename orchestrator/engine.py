@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 from agents.checks.environment import Environments
 from orchestrator.context import RunContext
+from orchestrator.executors import Executors
 from orchestrator.home import cache_folder, run_folder
 from orchestrator.observing import Observing
 from orchestrator.pipeline import Pipeline
 from orchestrator.plan import Plan
 from orchestrator.policy import Policy
 from orchestrator.run import Run
+from orchestrator.spending import RunMeter
 from orchestrator.storage import database, postgres
 from orchestrator.storage.database import DatabaseLost
 from orchestrator.storage.event_log import EventLog
@@ -30,7 +32,7 @@ from orchestrator.storage.ledger import Ledger, open_ledger
 from orchestrator.storage.postgres import Server
 from orchestrator.storage.runs import thread
 from orchestrator.workspace import Workspace
-from skills.executor import Executor
+from skills.model.budget import Budget
 from skills.registry import Registry
 
 if TYPE_CHECKING:
@@ -53,11 +55,11 @@ class Engine:
     """An asynchronous context manager; leaving it stops what still runs."""
 
     def __init__(
-        self, *, home: Path, registry: Registry, executor: Executor, tracer_provider: TracerProvider | None = None
+        self, *, home: Path, registry: Registry, executors: Executors, tracer_provider: TracerProvider | None = None
     ) -> None:
         self.home = home
         self.registry = registry
-        self.executor = executor
+        self.executors = executors
         self._environments = Environments(cache_folder(home))
         self._observing = Observing(tracer_provider)
         self._stack = AsyncExitStack()
@@ -122,7 +124,7 @@ class Engine:
         task.add_done_callback(self._starting.discard)
         return task
 
-    def context(
+    async def context(
         self,
         opened: Opened,
         *,
@@ -133,7 +135,14 @@ class Engine:
         policy: Policy,
         prd_sha256: str,
     ) -> RunContext:
-        """Return the context of a run."""
+        """Return the context of a run.
+
+        Raises:
+            InputError: The model that its policy wants cannot be had.
+        """
+        use = policy.model
+        workers = await self.executors.workers(use, self.registry)
+        events = EventLog(opened.ledger.writer, run_id, self._observing.run(run_id))
         return RunContext(
             run_id=run_id,
             started_at=started_at,
@@ -141,11 +150,13 @@ class Engine:
             folder=run_folder(self.home, run_id),
             pipeline=pipeline,
             registry=self.registry,
-            executor=self.executor,
+            executor=workers.executor,
+            model=workers.model,
+            meter=RunMeter(use.budget() if use else Budget(), events, use.name if use else ""),
             environments=self._environments,
             admin_dsn=opened.server.admin,
             ledger=opened.ledger,
-            events=EventLog(opened.ledger.writer, run_id, self._observing.run(run_id)),
+            events=events,
             policy=policy,
             prd_sha256=prd_sha256,
         )

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field, TypeAdapter
 
 from schemas.base import Document
 from schemas.feature import Gap
+from skills.model.budget import Spending
 from skills.redaction import redact
 
 RedactedText: TypeAlias = Annotated[str, AfterValidator(redact)]
@@ -113,12 +114,39 @@ class SkillStarted(_Event):
     skill: str
 
 
+class ModelSpent(_Event):
+    """What a model took just now: a call, or the time between calls. The sum of these is what the run spent."""
+
+    type: Literal["model_spent"] = "model_spent"
+    agent: str
+    skill: str
+    model: str
+    spent: Spending
+
+
 class SkillFinished(_Event):
+    """`model` is who did the work, or a part of it, and `spent` what it took; both are null if templates did it."""
+
     type: Literal["skill_finished"] = "skill_finished"
     agent: str
     skill: str
     files: int
     seconds: float
+    model: str | None = None
+    spent: Spending | None = None
+
+
+class WorkReturned(_Event):
+    """What a model made does not stand: it goes back to these skills with what guards and checks found.
+
+    `round` counts how often, from 1.
+    """
+
+    type: Literal["work_returned"] = "work_returned"
+    agent: str
+    skills: tuple[str, ...]
+    round: int
+    problems: tuple[RedactedText, ...]
 
 
 class GuardFinished(_Event):
@@ -192,7 +220,9 @@ Event: TypeAlias = Annotated[
     | StepFinished
     | StepRetried
     | SkillStarted
+    | ModelSpent
     | SkillFinished
+    | WorkReturned
     | GuardFinished
     | CheckStarted
     | CheckFinished

@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
+from orchestrator.model_use import ModelUse
 from orchestrator.pipeline import GRAPH_VERSION, Pipeline, digest
 from orchestrator.plan import Plan
 from schemas.base import Document
@@ -33,6 +34,7 @@ class Fingerprint(Document):
     agents: Mapping[str, str]  # by name, in order: what it reads and writes
     contracts: Mapping[str, str]  # of the handoff that each agent writes, by agent
     skills: Mapping[str, Mapping[str, str]]  # by agent, by skill
+    model: str = ""  # that does what templates do not
 
 
 class Resumption(Document):
@@ -42,8 +44,8 @@ class Resumption(Document):
     reasons: tuple[str, ...] = ()
 
 
-def fingerprint(pipeline: Pipeline, plan: Plan) -> Fingerprint:
-    """Return the fingerprint of a pipeline and the plan that was made for it."""
+def fingerprint(pipeline: Pipeline, plan: Plan, use: ModelUse | None = None) -> Fingerprint:
+    """Return the fingerprint of a pipeline, the plan that was made for it, and the model that helps."""
     return Fingerprint(
         baton=_version(),
         graph=GRAPH_VERSION,
@@ -57,6 +59,7 @@ def fingerprint(pipeline: Pipeline, plan: Plan) -> Fingerprint:
             name: {skill.name: _folder_digest(skill.folder, _signature(skill.folder)) for skill in used}
             for name, used in plan.skills.items()
         },
+        model=use.name if use else "",
     )
 
 
@@ -104,6 +107,9 @@ def _notes(old: Fingerprint, new: Fingerprint, done: Collection[str]) -> list[tu
     notes = []
     if old.baton != new.baton:
         notes.append((f"Baton is {new.baton} now, was {old.baton}", True))
+    if old.model != new.model:
+        told = "steps still to be done are done with it"
+        notes.append((f"the model is {new.model or 'none'} now, was {old.model or 'none'}: {told}", False))
     for name in new.agents:
         was, now = old.skills.get(name, {}), new.skills.get(name, {})
         for skill in sorted({*was, *now}):

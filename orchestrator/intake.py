@@ -87,7 +87,7 @@ async def intake(run: RunContext, attempt: Attempt, answer: Question | None) -> 
 
 def adopt(run: RunContext, plan: Plan) -> None:
     """Make `plan` the run's, and have it remembered."""
-    run.plan, run.fingerprint = plan, fingerprint(run.pipeline, plan)
+    run.plan, run.fingerprint = plan, fingerprint(run.pipeline, plan, run.policy.model)
     stored = run.fingerprint.model_dump(mode="json")
     run.events.note(runs.planned(run.run_id, plan.feature.title, stored, run.prd_sha256))
 

@@ -6,24 +6,25 @@ import asyncio
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import cast
 
 from agents.agent import Agent, Reads
 from handoff.problems import HandoffInvalid, HandoffMissing
 from handoff.store import Handoff
+from orchestrator.asking import TEMPLATE, decided
 from orchestrator.context import RunContext
-from orchestrator.events import SkillFinished, SkillStarted
+from orchestrator.events import SkillStarted
 from orchestrator.ownership import owns
 from orchestrator.plan import Plan
 from orchestrator.staging import stage_published
 from schemas.base import JSON, Document
 from skills.contribution import Contribution, merge
-from skills.executor import SkillFailed
+from skills.executor import SkillFailed, TemplateExecutor
 from skills.formatting import format_python
 from skills.paths import path_problems
-from skills.workbench import Workbench
+from skills.workbench import Rework, Workbench
 
 OPENAPI = "openapi.json"
 
@@ -65,19 +66,35 @@ def _broken(run: RunContext, agent: Agent, reads: Reads, problem: str) -> Broken
     )
 
 
+@dataclass(kw_only=True, slots=True)
+class Round:
+    """One go at a step's skills.
+
+    `kept` is work of the round before that stands, `rework` what goes back, both by skill. `outputs` are filled while
+    the skills run, skill by skill; `modelled` are those that a model worked on, in this round or before.
+    """
+
+    kept: Mapping[str, Contribution] = field(default_factory=dict)
+    rework: Mapping[str, Rework] = field(default_factory=dict)
+    outputs: dict[str, Contribution] = field(default_factory=dict)
+    modelled: set[str] = field(default_factory=set)
+
+
 async def run_skills(
-    run: RunContext, plan: Plan, agent: Agent, handoffs: Mapping[str, Handoff]
-) -> dict[str, Contribution]:
+    run: RunContext, plan: Plan, agent: Agent, handoffs: Mapping[str, Handoff], this: Round
+) -> Mapping[str, Contribution]:
     """Run the agent's skills one after the other and return their outputs by name.
 
     Raises:
         RunError: A skill failed, or two of them made the same file.
+        ModelFailed: A model left nothing that can be used.
     """
     materials: dict[str, Document | JSON] = {name: handoff.data for name, handoff in handoffs.items()}
     materials["feature"] = plan.feature
     openapi = run.tree(agent.name) / OPENAPI
     if openapi.is_file():
         materials["openapi"] = cast("JSON", json.loads(openapi.read_bytes()))
+    executor = TemplateExecutor() if decided(run, agent.name) == TEMPLATE else run.executor
     bench = Workbench(
         agent=agent.name,
         tree=run.tree(agent.name),
@@ -86,16 +103,19 @@ async def run_skills(
         excludes=agent.excludes,
         meter=run.meter,
     )
-    outputs: dict[str, Contribution] = {}
     for skill in plan.skills[agent.name]:
+        if skill.name in this.kept:
+            this.outputs[skill.name] = this.kept[skill.name]
+            continue
         run.events.emit(SkillStarted(agent=agent.name, skill=skill.name))
-        started = time.monotonic()
-        offered = {**materials, "assembled": merge(list(outputs.items()))}
-        outputs[skill.name] = await run.executor.execute(skill, offered, bench)
+        started, before = time.monotonic(), run.meter.skill(agent.name, skill.name)
+        offered = {**materials, "assembled": merge(list(this.outputs.items()))}
+        place = replace(bench, rework=this.rework.get(skill.name))
+        output = this.outputs[skill.name] = await executor.execute(skill, offered, place)
         seconds = round(time.monotonic() - started, 3)
-        files = len(outputs[skill.name].files)
-        run.events.emit(SkillFinished(agent=agent.name, skill=skill.name, files=files, seconds=seconds))
-    return outputs
+        if run.meter.finish(agent.name, skill.name, files=len(output.files), seconds=seconds, before=before):
+            this.modelled.add(skill.name)
+    return this.outputs
 
 
 async def assemble(outputs: Mapping[str, Contribution]) -> dict[str, str]:

@@ -6,14 +6,23 @@ Not here: having it done (`orchestrator.executors`), what was spent (`orchestrat
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
 from typing import Self
 
 from pydantic import Field, model_validator
 
 from schemas.base import Document
+from schemas.errors import InputError
 from skills.model.budget import Budget, Limits
 from skills.model.executor import REPAIRS
 from skills.model.prices import PRICES, Price
+
+
+class ModelUnset(InputError):
+    """Limits for a model, where there is no model."""
+
+    code = "model_unset"
 
 
 class ModelUse(Document):
@@ -46,3 +55,34 @@ class ModelUse(Document):
     def budget(self) -> Budget:
         """Return what the model may spend."""
         return Budget(step=self.step, run=self.run, prices={**PRICES, **self.prices})
+
+
+class ModelChange(Document):
+    """What a person changes of a run's model when they take the run up again; what is null stays.
+
+    `name` is another model; the rest is what the run may spend from its beginning on, minutes of work included.
+    """
+
+    name: str | None = None
+    calls: int | None = Field(default=None, gt=0)
+    tokens: int | None = Field(default=None, gt=0)
+    money: Decimal | None = Field(default=None, gt=0)
+    minutes: float | None = Field(default=None, gt=0)
+
+    def of(self, use: ModelUse | None) -> ModelUse | None:
+        """Return the changed use of a model.
+
+        Raises:
+            ModelUnset: The run has no model, and none is named.
+        """
+        given = {name: value for name, value in self if name != "name" and value is not None}
+        if use is None and self.name is None:
+            if given:
+                raise ModelUnset(
+                    "the run has no model whose limits could be changed. Give it one: `--model provider:name`."
+                )
+            return None
+        changed = (use or ModelUse()).model_copy(
+            update={} if self.name is None else {"name": self.name, "given": False}
+        )
+        return changed.model_copy(update={"run": replace(changed.run, **given)})

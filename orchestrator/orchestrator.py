@@ -30,10 +30,12 @@ from orchestrator.context import RunContext
 from orchestrator.contracts import refuse_unfit
 from orchestrator.engine import Engine, Opened
 from orchestrator.events import RunStatus
+from orchestrator.executors import Executors
 from orchestrator.giving_up import give_up
 from orchestrator.home import home as default_home
 from orchestrator.intake import read_prd, understand
 from orchestrator.many import Finished, Request, run_many
+from orchestrator.model_use import ModelChange
 from orchestrator.pipeline import Pipeline, full_stack
 from orchestrator.plan import Plan, make_plan
 from orchestrator.policy import Policy
@@ -46,10 +48,11 @@ from orchestrator.storage.steps import Attempt
 from orchestrator.workspace import Workspace
 from schemas.base import JSON
 from schemas.feature import Feature
-from skills.executor import Executor, TemplateExecutor
+from skills.executor import Executor
 from skills.registry import Registry
 
 if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
     from opentelemetry.trace import TracerProvider
 
     from orchestrator.events import Event
@@ -66,6 +69,7 @@ class Orchestrator:
         pipeline: Pipeline | None = None,
         registry: Registry | None = None,
         executor: Executor | None = None,
+        model: str | BaseChatModel | None = None,
         tracer_provider: TracerProvider | None = None,
     ) -> None:
         """Describe the engine; nothing is started before it is entered.
@@ -75,7 +79,8 @@ class Orchestrator:
             home: Where Baton keeps its database and caches; `BATON_HOME` or the user's data folder by default.
             pipeline: The built-in agents by default.
             registry: The built-in skills by default.
-            executor: Runs skills; by templates by default.
+            executor: Runs skills; by default templates do, and a model where they end, if there is one.
+            model: A chat model, or its name (`provider:model`), for the runs whose policy names none.
             tracer_provider: Gets the runs' spans; by default the OpenTelemetry variables decide whether there are any.
 
         Raises:
@@ -87,7 +92,7 @@ class Orchestrator:
         self._engine = Engine(
             home=home or default_home(),
             registry=registry or Registry(),
-            executor=executor or TemplateExecutor(),
+            executors=Executors(executor, model),
             tracer_provider=tracer_provider,
         )
 
@@ -119,16 +124,17 @@ class Orchestrator:
             workspace: Another folder than the engine's.
 
         Raises:
-            InputError: The PRD, its stack, the agents' names, their contracts or the workspace will not do.
+            InputError: The PRD, its stack, the agents' names, their contracts, the model or the workspace will not do.
             RunError: There is no database.
         """
+        policy = self._engine.executors.settle(policy or Policy())
         given = read_prd(Path(prd))  # once: it may come through a pipe, or change meanwhile
         pipeline = self.pipeline if agents is None else self.pipeline.subset(agents)
         plan = self._plan(given, pipeline)
         self._engine.prepare(plan)
         opened = await self._engine.opened()
         place = Workspace(Path(workspace or self._workspace))
-        context = self._new(opened, pipeline=pipeline, policy=policy or Policy(), workspace=place, prd=given.raw)
+        context = await self._new(opened, pipeline=pipeline, policy=policy, workspace=place, prd=given.raw)
         context.handoffs.remember(given)
         return await begin(self._engine, context, given.raw, plan)
 
@@ -154,10 +160,10 @@ class Orchestrator:
         raw = (await opened.ledger.content.get([source.prd]))[source.prd]
         plan = self._plan(_prd_of(raw), pipeline)
         self._engine.prepare(plan)
-        context = self._new(
+        context = await self._new(
             opened,
             pipeline=pipeline,
-            policy=policy or Policy.model_validate(source.policy),
+            policy=self._engine.executors.settle(policy or Policy.model_validate(source.policy)),
             workspace=Workspace(Path(workspace)),
             prd=raw,
         )
@@ -185,8 +191,12 @@ class Orchestrator:
 
     # ---- go on
 
-    async def resume(self, run_id: str) -> Run:
+    async def resume(self, run_id: str, *, change: ModelChange | None = None) -> Run:
         """Go on with a run that waits and has its answers, was stopped, or whose process died.
+
+        Args:
+            run_id: The run.
+            change: What is to be different about its model from now on, and remembered.
 
         Raises:
             RunUnknown: There is no such run.
@@ -194,17 +204,22 @@ class Orchestrator:
             RunRefused: It has ended; or its agents, contracts, skills, PRD or workspace are no longer what they were.
             NothingToResume: It waits for an answer.
         """
-        return await taking_up.take_up(self._engine, self.pipeline, run_id)
+        return await taking_up.take_up(self._engine, self.pipeline, run_id, change=change)
 
-    async def retry(self, run_id: str, *, from_agent: str | None = None) -> Run:
+    async def retry(self, run_id: str, *, from_agent: str | None = None, change: ModelChange | None = None) -> Run:
         """Do steps of a run again: those that are not done, or `from_agent` and all that come after it.
+
+        Args:
+            run_id: The run.
+            from_agent: The first agent to do again.
+            change: As in `resume`.
 
         Raises:
             RunUnknown: There is no such run.
             RunBusy: Somebody works on it.
             RunRefused: Nothing is left to do, or something before `from_agent` is not done; or as in `resume`.
         """
-        return await taking_up.take_up(self._engine, self.pipeline, run_id, again=True, agent=from_agent)
+        return await taking_up.take_up(self._engine, self.pipeline, run_id, again=True, agent=from_agent, change=change)
 
     # ---- look
 
@@ -361,11 +376,11 @@ class Orchestrator:
             return None
         return make_plan(feature, pipeline, self.registry)
 
-    def _new(
+    async def _new(
         self, opened: Opened, *, pipeline: Pipeline, policy: Policy, workspace: Workspace, prd: bytes
     ) -> RunContext:
         now = datetime.now(UTC)
-        return self._engine.context(
+        return await self._engine.context(
             opened,
             run_id=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}",
             started_at=now,

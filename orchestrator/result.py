@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from orchestrator.context import Evidence
 from orchestrator.events import RedactedGap, RedactedText, RunStatus
+from orchestrator.spending import SkillWork
 from schemas.base import Document
 
 
@@ -31,7 +32,8 @@ class RunResult(Document):
     """What a run came to.
 
     `files` holds the SHA-256 of every published file by path; `timings` seconds by agent, and of the whole run under
-    `total`; `problems` and `log` say why a run failed.
+    `total`; `work` who did each skill and what that took, if a model took part; `problems` and `log` say why a run
+    failed.
     """
 
     run: str
@@ -41,6 +43,7 @@ class RunResult(Document):
     handoffs: tuple[PublishedHandoff, ...] = ()
     files: Mapping[str, str] = {}
     evidence: tuple[Evidence, ...] = ()
+    work: tuple[SkillWork, ...] = ()
     gaps: tuple[RedactedGap, ...] = ()
     timings: Mapping[str, float] = {}
     questions: tuple[OpenQuestion, ...] = ()

@@ -250,6 +250,7 @@ class Run:
                 for each in run.questions.values()
                 if each.is_open and status == "waiting" and each.id in asked
             ),
+            work=run.meter.work(),
             problems=problems,
             log=log,
         )

@@ -6,10 +6,22 @@ It grows from step to step. What earlier runs published comes in as the handoffs
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from handoff.store import Handoff, safe_path
+from skills.model.desk import SKIPPED
+
+
+def clear(tree: Path, whose: Callable[[str], bool]) -> None:
+    """Remove the files of the tree whose path is `whose`: what an earlier attempt left is no part of the next one."""
+    for root, folders, names in os.walk(tree):
+        folders[:] = [name for name in folders if name not in SKIPPED]
+        for name in names:
+            place = Path(root, name)
+            if whose(place.relative_to(tree).as_posix()):
+                place.unlink()
 
 
 def stage(tree: Path, files: Mapping[str, str]) -> None:

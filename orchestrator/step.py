@@ -5,7 +5,7 @@ outcome is in the ledger. Nothing reaches the workspace before `publish`, and wh
 receipt names each file by hash and is stored, contents and all, before the first one is moved. So a run that is killed
 while it publishes goes on publishing, and one that is killed earlier does the step again.
 
-Not here: the parts of a step (`orchestrator.making`, `orchestrator.measuring`, `orchestrator.publishing`).
+Not here: the parts of a step (`orchestrator.repairing` has the work done and examined, `orchestrator.publishing`).
 """
 
 from __future__ import annotations
@@ -14,21 +14,22 @@ import asyncio
 import time
 from collections.abc import Mapping
 
-from agents.agent import Agent, Work
+from agents.agent import Agent
 from handoff.store import Handoff
 from orchestrator import question_files
 from orchestrator.asking import answered, ask, is_approved, refusal
 from orchestrator.context import Ahead, Receipt, RunContext
 from orchestrator.events import HandoffPublished, StepFinished, StepRetried, StepStarted
+from orchestrator.examining import Refusal
 from orchestrator.intake import NODE as INTAKE
 from orchestrator.intake import intake, skill_plan
 from orchestrator.logs import bind
-from orchestrator.making import Broken, assemble, read_handoffs, run_skills
-from orchestrator.measuring import guard, measure
+from orchestrator.making import Broken, read_handoffs
 from orchestrator.outcome import StepOutcome
 from orchestrator.pipeline import digest
 from orchestrator.plan import Plan
-from orchestrator.publishing import make_receipt, publish, recall, record, refuse_fixed
+from orchestrator.publishing import make_receipt, publish, recall, record
+from orchestrator.repairing import ask_about_model, work_out
 from orchestrator.retrying import step_time_limit, with_retries
 from orchestrator.storage import steps
 from orchestrator.storage.database import DatabaseLost
@@ -37,6 +38,7 @@ from orchestrator.storage.steps import Attempt
 from orchestrator.storage.writer import OwnerLost
 from orchestrator.workspace import WorkspaceConflict
 from schemas.errors import RunError
+from skills.model.errors import ModelFailed
 
 
 async def step(run: RunContext, node: str) -> StepOutcome:
@@ -94,9 +96,11 @@ async def _outcome(run: RunContext, node: str, known: Attempt | None, answer: Qu
             return await work(run, run.plan, run.pipeline.agent(node))
     except (DatabaseLost, OwnerLost):
         raise
+    except ModelFailed as error:
+        _begin_unless_begun(run, node)
+        return ask_about_model(run, node, error)
     except (RunError, WorkspaceConflict, OSError, MemoryError) as error:
-        if node not in run.attempts or run.attempts[node].outcome is not None:
-            _begin(run, node, "")
+        _begin_unless_begun(run, node)
         return _failed(run, node, StepOutcome.failure((_told(error),)))
 
 
@@ -104,6 +108,7 @@ async def work(run: RunContext, plan: Plan, agent: Agent) -> StepOutcome:
     """Do one agent's work and return how it ended.
 
     Raises:
+        ModelFailed: A model left nothing that can be published.
         RunError: A tool, a skill or the disk failed.
         WorkspaceConflict: A file that the step writes was changed meanwhile.
     """
@@ -130,6 +135,7 @@ async def make(run: RunContext, plan: Plan, agent: Agent) -> tuple[Receipt, dict
     """Make, guard and check an agent's work; return what to publish, or how the step ended instead.
 
     Raises:
+        ModelFailed: A model left nothing that can be published.
         RunError: A tool or a skill could not be run.
     """
     handoffs = read_handoffs(run, agent)
@@ -141,24 +147,9 @@ async def make(run: RunContext, plan: Plan, agent: Agent) -> tuple[Receipt, dict
         receipt = Receipt.model_validate(killed.receipt)
         return receipt, await recall(run, receipt)
     attempt = _begin(run, agent.name, inputs)
-    outputs = await run_skills(run, plan, agent, handoffs)
-    made = await assemble(outputs)
-    if problems := guard(run, agent, made, handoffs) or await refuse_fixed(run, agent, made):
-        return _failed(run, agent.name, StepOutcome.failure(problems))
-    todo = Work(
-        task=plan.feature.title,
-        timestamp=run.started_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        feature=plan.feature,
-        handoffs={name: handoff.data for name, handoff in handoffs.items()},
-        outputs=outputs,
-        files=tuple(sorted(made)),
-    )
-    measured = await measure(run, plan, agent, todo, made)
-    if measured.problems:
+    measured = await work_out(run, plan, agent, handoffs)
+    if isinstance(measured, Refusal):
         return _failed(run, agent.name, StepOutcome.failure(measured.problems, measured.log))
-    derived = {path: text for path, text in measured.files.items() if made.get(path) != text}
-    if problems := guard(run, agent, derived, handoffs) or await refuse_fixed(run, agent, measured.files):
-        return _failed(run, agent.name, StepOutcome.failure(problems))
     receipt, contents = make_receipt(run, agent, measured, handoffs)
     await record(run, attempt, receipt, contents)
     return receipt, contents
@@ -191,6 +182,11 @@ def _begin(run: RunContext, node: str, input_hash: str) -> Attempt:
     run.numbers[node], run.attempts[node] = number, attempt
     run.events.note(steps.begin(run.run_id, attempt))
     return attempt
+
+
+def _begin_unless_begun(run: RunContext, node: str) -> None:
+    if node not in run.attempts or run.attempts[node].outcome is not None:
+        _begin(run, node, "")
 
 
 def _failed(run: RunContext, node: str, outcome: StepOutcome) -> StepOutcome:

@@ -18,16 +18,19 @@ from agents.checks.orphans import end_orphans
 from handoff.problems import HandoffInvalid, HandoffMissing
 from handoff.provenance import sha256
 from handoff.store import write_atomically
+from orchestrator.asking import raised
 from orchestrator.context import PRD, RunContext
 from orchestrator.engine import Engine
 from orchestrator.events import QuestionAnswered, RunResumed, RunStatus
 from orchestrator.fingerprint import Fingerprint, Resumption, compare, fingerprint
 from orchestrator.intake import NODE as INTAKE
 from orchestrator.intake import adopt, read_prd, refuse_conflicts, understand
+from orchestrator.model_use import ModelChange
 from orchestrator.pipeline import AgentUnknown, Pipeline
 from orchestrator.plan import make_plan
 from orchestrator.policy import Policy
 from orchestrator.run import Run
+from orchestrator.storage import runs
 from orchestrator.storage.ledger import Ledger
 from orchestrator.storage.runs import ENDED, OPEN, RunDetails, RunRefused
 from orchestrator.workspace import Workspace
@@ -37,9 +40,17 @@ if TYPE_CHECKING:
 
 
 async def take_up(
-    engine: Engine, pipeline: Pipeline, run_id: str, *, again: bool = False, agent: str | None = None
+    engine: Engine,
+    pipeline: Pipeline,
+    run_id: str,
+    *,
+    again: bool = False,
+    agent: str | None = None,
+    change: ModelChange | None = None,
 ) -> Run:
     """Go on with a run; with `again`, do its steps again from `agent` on, or those that are not done.
+
+    `change` is what is to be different about its model.
 
     Raises:
         RunUnknown: There is no such run.
@@ -56,13 +67,14 @@ async def take_up(
     pipeline, workspace = pipeline_of(known, pipeline), workspace_of(known)
     async with AsyncExitStack() as held, claimed(ledger, run_id, (*OPEN, *ENDED) if again else OPEN) as before:
         held.enter_context(workspace.lock())
-        context = engine.context(
+        stored = Policy.model_validate(before.policy)
+        context = await engine.context(
             opened,
             run_id=run_id,
             started_at=before.started_at,
             workspace=workspace,
             pipeline=pipeline,
-            policy=Policy.model_validate(before.policy),
+            policy=stored.model_copy(update={"model": change.of(stored.model)}) if change else stored,
             prd_sha256=before.prd,
         )
         resumption = await restore(context, before)
@@ -76,6 +88,7 @@ async def take_up(
             generation = before.generation
             driver = await engine.driver(context, generation)
             begin = await driver.begin(run_id, context.questions)
+        revise(context, stored, change)
         announce(context, "resumed" if not again else f"retried from {agent}" if agent else "retried")
         run = Run(context, functools.partial(engine.driver, generation=generation), resumption=resumption)
         run.begin(held, begin)
@@ -145,12 +158,12 @@ async def restore(context: RunContext, before: RunDetails) -> Resumption:
         await end_orphans(context.run_id)
     await _restore_prd(context)
     await context.remember()
-    await context.events.load(context.ledger.database)
+    context.meter.restore(await context.events.load(context.ledger.database))
     if before.fingerprint is None:
         return Resumption(rule="continues")
     _refuse_changed_prd(context)
     plan = make_plan(understand(read_prd(context.prd)), context.pipeline, context.registry)
-    old, new = Fingerprint.model_validate(before.fingerprint), fingerprint(context.pipeline, plan)
+    old, new = Fingerprint.model_validate(before.fingerprint), fingerprint(context.pipeline, plan, context.policy.model)
     resumption = compare(old, new, context.done(), _unread(context))
     if resumption.rule == "refuses":
         raise _refused(context.run_id, resumption.reasons)
@@ -159,9 +172,22 @@ async def restore(context: RunContext, before: RunDetails) -> Resumption:
     return resumption
 
 
+def revise(context: RunContext, stored: Policy, change: ModelChange | None) -> None:
+    """Have new answers and `change` count for what models may spend, and be remembered."""
+    new = [each for each in context.questions.values() if not each.is_open and each.id not in context.events.answered]
+    for each in (*(raised(question) for question in new), change):
+        if each is not None:
+            context.policy = context.policy.model_copy(update={"model": each.of(context.policy.model)})
+    if context.policy != stored:
+        context.events.note(runs.revised(context.run_id, context.policy.model_dump(mode="json")))
+    if context.policy.model is not None:
+        context.meter.budget = context.policy.model.budget()
+
+
 def announce(context: RunContext, reason: str) -> None:
     """Tell that a run that paused or ended goes on, and which answers came. One that was killed just goes on."""
     if context.events.paused:
+        context.meter.begin_anew()
         context.events.emit(RunResumed(run=context.run_id, reason=reason))
     for question in context.questions.values():
         if question.answered_by is not None and question.id not in context.events.answered:
@@ -196,8 +222,7 @@ def steps_again(context: RunContext, agent: str | None) -> tuple[str, ...]:
 async def forget(context: RunContext, steps: tuple[str, ...]) -> None:
     """Have `steps` done again."""
     await context.ledger.steps.supersede(context.run_id, steps)
-    for name in steps:
-        context.attempts.pop(name, None)
+    context.forget(steps)
 
 
 async def _restore_prd(context: RunContext) -> None:

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Self
 
-from orchestrator.events import Event, QuestionAnswered, RunFinished, StepFinished, parse_event
+from orchestrator.events import Event, ModelSpent, QuestionAnswered, RunFinished, StepFinished, parse_event
 from orchestrator.observing import Observer
 from orchestrator.storage.database import Database
 from orchestrator.storage.writer import Row, Statement, Writer
@@ -50,20 +50,22 @@ class EventLog:
     ) -> None:
         await self.flush()
 
-    async def load(self, database: Database) -> None:
-        """Go on where the log ends. Not needed for a new run."""
-        for sequence, event in await stored(database, self._run_id):
+    async def load(self, database: Database) -> list[Event]:
+        """Go on where the log ends; return what it holds. Not needed for a new run."""
+        known = await stored(database, self._run_id)
+        for sequence, event in known:
             self._next = sequence + 1
             scope = _scope(event)
             if isinstance(event, StepFinished | RunFinished):
                 self._told.pop(scope, None)
-            else:
+            elif not isinstance(event, ModelSpent):
                 self._told.setdefault(scope, Counter())[_essence(event)] += 1
             if scope == _RUN:
                 self.paused = isinstance(event, RunFinished)
             if isinstance(event, QuestionAnswered):
                 self.answered.add(event.question)
             self.tell_time(event)
+        return [event for _, event in known]
 
     def tell_time(self, event: Event) -> None:
         """Add the seconds that `event` tells of, over all the times that a step or the run was gone on with."""
@@ -119,7 +121,7 @@ class EventLog:
         self.observe(event)
         scope = _scope(event)
         told = self._told.get(scope)
-        if told:
+        if told and not isinstance(event, ModelSpent):  # what is spent once more is spent
             essence = _essence(event)
             if told[essence] > 0:
                 told[essence] -= 1
@@ -188,5 +190,5 @@ def _scope(event: Event) -> str:
 
 
 def _essence(event: Event) -> str:
-    """Return what makes two events the same: all but when it was and how long it took."""
-    return event.model_dump_json(exclude={"at", "seconds"}, ensure_ascii=True)
+    """Return what makes two events the same: all but when it was, how long it took and what it cost."""
+    return event.model_dump_json(exclude={"at", "seconds", "spent"}, ensure_ascii=True)

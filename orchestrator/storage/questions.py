@@ -24,7 +24,7 @@ from schemas.errors import InputError
 if TYPE_CHECKING:
     import asyncpg
 
-QuestionKind = Literal["prd", "handoff", "approval", "failure"]
+QuestionKind = Literal["prd", "handoff", "approval", "failure", "model"]
 Answerer = Literal["person", "deadline"]
 
 _ASK = Statement(

@@ -45,6 +45,7 @@ _ADD = Statement(
     rank=0,
 )
 _PLAN = Statement("UPDATE baton.runs SET title = $2, fingerprint = $3, prd = $4 WHERE id = $1", rank=5)
+_POLICY = Statement("UPDATE baton.runs SET policy = $2 WHERE id = $1", rank=5)
 _LEAVE = Statement(
     "UPDATE baton.runs SET status = $2, result = $3, owner = NULL, wanted = NULL,"
     " finished_at = CASE WHEN $2 = ANY('{running,waiting,stopped}'::text[]) THEN NULL ELSE now() END WHERE id = $1",
@@ -139,6 +140,11 @@ def add(record: RunRecord, *, policy: JSON, prd: str) -> Row:
 def planned(run_id: str, title: str, fingerprint: JSON, prd: str) -> Row:
     """Return the row that says what was planned, once the PRD is understood."""
     return (_PLAN, (run_id, storable(title), json.dumps(fingerprint), bytes.fromhex(prd)))
+
+
+def revised(run_id: str, policy: JSON) -> Row:
+    """Return the row that says what a person changed of a run's policy."""
+    return (_POLICY, (run_id, json.dumps(policy)))
 
 
 def leave(run_id: str, status: RunStatus, result: JSON) -> Row:

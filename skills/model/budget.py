@@ -57,6 +57,9 @@ class Spending:
     def __add__(self, other: Spending) -> Spending:
         return Spending(**{each.name: getattr(self, each.name) + getattr(other, each.name) for each in fields(self)})
 
+    def __sub__(self, other: Spending) -> Spending:
+        return Spending(**{each.name: getattr(self, each.name) - getattr(other, each.name) for each in fields(self)})
+
     def __str__(self) -> str:
         estimated = f" ({self.estimated} calls estimated)" if self.estimated else ""
         unpriced = f" ({self.unpriced} calls of unknown price)" if self.unpriced else ""
@@ -67,7 +70,8 @@ class Spending:
 class Meter:
     """Counts what one run spends, and says when to stop. For one event loop.
 
-    `earlier` is what a resumed run had spent, by agent and skill.
+    `earlier` is what a resumed run had spent, by agent and skill. A step's limits are there to end a loop: they count
+    from the last time that a person had the run go on (`begin_anew`).
     """
 
     def __init__(
@@ -75,15 +79,20 @@ class Meter:
     ) -> None:
         self.budget = budget or Budget()
         self._spent = dict(earlier or {})
+        self._lately = dict(self._spent)  # since `begin_anew`
 
     @property
     def skills(self) -> Mapping[tuple[str, str], Spending]:
         """Return what was spent, by agent and skill."""
         return dict(self._spent)
 
+    def skill(self, agent: str, skill: str) -> Spending:
+        """Return what a skill spent."""
+        return self._spent.get((agent, skill), Spending())
+
     def step(self, agent: str) -> Spending:
-        """Return what an agent's step spent."""
-        return sum((spent for (name, _), spent in self._spent.items() if name == agent), Spending())
+        """Return what an agent's step spent since the run last began anew."""
+        return sum((spent for (name, _), spent in self._lately.items() if name == agent), Spending())
 
     def run(self) -> Spending:
         """Return what the whole run spent."""
@@ -91,7 +100,12 @@ class Meter:
 
     def add(self, agent: str, skill: str, spent: Spending) -> None:
         """Count what a skill spent."""
-        self._spent[agent, skill] = self._spent.get((agent, skill), Spending()) + spent
+        for total in (self._spent, self._lately):
+            total[agent, skill] = total.get((agent, skill), Spending()) + spent
+
+    def begin_anew(self) -> None:
+        """Give each step what it may spend once more. What the run spent stays."""
+        self._lately.clear()
 
     def cost(self, model: str, spent: Spending) -> Spending:
         """Return `spent` with the money that `model` takes for its tokens."""

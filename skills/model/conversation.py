@@ -10,6 +10,7 @@ Not here: what is asked (`skills.model.prompt`), judging what was done (`skills.
 from __future__ import annotations
 
 import posixpath
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -153,9 +154,11 @@ class _Supervision(AgentMiddleware[Any, Any, Any]):
     ) -> ModelResponse[Any]:
         name = model_name(request.model)
         self._bench.meter.require(self._bench.agent, self._skill, name)
+        started = time.monotonic()
         response = await call(self._skill, self._patience, lambda: handler(request))
         message = next(each for each in response.result if isinstance(each, AIMessage))
-        spent = self._bench.meter.cost(name, _spent(request, message))
+        took = Spending(seconds=time.monotonic() - started)
+        spent = self._bench.meter.cost(name, _spent(request, message)) + took
         self._bench.meter.add(self._bench.agent, self._skill, spent)
         if (words := refusal(message)) is not None:
             raise ModelRefused(self._skill, redact(words))

@@ -89,9 +89,9 @@ class ModelExecutor:
                 raise type(error)(error.skill, error.detail, work.attempts) from error
 
     async def _in_time(self, work: _Work, skill: Skill, prompt: Prompt, place: Desk) -> Contribution:
-        """Do the work in the minutes that are left, and count them."""
+        """Do the work in the minutes that are left, and count them: those of the calls are counted already."""
         meter, agent = place.bench.meter, place.bench.agent
-        started = time.monotonic()
+        started, before = time.monotonic(), meter.skill(agent, skill.name).seconds
         try:
             async with asyncio.timeout(meter.seconds_left(agent)) as limit:
                 conversation = await asyncio.to_thread(self._conversation, skill, prompt, place)
@@ -101,7 +101,8 @@ class ModelExecutor:
                 raise
             late = error
         finally:
-            meter.add(agent, skill.name, Spending(seconds=time.monotonic() - started))
+            counted = meter.skill(agent, skill.name).seconds - before
+            meter.add(agent, skill.name, Spending(seconds=max(0.0, time.monotonic() - started - counted)))
         raise meter.out_of_time(agent, skill.name) from late
 
     def _conversation(self, skill: Skill, prompt: Prompt, place: Desk) -> Conversation:
