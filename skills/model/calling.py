@@ -23,6 +23,8 @@ _TOO_MANY, _TIMEOUT, _CONFLICT, _SERVER = 429, 408, 409, 500
 _CONNECTION = frozenset({"TransportError", "APIConnectionError", "ClientConnectionError", "ClientPayloadError"})
 # An error inside a stream comes with status 200 and a type.
 _PASSING = frozenset({"overloaded_error", "rate_limit_error", "api_error", "timeout_error", "server_error"})
+# Clients keep connections for the next call; the loop they were made in may be over by then.
+_OTHER_LOOP = "Event loop is closed"
 _LONGEST_DETAIL = 500
 
 
@@ -69,6 +71,7 @@ def _passes(error: BaseException) -> bool:
         isinstance(each, TimeoutError | ConnectionError)
         or any(base.__name__ in _CONNECTION for base in type(each).__mro__)
         or _type(each) in _PASSING
+        or (isinstance(each, RuntimeError) and str(each) == _OTHER_LOOP)
         for each in _causes(error)
     )
 

@@ -38,6 +38,7 @@ class Provider:
     variables: tuple[str, ...] = ()  # one of them must be set
     langchain: str  # the name under which LangChain knows it
     settings: Mapping[str, Any] = field(default_factory=dict)
+    places: Mapping[str, str] = field(default_factory=dict)  # further settings, by the variable that they come from
     example: str
 
 
@@ -66,7 +67,9 @@ PROVIDERS: Mapping[str, Provider] = {
         extra="vertex",
         variables=("GOOGLE_CLOUD_PROJECT",),
         langchain="google_genai",
-        settings={"streaming": True, "max_retries": 1, "vertexai": True},
+        settings={"streaming": True, "max_retries": 1, "vertexai": True, "location": "global"},
+        # Google's package forgets them where another address is set, unless it is told them.
+        places={"GOOGLE_CLOUD_PROJECT": "project", "GOOGLE_CLOUD_LOCATION": "location"},
         example="google_vertexai:gemini-4-argon",
     ),
     "ollama": Provider(
@@ -95,6 +98,7 @@ _CLASSES = {
     "ChatGoogleGenerativeAI": "google_genai",
     "ChatOllama": "ollama",
     "ChatOpenAI": "openai",
+    "GoogleChat": "google_genai",
 }
 _TAPED = frozenset({"Recording", "Replay"})  # they go by the name of the model they stand for
 
@@ -143,12 +147,17 @@ def _provider(name: str) -> Provider:
 
 
 def _made(name: str, provider: Provider) -> BaseChatModel:
-    from langchain.chat_models import init_chat_model  # noqa: PLC0415  # an extra, and slow to import
-
+    model = name.partition(":")[2]
+    places = {key: os.environ[variable] for variable, key in provider.places.items() if os.environ.get(variable)}
+    settings = {**provider.settings, **places}
     try:
-        made: BaseChatModel = init_chat_model(
-            name.partition(":")[2], model_provider=provider.langchain, **provider.settings
-        )
+        if provider.langchain == "google_genai":
+            from skills.model.google import GoogleChat  # noqa: PLC0415  # an extra, and slow to import
+
+            return GoogleChat(model=model, **settings)
+        from langchain.chat_models import init_chat_model  # noqa: PLC0415  # the same
+
+        made: BaseChatModel = init_chat_model(model, model_provider=provider.langchain, **settings)
     except Exception as error:  # whatever the provider's package raises
         raise ModelUnusable(name, redact(f"{type(error).__name__}: {error}")) from error
     return made

@@ -48,7 +48,7 @@ def prompts() -> Iterator[tuple[str, Prompt]]:
                     yield skill.name, _prompt(agent, skill.name, offered, tree, outputs)
                     outputs[skill.name] = run_template(skill, offered)
             write({file.path: file.content for output in outputs.values() for file in output.files}, tree)
-            materials |= _handoff(agent, outputs)
+            materials |= handed_on(agent, outputs)
 
 
 def _prompt(
@@ -66,7 +66,7 @@ def _prompt(
     return prompt_of(skill, blueprint.output, request, bench, there=laid_out(bench), fixed=made)
 
 
-def _handoff(agent: Agent, outputs: Mapping[str, Contribution]) -> dict[str, Document | JSON]:
+def handed_on(agent: Agent, outputs: Mapping[str, Contribution]) -> dict[str, Document | JSON]:
     """Return what the agent hands on, as far as skills read it."""
     files = tuple(sorted(file.path for output in outputs.values() for file in output.files))
     if agent is DATABASE:

@@ -57,6 +57,7 @@ PASSING = (
     ConnectionResetError(),
     TimeoutError(),
     wrapped(),
+    RuntimeError("Event loop is closed"),
 )
 
 

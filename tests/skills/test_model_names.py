@@ -33,8 +33,8 @@ def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     ("name", "variable", "kind"),
     [
         ("anthropic:claude-sonnet-5-5", "ANTHROPIC_API_KEY", "ChatAnthropic"),
-        ("google_genai:gemini-4-argon", "GOOGLE_API_KEY", "ChatGoogleGenerativeAI"),
-        ("google_genai:gemini-4-argon", "GEMINI_API_KEY", "ChatGoogleGenerativeAI"),
+        ("google_genai:gemini-4-argon", "GOOGLE_API_KEY", "GoogleChat"),
+        ("google_genai:gemini-4-argon", "GEMINI_API_KEY", "GoogleChat"),
         ("ollama:qwen3:8b", None, "ChatOllama"),
         ("openai:gpt-6-sol", "OPENAI_API_KEY", "ChatOpenAI"),
     ],
