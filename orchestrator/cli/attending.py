@@ -16,6 +16,7 @@ from orchestrator.logs import configure_from
 from schemas.errors import InputError
 
 if TYPE_CHECKING:
+    from orchestrator.model_use import ModelChange
     from orchestrator.orchestrator import Orchestrator
     from orchestrator.result import RunResult
     from orchestrator.run import Run
@@ -85,11 +86,11 @@ async def _asked(engine: Orchestrator, result: RunResult) -> Run | None:
         raise
 
 
-async def go_on(engine: Orchestrator, run_id: str) -> Run | None:
+async def go_on(engine: Orchestrator, run_id: str, change: ModelChange | None = None) -> Run | None:
     """Ask the person on the terminal what a run asks, then take it up again; None if the person left."""
     while await ask_person(engine, run_id):
         try:
-            return await engine.resume(run_id)
+            return await engine.resume(run_id, change=change)
         except InputError as error:
             if error.code != WAITS:  # else the database's clock has not come to a deadline yet
                 raise

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from orchestrator.cli.completing import agent_names, question_ids, run_ids
+from orchestrator.model_use import ModelUse
 from orchestrator.policy import STEP_SECONDS, Approve, Policy
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -98,6 +99,7 @@ def policy_of(
     answer_within: float | None,
     step_timeout: float | None,
     attended: bool,
+    model: ModelUse | None = None,
 ) -> Policy:
     """Return the policy that the options say; what they leave open depends on whether a person is there."""
     return Policy(
@@ -105,4 +107,5 @@ def policy_of(
         on_failure=on_failure or ("ask" if attended else "fail"),
         answer_seconds=answer_within,
         step_seconds=step_timeout or STEP_SECONDS,
+        model=model,
     )

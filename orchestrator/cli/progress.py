@@ -21,6 +21,7 @@ from orchestrator.events import (
     Event,
     GuardFinished,
     HandoffPublished,
+    ModelSpent,
     PlanMade,
     QuestionAnswered,
     QuestionAsked,
@@ -33,8 +34,10 @@ from orchestrator.events import (
     StepRetried,
     StepStarted,
     StepStatus,
+    WorkReturned,
 )
 from orchestrator.harmless import harmless
+from skills.model.budget import Spending
 
 MARKS: dict[StepStatus, str] = {"published": "✓", "skipped": "-", "failed": "✗", "waiting": "?", "rejected": "✗"}
 
@@ -86,8 +89,14 @@ def line(event: Event) -> str | None:  # noqa: C901, PLR0911, PLR0912 - one a ki
             return f"{event.agent}: {said} ({event.seconds:.1f} s)"
         case StepRetried():
             return f"{event.agent}: attempt {event.attempt} failed, again in {event.wait:.0f} s: {event.problem}"
+        case ModelSpent() if event.spent.calls:
+            return f"{event.agent}: skill {event.skill}: {event.model}: {_call(event.spent)}"
         case SkillFinished():
-            return f"{event.agent}: skill {event.skill}: {event.files} files ({event.seconds:.2f} s)"
+            by = f", {event.model}: {event.spent}" if event.model else ""
+            return f"{event.agent}: skill {event.skill}: {event.files} files ({event.seconds:.2f} s){by}"
+        case WorkReturned():
+            first = event.problems[0].partition("\n")[0]
+            return f"{event.agent}: back to {', '.join(event.skills)} ({event.round}): {first}"
         case GuardFinished() if event.violations:
             return f"{event.agent}: guard {event.guard}: {event.violations} violations"
         case CheckFinished():
@@ -117,6 +126,7 @@ class _Row:
     passed: int = 0
     doing: dict[str, float] = field(default_factory=dict)
     note: str = ""
+    spent: Spending = field(default_factory=Spending)  # by a model, in this step
 
 
 class LiveView:
@@ -140,22 +150,32 @@ class LiveView:
                     note = "" if agent.active else agent.reason
                     self._rows.setdefault(agent.name, _Row(agent.title)).note = note
             case (
-                SkillStarted() | SkillFinished() | CheckStarted() | CheckFinished()
+                SkillStarted() | SkillFinished() | CheckStarted() | CheckFinished() | WorkReturned()
                 | StepStarted() | StepFinished() | StepRetried()
             ):  # fmt: skip
                 self._step(event)
+            case ModelSpent():
+                self._rows.setdefault(event.agent, _Row(event.agent)).spent += event.spent
             case _:
                 pass
 
     def _step(
         self,
-        event: StepStarted | StepFinished | StepRetried | SkillStarted | SkillFinished | CheckStarted | CheckFinished,
+        event: StepStarted
+        | StepFinished
+        | StepRetried
+        | SkillStarted
+        | SkillFinished
+        | WorkReturned
+        | CheckStarted
+        | CheckFinished,
     ) -> None:
         row = self._rows.setdefault(event.agent, _Row(event.agent))
         now = time.monotonic()
         match event:
             case StepStarted():
                 row.mark, row.started, row.seconds, row.passed, row.note = "●", now, None, 0, ""
+                row.spent = Spending()
             case StepRetried():
                 row.note = f"again in {event.wait:.0f} s: {event.problem}"
                 row.doing.clear()
@@ -163,6 +183,8 @@ class LiveView:
                 row.doing[event.skill] = now
             case SkillFinished():
                 row.doing.pop(event.skill, None)
+            case WorkReturned():
+                row.passed, row.note = 0, ""
             case CheckStarted():
                 row.doing[event.check] = now
             case CheckFinished():
@@ -182,10 +204,16 @@ class LiveView:
             doing = ", ".join(f"{name} {now - since:.0f} s" for name, since in row.doing.items())
             if doing and row.passed:
                 doing = f"{row.passed} checks passed; {doing}"
+            if doing and row.spent.calls:
+                doing = f"{doing}; {row.spent.calls} calls of the model, {row.spent.tokens:,} tokens"
             done = f"{row.files} files, {row.passed} checks" if row.mark == "✓" else ""
             took = "" if seconds is None else f"{seconds:.1f} s"
             table.add_row(*(Text(harmless(text)) for text in (row.mark, row.title, took, doing or done or row.note)))
         return Group(Text(harmless(self._title), style="bold"), table)
+
+
+def _call(spent: Spending) -> str:
+    return f"{spent.input_tokens:,} tokens in, {spent.output_tokens:,} out ({spent.seconds:.1f} s)"
 
 
 def _display(*, json: bool, lines: bool) -> Display:

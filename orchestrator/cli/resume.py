@@ -6,8 +6,10 @@ import typer
 
 from orchestrator.cli.attending import WAITS, View, attend, go_on, view_of
 from orchestrator.cli.ending import carry_out
+from orchestrator.cli.model_options import MaxCalls, MaxMinutes, MaxMoney, MaxTokens, Model, change_of
 from orchestrator.cli.options import Json, RunName, Verbose
 from orchestrator.cli.summary import exit_code, say_result
+from orchestrator.model_use import ModelChange
 from orchestrator.orchestrator import Orchestrator
 from orchestrator.result import RunResult
 from schemas.errors import InputError
@@ -18,6 +20,11 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 @app.command()
 def resume(
     run: RunName,
+    model: Model = None,
+    max_calls: MaxCalls = None,
+    max_tokens: MaxTokens = None,
+    max_money: MaxMoney = None,
+    max_minutes: MaxMinutes = None,
     json: Json = False,  # noqa: FBT002 - typer's way to say a flag
     verbose: Verbose = False,  # noqa: FBT002
 ) -> None:
@@ -25,22 +32,23 @@ def resume(
 
     On a terminal, what it waits for is asked. Elsewhere the command says what it is, and exits with 3.
     """
-    raise typer.Exit(carry_out(_resume(run, view_of(json=json, verbose=verbose))))
+    change = change_of(model=model, calls=max_calls, tokens=max_tokens, money=max_money, minutes=max_minutes)
+    raise typer.Exit(carry_out(_resume(run, view_of(json=json, verbose=verbose), change)))
 
 
-async def _resume(name: str, view: View) -> int:
+async def _resume(name: str, view: View, change: ModelChange | None) -> int:
     async with Orchestrator() as engine:
-        return await resume_run(engine, await engine.find(name), view)
+        return await resume_run(engine, await engine.find(name), view, change)
 
 
-async def resume_run(engine: Orchestrator, run_id: str, view: View) -> int:
-    """Go on with a run as far as it goes; return the exit code."""
+async def resume_run(engine: Orchestrator, run_id: str, view: View, change: ModelChange | None = None) -> int:
+    """Go on with a run as far as it goes, with `change` of its model; return the exit code."""
     try:
-        run = await engine.resume(run_id)
+        run = await engine.resume(run_id, change=change)
     except InputError as error:
         if error.code != WAITS:
             raise
-        going_on = await go_on(engine, run_id) if view.asks else None
+        going_on = await go_on(engine, run_id, change) if view.asks else None
         if going_on is None:
             return await _say_waiting(engine, run_id, view)
         run = going_on

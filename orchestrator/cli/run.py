@@ -9,6 +9,20 @@ import typer
 
 from orchestrator.cli.attending import View, attend, view_of
 from orchestrator.cli.ending import carry_out
+from orchestrator.cli.model_options import (
+    AllModel,
+    MaxCalls,
+    MaxMinutes,
+    MaxMoney,
+    MaxTokens,
+    Model,
+    ModelFor,
+    Prices,
+    Record,
+    Repairs,
+    Replay,
+    model_use_of,
+)
 from orchestrator.cli.options import AnswerWithin, ApproveOption, Json, OnFailure, StepTimeout, Verbose, policy_of
 from orchestrator.orchestrator import Orchestrator
 
@@ -27,6 +41,17 @@ def run(
     on_failure: OnFailure = None,
     answer_within: AnswerWithin = None,
     step_timeout: StepTimeout = None,
+    model: Model = None,
+    model_for: ModelFor = "",
+    all_model: AllModel = False,  # noqa: FBT002 - typer's way to say a flag
+    repairs: Repairs = None,
+    max_calls: MaxCalls = None,
+    max_tokens: MaxTokens = None,
+    max_money: MaxMoney = None,
+    max_minutes: MaxMinutes = None,
+    prices: Prices = None,
+    record: Record = None,
+    replay: Replay = None,
     json: Json = False,  # noqa: FBT002 - typer's way to say a flag
     verbose: Verbose = False,  # noqa: FBT002
 ) -> None:
@@ -36,12 +61,26 @@ def run(
     """
     names = [name.strip() for name in agents.split(",") if name.strip()]
     view = view_of(json=json, verbose=verbose)
+    use = model_use_of(
+        model=model,
+        model_for=model_for,
+        all_model=all_model,
+        repairs=repairs,
+        calls=max_calls,
+        tokens=max_tokens,
+        money=max_money,
+        minutes=max_minutes,
+        prices=prices,
+        record=record,
+        replay=replay,
+    )
     policy = policy_of(
         approve=approve,
         on_failure=on_failure,
         answer_within=answer_within,
         step_timeout=step_timeout,
         attended=view.asks,
+        model=use,
     )
     raise typer.Exit(carry_out(_run(prd, workspace, names, policy, view)))
 

@@ -15,6 +15,7 @@ from orchestrator.events import RunStatus
 from orchestrator.fingerprint import Resumption
 from orchestrator.question_files import commands
 from orchestrator.result import RunResult
+from skills.model.budget import Spending
 
 if TYPE_CHECKING:
     from orchestrator.orchestrator import Orchestrator
@@ -74,6 +75,8 @@ def show_result(result: RunResult) -> None:
     """Print a result for people: what was published, what is missing, what to do next."""
     if result.handoffs:
         _show_handoffs(result)
+    if result.work:
+        _show_work(result)
     for gap in result.gaps:
         say(f"not implemented: {gap.text} ({gap.reason})")
     for problem in result.problems:
@@ -104,3 +107,21 @@ def _show_handoffs(result: RunResult) -> None:
         ),
         right=("Seconds", "Tool runs"),
     )
+
+
+def _show_work(result: RunResult) -> None:
+    say_table(
+        ("Agent", "Skill", "Done by", "Calls", "Tokens in", "Tokens out", "US $"),
+        [
+            *(_work_row(each.agent, each.skill, each.by, each.spent) for each in result.work),
+            _work_row("", "", "", sum((each.spent for each in result.work), Spending())),
+        ],
+        right=("Calls", "Tokens in", "Tokens out", "US $"),
+    )
+
+
+def _work_row(agent: str, skill: str, by: str, spent: Spending) -> tuple[str, ...]:
+    if not spent.calls:
+        return agent, skill, by, "", "", "", ""
+    money = "unknown" if spent.unpriced else f"{spent.money:.4f}"
+    return agent, skill, by, str(spent.calls), f"{spent.input_tokens:,}", f"{spent.output_tokens:,}", money
