@@ -9,9 +9,11 @@ from functools import partial
 
 from agents.agent import Agent, Work
 from agents.checks.check import Outcome
+from agents.checks.isolation import isolation_for
 from agents.checks.runner import CheckProgress, run_checks
 from agents.checks.scratch import Scratch
 from agents.guards.guard import Proposal
+from handoff.problems import HandoffInvalid, HandoffMissing
 from handoff.provenance import CheckRun
 from handoff.store import Handoff
 from orchestrator.context import Evidence, RunContext
@@ -57,7 +59,8 @@ async def measure(run: RunContext, plan: Plan, agent: Agent, todo: Work, made: M
     """Stage what was made, run the agent's checks on it, and return what they measured.
 
     Raises:
-        ScratchError: A check could not be run at all.
+        ScratchError: A check could not be run at all, or not as isolated as it has to be.
+        InputError: BATON_ISOLATION or BATON_CHECK_LIMITS cannot be understood.
     """
     if not agent.checks:
         return Measured(work=todo, files=made, evidence=())
@@ -71,6 +74,7 @@ async def measure(run: RunContext, plan: Plan, agent: Agent, todo: Work, made: M
         admin_dsn=run.admin_dsn,
         python_lock=plan.locks.get("python"),
         node_lock=plan.locks.get("node"),
+        isolation=await isolation_for(untrusted=_untrusted(run, agent)),
     )
     async with scratch:
         outcomes = await run_checks(agent.checks, scratch, todo, notify=_Reporter(run, agent))
@@ -88,6 +92,20 @@ async def measure(run: RunContext, plan: Plan, agent: Agent, todo: Work, made: M
         problems=tuple(_problem(name, outcome) for name, outcome in failed.items()),
         log=next((outcome.evidence[-1].log for outcome in failed.values() if outcome.evidence), None),
     )
+
+
+def _untrusted(run: RunContext, agent: Agent) -> bool:
+    """Say whether anyone but this run's templates wrote something that the agent's checks will run."""
+    if run.policy.model is not None or getattr(run.policy, "outside", ()):
+        return True
+    for reads in agent.reads:
+        try:
+            provenance = run.handoffs.read(reads.contract).provenance
+        except (HandoffMissing, HandoffInvalid):
+            continue  # nothing of it is staged
+        if provenance is None or (provenance.files and provenance.run != run.run_id):
+            return True
+    return False
 
 
 class _Reporter:

@@ -54,20 +54,25 @@ class Environments:
         self.cache = cache
         self._tasks: dict[tuple[str, str], asyncio.Task[object]] = {}
 
-    async def python(self, lock: Path) -> PythonEnvironment:
+    async def python(self, lock: Path, *, build: bool = True) -> PythonEnvironment:
         """Return the environment that holds exactly the packages of a hashed requirements file.
+
+        Without `build` the file is one that nobody here wrote: no package may be built, which would run its code, and
+        no option may stand among the packages.
 
         Raises:
             RegistryUnreachable: A package cannot be fetched now.
             ScratchError: There is no such package, its hash is another, or the machine has no room for it.
         """
         content = lock.read_bytes()
+        if not build:
+            _refuse_options(content)
         key = cache_key(content, sys.version, platform.platform(), sys.base_prefix)
 
         async def make() -> PythonEnvironment:
             place = self.cache / "python" / key
             with machine_trouble("installing the app's Python packages", (self.cache, Path(tempfile.gettempdir()))):
-                root = await cached_folder(place, lambda folder: _install_python(folder, content))
+                root = await cached_folder(place, lambda folder: _install_python(folder, content, build=build))
             return PythonEnvironment(python=root / "bin" / "python", key=key, root=root)
 
         return await self._once(("python", key), make)
@@ -114,13 +119,23 @@ class Environments:
         return cast("T", await asyncio.shield(task))
 
 
-async def _install_python(folder: Path, lock: bytes) -> None:
+def _refuse_options(lock: bytes) -> None:
+    for number, line in enumerate(lock.decode("utf-8", "replace").splitlines(), 1):
+        if line.lstrip().startswith("-") and not line.lstrip().startswith("--hash="):
+            raise ScratchError(
+                f"line {number} of the Python lock file is an option of the installer, which only a lock of yours may"
+                " have: leave packages, versions and hashes in it"
+            )
+
+
+async def _install_python(folder: Path, lock: bytes, *, build: bool) -> None:
     requirements = folder / "requirements.lock"
     requirements.write_bytes(lock)
     binary = uv.find_uv_bin()
     venv = [binary, "venv", "--quiet", "--relocatable", "--allow-existing", "--python", sys.executable, str(folder)]
     await install(venv, folder, "a Python environment")
     sync = [binary, "pip", "sync", "--quiet", "--require-hashes", "--python", str(folder / "bin" / "python")]
+    sync += [] if build else ["--no-build"]
     # Without bytecode every tool starts twice as slowly.
     await install([*sync, str(requirements)], folder, "the app's Python packages", {"UV_COMPILE_BYTECODE": "1"})
 

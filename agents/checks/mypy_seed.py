@@ -16,37 +16,38 @@ from pathlib import Path
 
 from agents.checks.cache import cache_key, cached_folder
 from agents.checks.environment import PythonEnvironment
-from agents.checks.process import minimal_environment, run_process
+from agents.checks.scratch import Scratch
 
 _SEED_TIMEOUT = 300.0
 _MODULE = "seed_imports.py"
 
 
-async def seeded_cache(
-    cache: Path, environment: PythonEnvironment, tree: Path, place: Path, folders: Sequence[str]
-) -> None:
+async def seeded_cache(scratch: Scratch, environment: PythonEnvironment, place: Path, folders: Sequence[str]) -> None:
     """Make `place` a mypy cache folder of its own, filled with what earlier checks learned about the packages.
 
     Args:
-        cache: Where seeds are kept, one for an environment and a mypy configuration.
+        scratch: Has the tree to be checked, whose `pyproject.toml` configures mypy and whose imports are learned; its
+            cache keeps seeds, one for an environment and a mypy configuration.
         environment: The environment whose packages the app imports.
-        tree: The tree to be checked; its `pyproject.toml` configures mypy, its imports are learned.
         place: A folder that does not exist yet.
         folders: Folders of the tree to be checked; each set of them has a seed of its own.
     """
-    key = cache_key(environment.key, _configuration(tree), *folders)
-    seed = await cached_folder(cache / "mypy" / key, lambda folder: _learn(folder, environment, tree, folders))
+    key = cache_key(environment.key, _configuration(scratch.tree), *folders)
+    seed = await cached_folder(
+        scratch.cache / "mypy" / key, lambda folder: _learn(scratch, folder, environment, folders)
+    )
     shutil.copytree(seed, place)
 
 
-async def _learn(folder: Path, environment: PythonEnvironment, tree: Path, folders: Sequence[str]) -> None:
+async def _learn(scratch: Scratch, folder: Path, environment: PythonEnvironment, folders: Sequence[str]) -> None:
+    tree = scratch.tree
     module = folder / _MODULE
     module.write_text("".join(f"import {name}\n" for name in _third_party_modules(tree, folders)), encoding="utf-8")
     argv = [str(environment.python), "-m", "mypy", "--strict", "--cache-dir", str(folder)]
     if (tree / "pyproject.toml").is_file():
         argv += ["--config-file", str(tree / "pyproject.toml")]
     # Whatever mypy thinks of the imports does not matter here: it has read them.
-    await run_process([*argv, _MODULE], cwd=folder, env=minimal_environment(folder), timeout=_SEED_TIMEOUT)
+    await scratch.run_quietly([*argv, _MODULE], cwd=folder, env={}, timeout=_SEED_TIMEOUT, write=[folder])
     module.unlink()
 
 

@@ -45,9 +45,9 @@ class OpenApiCheck:
         target = scratch.home / DOCUMENT
         argv: list[str | Path] = [await scratch.python(), PROBE, target]
         evidence, output = await scratch.tool(self.name, argv, env=APP_ENVIRONMENT, tool="fastapi")
-        if evidence.exit_code or not target.is_file():
+        text = scratch.left(target)
+        if evidence.exit_code or text is None:
             return failed_tool("the app cannot be imported", evidence, output)
-        text = target.read_text(encoding="utf-8")
         document: dict[str, JSON] = json.loads(text)
         planned = planned_endpoints(work)
         problems = compare(planned, document)

@@ -9,7 +9,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +46,8 @@ class Finished:
 
     `exit_code` is minus the signal's number if a signal ended it. `output` is stdout and stderr together, secrets and
     NUL characters replaced. `timed_out`: the seconds after which it was ended for taking too long, if it was.
-    `oom_kills`: how many processes the kernel killed for memory meanwhile, this one's or others beside it.
+    `oom_kills`: how many processes the kernel killed for memory meanwhile, this one's or others beside it. `exceeded`:
+    what it used too much of, if it was ended for that. `isolated`: whether it ran isolated and under limits of ours.
     """
 
     exit_code: int
@@ -54,6 +55,8 @@ class Finished:
     output: str
     timed_out: float | None = None
     oom_kills: int = 0
+    exceeded: str | None = None
+    isolated: bool = False
 
 
 def minimal_environment(home: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -88,6 +91,7 @@ async def run_process(
     cwd: Path,
     env: Mapping[str, str],
     timeout: float,  # noqa: ASYNC109  # part of how a tool is run: it decides the exit code
+    watch: Callable[[int], Awaitable[None]] | None = None,
 ) -> Finished:
     """Run `argv` and wait; whatever it started is gone when this returns, on time-out and cancellation too.
 
@@ -96,6 +100,7 @@ async def run_process(
         cwd: An existing folder.
         env: The whole environment.
         timeout: Seconds; a tool that takes longer is killed and its exit code is 124.
+        watch: Begun with the process's id, cancelled when it has ended; may end it.
 
     Raises:
         OSError: There is no such program, or the machine has no process, memory or file left for it.
@@ -120,6 +125,7 @@ async def run_process(
         os.close(write_end)
     kept = _Kept()
     reader = asyncio.create_task(_drain(read_end, kept))
+    watching = asyncio.ensure_future(watch(process.pid)) if watch else None
     timed_out = None
     try:
         async with asyncio.timeout(timeout):
@@ -133,6 +139,8 @@ async def run_process(
             await asyncio.wait([reader], timeout=_GRACE)
         finally:
             reader.cancel()
+            if watching and not watching.cancel():
+                watching.result()  # whoever watched may have failed
     note = f"\n[stopped: still running after {timeout:g} s]\n" if timed_out is not None else ""
     return Finished(
         exit_code=exit_code,

@@ -61,7 +61,7 @@ class MypyCheck:
         del work
         environment = await scratch.python_environment()
         place = scratch.home / "mypy"
-        await seeded_cache(scratch.cache, environment, scratch.tree, place, self._folders)
+        await seeded_cache(scratch, environment, place, self._folders)
         argv: list[str | Path] = [
             environment.python,
             "-m",

@@ -57,7 +57,11 @@ def why(finished: Finished, tool: str, folders: Sequence[Path]) -> str | None:
             f"`{tool}` did not end in time\nIt was still running after {finished.timed_out:g} s and was ended, with"
             " all it had started. The end of its log shows how far it got: see what it waits for, then retry the run."
         )
+    if finished.exceeded:
+        return f"`{tool}` {finished.exceeded}\nIt was ended, with all it had started. {_OURS}"
     shortage, line = _said(finished.output)
+    if shortage and finished.isolated:
+        return f"`{tool}` ran into a limit of isolated checks: {_TITLES[shortage]}\nIt says: {line}\n{_OURS}"
     if shortage:
         title = f"`{tool}` ran into a limit of the machine: {_TITLES[shortage]}"
         return f"{title}\nIt says: {line}\n{_facts(shortage, folders)}"
@@ -110,6 +114,10 @@ def _signalled(finished: Finished, tool: str) -> str | None:
     return None
 
 
+_OURS = (
+    "Code that nobody here wrote may change only the tree and its temporary folder, reach only its databases, and use"
+    " only so much of the machine. If the app needs more, set BATON_CHECK_LIMITS (docs/security.md) and retry the run."
+)
 _CRASHED = "It crashed, or somebody ended it; the end of its log may say more."
 _SIGNALS = {
     "SIGXCPU": "It used more processor time than the limit (ulimit -t) admits: raise the limit.",

@@ -15,7 +15,10 @@ from agents.agent import Work
 from agents.checks.check import Check, Outcome
 from agents.checks.reasons import machine_trouble
 from agents.checks.scratch import Scratch
+from handoff.store import safe_path
 from schemas.base import JSON
+
+_UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,15 +85,25 @@ class _Run:
             self._notify(CheckProgress(check=check.name))
             work = replace(self._work, measured=dict(self._measured))
             with machine_trouble(f"check `{check.name}`", self._scratch.folders):
-                outcome = await check.run(self._scratch, work)
+                outcome = await self._outcome(check, work)
                 if outcome.passed:
                     self._take(check, outcome)
         return self._finish(check, outcome)
 
+    async def _outcome(self, check: Check, work: Work) -> Outcome:
+        try:
+            return await check.run(self._scratch, work)
+        except _UNREADABLE as error:
+            if not self._scratch.isolated:
+                raise
+            # The code that was checked may have written over the tool's report, or the settings of the next tool.
+            problem = f"what was found in place of a tool's settings or report: {type(error).__name__}: {error}"
+            return Outcome(passed=False, summary="what it reads cannot be read", evidence=(), problems=(problem,))
+
     def _take(self, check: Check, outcome: Outcome) -> None:
         self._measured[check.name] = outcome.measured
         for path, text in outcome.files.items():
-            place = self._scratch.tree / path
+            place = safe_path(self._scratch.tree, path)
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_text(text, encoding="utf-8")
 

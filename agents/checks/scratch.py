@@ -5,7 +5,10 @@
         dsn = await scratch.database("migrations")                    # a fresh PostgreSQL database
         evidence, output = await scratch.tool("mypy", [python, "-m", "mypy", "app"])
 
-Not here: making environments (`agents.checks.environment`), running a process (`agents.checks.process`).
+With an `isolation`, tools run as what nobody here wrote must: kept from everything but the place itself.
+
+Not here: making environments (`agents.checks.environment`), running a process (`agents.checks.process`), isolated or
+not (`agents.checks.sandbox`).
 """
 
 from __future__ import annotations
@@ -21,11 +24,15 @@ from typing import Self
 
 from agents.checks.check import Evidence
 from agents.checks.databases import ScratchDatabases
+from agents.checks.derived import read_derived
 from agents.checks.environment import Environments, NodeEnvironment, PythonEnvironment, link_modules
 from agents.checks.errors import ScratchError
+from agents.checks.isolation import Isolation
+from agents.checks.limits import limits_from_environment
 from agents.checks.orphans import home_prefix
 from agents.checks.process import RUN_MARKER, Finished, minimal_environment, run_process
 from agents.checks.reasons import machine_trouble, why
+from agents.checks.sandbox import Sandbox
 from agents.checks.versions import tool_label
 from skills.redaction import redact
 
@@ -54,6 +61,7 @@ class Scratch:
         admin_dsn: str,
         python_lock: Path | None = None,
         node_lock: Path | None = None,
+        isolation: Isolation | None = None,
     ) -> None:
         """Describe the place; nothing is made before it is entered or asked for.
 
@@ -65,13 +73,18 @@ class Scratch:
             admin_dsn: A PostgreSQL DSN whose role may create databases.
             python_lock: Lock file used while the tree has no `requirements-dev.lock` of its own.
             node_lock: Lock file used while the tree has no `frontend/package-lock.json` of its own.
+            isolation: How tools are isolated; not at all without it.
+
+        Raises:
+            LimitsInvalid: BATON_CHECK_LIMITS cannot be understood.
         """
         self.run_id = run_id
         self.tree = tree
         self.cache = environments.cache
         self._logs = logs
         self._environments = environments
-        self._databases = ScratchDatabases(admin_dsn)
+        self._admin_dsn = admin_dsn
+        self._sandbox = Sandbox(isolation, limits_from_environment()) if isolation else None
         self._locks = {PYTHON_LOCK: python_lock, NODE_LOCK: node_lock}
         self._linking = asyncio.Lock()
         self._runs: dict[str, int] = {}
@@ -80,6 +93,7 @@ class Scratch:
         with machine_trouble("making a place for checks", (self._logs, Path(tempfile.gettempdir()))):
             self._logs.mkdir(parents=True, exist_ok=True)
             self.home = Path(tempfile.mkdtemp(prefix=home_prefix(self.run_id)))
+        self._databases = ScratchDatabases(self._admin_dsn, self.home / "pg" if self._sandbox else None)
         return self
 
     async def __aexit__(
@@ -99,6 +113,7 @@ class Scratch:
         env: Mapping[str, str] | None = None,
         timeout: float = DEFAULT_TIMEOUT,  # noqa: ASYNC109  # part of how a tool is run
         tool: str | None = None,
+        reads: Sequence[Path] = (),
     ) -> tuple[Evidence, str]:
         """Run a tool on the tree; a tool that fails or hangs is an exit code, not an exception.
 
@@ -109,6 +124,8 @@ class Scratch:
             env: Added to the minimal environment (PATH, HOME, locale): nothing else is inherited.
             timeout: Seconds until everything the tool started is killed (exit code 124).
             tool: The package that provides the tool, if its name does not say it (`typescript` for `tsc`).
+            reads: Files and folders outside the tree that the tool needs, such as a script of the check's own; an
+                isolated one sees no others.
 
         Returns:
             The evidence, and the output (stdout and stderr as they came) with paths relative to the tree.
@@ -120,7 +137,8 @@ class Scratch:
         words = [str(word) for word in argv]
         if not (self.tree / cwd).is_dir():
             raise ScratchError(f"check `{check}` cannot run in `{cwd}`: the staged tree has no such folder")
-        finished = await self._run(check, words, cwd, {**(env or {}), RUN_MARKER: self.run_id}, timeout)
+        self._let_read(*reads)
+        finished = await self._run(check, words, cwd, env or {}, timeout)
         if finished.exit_code:
             await self._databases.require()
         label = tool_label(words, tool, self.tree / cwd)
@@ -140,14 +158,52 @@ class Scratch:
     async def _run(self, check: str, words: list[str], cwd: str, env: Mapping[str, str], seconds: float) -> Finished:
         with machine_trouble(f"check `{check}`", self.folders):
             try:
-                return await run_process(
-                    words, cwd=self.tree / cwd, env=minimal_environment(self.home, env), timeout=seconds
-                )
+                return await self.run_quietly(words, cwd=self.tree / cwd, env=env, timeout=seconds)
             except (FileNotFoundError, PermissionError) as error:
                 raise ScratchError(
                     f"check `{check}` cannot run `{words[0]}`: {error.strerror}. Run `baton doctor`;"
                     " if it finds nothing wrong, remove the cache that it names"
                 ) from error
+
+    async def run_quietly(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+        timeout: float,  # noqa: ASYNC109  # part of how a tool is run
+        write: Sequence[Path] = (),
+    ) -> Finished:
+        """Run a tool that is no check and leaves no evidence, isolated like one.
+
+        Args:
+            argv: Program and arguments.
+            cwd: In the tree, in `home` or in `write`.
+            env: Added to the minimal environment.
+            timeout: Seconds.
+            write: Existing folders that it may change besides the tree and `home`.
+
+        Raises:
+            OSError: There is no such program, or the machine has nothing left to run it with.
+            ScratchError: It cannot be isolated.
+        """
+        env = minimal_environment(self.home, {**env, RUN_MARKER: self.run_id})
+        if self._sandbox is None:
+            return await run_process(argv, cwd=cwd, env=env, timeout=timeout)
+        places = (self.tree, self.home, *write)
+        return await self._sandbox.run(argv, cwd=cwd, env=env, timeout=timeout, write=places)
+
+    @property
+    def isolated(self) -> bool:
+        """Say whether tools may have run code that nobody here wrote."""
+        return self._sandbox is not None
+
+    def left(self, path: Path) -> str | None:
+        """Return the text of a file that a tool left in the tree or in `home`; None if there is no plain file there.
+
+        What tools leave is to be read so, for links that they leave must not be followed.
+        """
+        return read_derived(path, self.tree if path.is_relative_to(self.tree) else self.home)
 
     def record(self, check: str, tool: str, text: str, seconds: float) -> Evidence:
         """Leave the evidence of a measurement that Baton made itself: `text` is what it saw, `tool` what it asked."""
@@ -167,7 +223,9 @@ class Scratch:
         Raises:
             ScratchError: It cannot be installed.
         """
-        return await self._environments.python(self._lock_file(PYTHON_LOCK))
+        environment = await self._environments.python(self._lock_file(PYTHON_LOCK), build=not self.isolated)
+        self._let_read(environment.root)
+        return environment
 
     async def python(self) -> Path:
         """Return the interpreter of the app's environment.
@@ -187,6 +245,7 @@ class Scratch:
         with machine_trouble("linking the frontend's packages", self.folders):
             async with self._linking:
                 await asyncio.to_thread(link_modules, environment, self.tree / "frontend")
+        self._let_read(environment.bin, environment.bin.resolve().parent, environment.modules)
         return environment
 
     async def database(self, label: str, *, like: str | None = None) -> str:
@@ -201,12 +260,16 @@ class Scratch:
 
     def _lock_file(self, name: str) -> Path:
         staged = self.tree / name
-        lock = staged if staged.is_file() else self._locks[name]
+        lock = staged if staged.is_file() and not staged.is_symlink() else self._locks[name]
         if lock is None:
             raise ScratchError(
                 f"there is no `{name}` to make an environment from: the plan has no skill that prepares one"
             )
         return lock
+
+    def _let_read(self, *places: Path) -> None:
+        if self._sandbox:
+            self._sandbox.read.update(places)
 
     @property
     def folders(self) -> tuple[Path, ...]:

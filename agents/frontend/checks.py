@@ -37,7 +37,7 @@ class InstallCheck:
         del work
         started = time.monotonic()
         environment = await scratch.node()
-        lock = json.loads((scratch.tree / FRONTEND / "package-lock.json").read_text(encoding="utf-8"))
+        lock = json.loads(scratch.left(scratch.tree / FRONTEND / "package-lock.json") or "{}")
         installed, problems = compare_packages(lock, environment)
         text = "\n".join([f"{installed} packages as locked", *problems])
         tool = f"npm ci, node {environment.version}"
@@ -73,11 +73,11 @@ class ClientCheck:
 
     async def run(self, scratch: Scratch, work: Work, /) -> Outcome:
         place = scratch.tree / CLIENT
-        written = place.read_text(encoding="utf-8") if CLIENT in work.files and place.is_file() else None
+        written = scratch.left(place) if CLIENT in work.files else None
         evidence, output = await run_script(scratch, self.name, "api", tool="openapi-typescript")
-        if evidence.exit_code or not place.is_file():
+        text = scratch.left(place)
+        if evidence.exit_code or text is None:
             return failed_tool("the client cannot be made from openapi.json", evidence, output)
-        text = place.read_text(encoding="utf-8")
         if written is not None and written != text:
             problem = f"{CLIENT}: not what `npm run api` makes of openapi.json; leave it to that command"
             return Outcome(passed=False, summary="written by hand", evidence=(evidence,), problems=(problem,))
@@ -110,9 +110,10 @@ class ComponentTestsCheck:
         report = scratch.home / "vitest.json"
         reporters = ["--reporter=default", "--reporter=json", f"--outputFile.json={report}"]
         evidence, output = await run_script(scratch, self.name, "test", *reporters, tool="vitest")
-        if not report.is_file():
+        found = scratch.left(report)
+        if found is None:
             return failed_tool("the component tests cannot run", evidence, output)
-        document = json.loads(report.read_text(encoding="utf-8"))
+        document = json.loads(found)
         failures = failed_tests(document, scratch.tree / FRONTEND)
         if failures:
             summary = f"{len(failures)} component tests fail"
@@ -168,7 +169,7 @@ async def run_script(scratch: Scratch, check: str, script: str, *arguments: str,
     Raises:
         ScratchError: Node cannot be had.
     """
-    package = json.loads((scratch.tree / FRONTEND / "package.json").read_text(encoding="utf-8"))
+    package = json.loads(scratch.left(scratch.tree / FRONTEND / "package.json") or "{}")
     argv = [*shlex.split(package["scripts"][script]), *arguments]
     return await run_program(scratch, check, argv, tool=tool)
 

@@ -40,17 +40,17 @@ class SuiteCheck:
         report = scratch.home / "suite"
         report.mkdir()
         evidence, output = await _run_suite(scratch, report)
-        outcomes = _outcomes(report)
+        outcomes = _outcomes(scratch, report)
         problems = _refusals(outcomes)
         if evidence.exit_code or problems:
             failed = failed_tool("the test suite does not pass", evidence, output)
             return failed if evidence.exit_code else _failed(evidence, problems)
-        document: dict[str, JSON] = json.loads((scratch.tree / openapi.DOCUMENT).read_text(encoding="utf-8"))
-        endpoints = called_endpoints(document, _requests(report))
+        document: dict[str, JSON] = json.loads(scratch.left(scratch.tree / openapi.DOCUMENT) or "{}")
+        endpoints = called_endpoints(document, _requests(scratch, report))
         uncalled = [name for name, calls in endpoints.items() if not calls]
         if uncalled:
             return _failed(evidence, [f"{name}: no test calls this endpoint" for name in uncalled])
-        passed, coverage = outcomes["passed"], _coverage(report)
+        passed, coverage = outcomes["passed"], _coverage(scratch, report)
         return Outcome(
             passed=True,
             summary=f"{passed} tests, {coverage} % of app covered, {len(endpoints)} of {len(endpoints)} endpoints",
@@ -76,10 +76,11 @@ class DriftCheck:
         target = scratch.home / "running-openapi.json"
         argv: list[str | Path] = [await scratch.python(), openapi.PROBE, target]
         evidence, output = await scratch.tool(self.name, argv, env=APP_ENVIRONMENT, tool="fastapi")
-        if evidence.exit_code or not target.is_file():
+        found = scratch.left(target)
+        if evidence.exit_code or found is None:
             return failed_tool("the app cannot be imported", evidence, output)
-        running = json.loads(target.read_text(encoding="utf-8"))
-        published = json.loads((scratch.tree / openapi.DOCUMENT).read_text(encoding="utf-8"))
+        running = json.loads(found)
+        published = json.loads(scratch.left(scratch.tree / openapi.DOCUMENT) or "null")
         handed_on = cast("PythonBackendAgentOutput", work.handoffs["backend"]).api_contract
         problems = _differences(running, published, [f"{e.method} {e.path}" for e in handed_on])
         if problems:
@@ -148,16 +149,16 @@ def _failed(evidence: Evidence, problems: Sequence[str]) -> Outcome:
     return Outcome(passed=False, summary=summary, evidence=(evidence,), problems=tuple(problems))
 
 
-def _outcomes(report: Path) -> dict[str, int]:
-    path = report / "outcomes.json"
-    outcomes: dict[str, int] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+def _outcomes(scratch: Scratch, report: Path) -> dict[str, int]:
+    outcomes: dict[str, int] = json.loads(scratch.left(report / "outcomes.json") or "{}")
     return outcomes
 
 
-def _requests(report: Path) -> list[tuple[str, str, int, list[str]]]:
+def _requests(scratch: Scratch, report: Path) -> list[tuple[str, str, int, list[str]]]:
     found = []
     for path in sorted(report.glob("requests-*.json")):
-        found += [(method, url, status, tests) for method, url, status, tests in json.loads(path.read_text("utf-8"))]
+        noted = json.loads(scratch.left(path) or "[]")
+        found += [(method, url, status, tests) for method, url, status, tests in noted]
     return found
 
 
@@ -165,7 +166,7 @@ def _tests(calls: Mapping[str, set[str]]) -> set[str]:
     return {test for tests in calls.values() for test in tests}
 
 
-def _coverage(report: Path) -> int:
+def _coverage(scratch: Scratch, report: Path) -> int:
     """Return the covered share of `app` in whole percent, rounded down; lines and branches counted alike."""
-    measured = json.loads((report / "coverage.json").read_text(encoding="utf-8"))
+    measured = json.loads(scratch.left(report / "coverage.json") or "{}")
     return int(measured["totals"]["percent_covered"])
