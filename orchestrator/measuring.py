@@ -96,7 +96,7 @@ async def measure(run: RunContext, plan: Plan, agent: Agent, todo: Work, made: M
 
 def _untrusted(run: RunContext, agent: Agent) -> bool:
     """Say whether anyone but this run's templates wrote something that the agent's checks will run."""
-    if run.policy.model is not None or getattr(run.policy, "outside", ()):
+    if run.policy.model is not None or getattr(run.policy, "outside", None):
         return True
     for reads in agent.reads:
         try:
