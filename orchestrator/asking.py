@@ -33,6 +33,7 @@ _OPTIONS: dict[QuestionKind, tuple[str, ...]] = {
     "approval": (APPROVE, REJECT),
     "failure": (RETRY, GIVE_UP),
     "model": (RETRY, EDIT, TEMPLATE, GIVE_UP),
+    "outside": (DONE, GIVE_UP),
 }
 
 
@@ -46,6 +47,7 @@ SCHEMAS: dict[QuestionKind, dict[str, JSON]] = {
     "approval": {"anyOf": [{"enum": [APPROVE, REJECT]}, {"type": "string", "pattern": f"^{REJECT}: "}]},
     "failure": {"enum": [RETRY, GIVE_UP]},
     "model": _model_schema((RETRY, EDIT, TEMPLATE, GIVE_UP)),
+    "outside": {"enum": [DONE, GIVE_UP]},
 }
 
 

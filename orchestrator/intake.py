@@ -16,6 +16,7 @@ from orchestrator.asking import ask, is_approved
 from orchestrator.context import PRD, Receipt, RunContext
 from orchestrator.fingerprint import fingerprint
 from orchestrator.outcome import StepOutcome
+from orchestrator.outside.deciding import at_work
 from orchestrator.plan import Plan, make_plan
 from orchestrator.publishing import publish, record
 from orchestrator.storage import runs
@@ -121,5 +122,6 @@ async def refuse_conflicts(run: RunContext, plan: Plan) -> None:
     Raises:
         WorkspaceConflict: With every such file.
     """
-    working = [agent for agent in run.pipeline.agents if plan.agent(agent.name).active]
+    outside = at_work(run)  # where people are at work; what they leave there is looked at when it is taken
+    working = [each for each in run.pipeline.agents if plan.agent(each.name).active and each.name not in outside]
     run.workspace.refuse_conflicts(working, run.recorded())

@@ -380,6 +380,8 @@ class Orchestrator:
         self, opened: Opened, *, pipeline: Pipeline, policy: Policy, workspace: Workspace, prd: bytes
     ) -> RunContext:
         now = datetime.now(UTC)
+        for name in policy.outside:
+            pipeline.agent(name)
         return await self._engine.context(
             opened,
             run_id=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}",

@@ -19,7 +19,8 @@ class Policy(Document):
     `approve`: ask before the plan is carried out, before each agent works, or never. `on_failure`: whether a failed
     check fails the run or asks. `answer_seconds`: after that time a question takes its default; without it, it waits
     for ever. `step_seconds`: a step that takes longer fails. `model`: who does what templates cannot do; without one,
-    it is listed as not implemented.
+    it is listed as not implemented. `outside`: agents whose work is done by people or other systems; the run asks for
+    it.
     """
 
     approve: Approve = "never"
@@ -27,3 +28,4 @@ class Policy(Document):
     answer_seconds: float | None = Field(default=None, gt=0)
     step_seconds: float = Field(default=STEP_SECONDS, gt=0)
     model: ModelUse | None = None
+    outside: tuple[str, ...] = ()

@@ -25,6 +25,7 @@ from handoff.store import FOLDER as HANDOFFS
 from handoff.store import UnsafePath, safe_path
 from orchestrator.asking import APPROVE, GIVE_UP, REJECT
 from orchestrator.harmless import harmless
+from orchestrator.outside import folder as outside
 from orchestrator.storage.questions import Question, Questions
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ async def show(questions: Questions, workspace: Path, asked: Iterable[str] = ())
 
 
 def hide(workspace: Path, run_id: str) -> None:
-    """Show no question of a run any more."""
+    """Show no question of a run any more, and ask for no work."""
+    outside.hide(workspace, run_id)
     _bring(workspace, {each: None for each in _ids(workspace) if each.startswith(f"{run_id}-")})
 
 

@@ -26,6 +26,9 @@ from orchestrator.intake import intake, skill_plan
 from orchestrator.logs import bind
 from orchestrator.making import Broken, read_handoffs
 from orchestrator.outcome import StepOutcome
+from orchestrator.outside import folder
+from orchestrator.outside.deciding import is_handed_in, is_outside
+from orchestrator.outside.taking import ask_outside, work_outside
 from orchestrator.pipeline import digest
 from orchestrator.plan import Plan
 from orchestrator.publishing import make_receipt, publish, recall, record
@@ -123,6 +126,8 @@ async def work(run: RunContext, plan: Plan, agent: Agent) -> StepOutcome:
         return made
     receipt, contents = made
     await publish(run, receipt, contents)
+    if is_outside(run, agent.name):
+        folder.clear(run.workspace.root, agent, run.handoffs)
     return StepOutcome(
         status="published",
         files=len(receipt.files),
@@ -146,9 +151,13 @@ async def make(run: RunContext, plan: Plan, agent: Agent) -> tuple[Receipt, dict
     if killed := _killed_publishing(run.attempts.get(agent.name), inputs):
         receipt = Receipt.model_validate(killed.receipt)
         return receipt, await recall(run, receipt)
-    attempt = _begin(run, agent.name, inputs)
-    measured = await work_out(run, plan, agent, handoffs)
+    attempt, outside = _begin(run, agent.name, inputs), is_outside(run, agent.name)
+    if outside and not is_handed_in(run, agent.name):
+        return ask_outside(run, agent.name)
+    measured = await (work_outside if outside else work_out)(run, plan, agent, handoffs)
     if isinstance(measured, Refusal):
+        if outside:
+            return ask_outside(run, agent.name, measured.problems, measured.log)
         return _failed(run, agent.name, StepOutcome.failure(measured.problems, measured.log))
     receipt, contents = make_receipt(run, agent, measured, handoffs)
     await record(run, attempt, receipt, contents)
@@ -190,7 +199,9 @@ def _begin_unless_begun(run: RunContext, node: str) -> None:
 
 
 def _failed(run: RunContext, node: str, outcome: StepOutcome) -> StepOutcome:
-    """Return a failure, or the question what to do about it if the policy says so."""
+    """Return a failure, or a question: what to do if the policy says so, or for work done outside, once more."""
+    if node != INTAKE and is_outside(run, node):
+        return ask_outside(run, node, outcome.problems, outcome.log)
     if run.policy.on_failure == "fail":
         return outcome
     listed = "\n".join(outcome.problems)

@@ -26,6 +26,8 @@ from orchestrator.fingerprint import Fingerprint, Resumption, compare, fingerpri
 from orchestrator.intake import NODE as INTAKE
 from orchestrator.intake import adopt, read_prd, refuse_conflicts, understand
 from orchestrator.model_use import ModelChange
+from orchestrator.outside.deciding import waiting
+from orchestrator.outside.taking import OutsideUnfinished, answer_finished
 from orchestrator.pipeline import AgentUnknown, Pipeline
 from orchestrator.plan import make_plan
 from orchestrator.policy import Policy
@@ -34,9 +36,10 @@ from orchestrator.storage import runs
 from orchestrator.storage.ledger import Ledger
 from orchestrator.storage.runs import ENDED, OPEN, RunDetails, RunRefused
 from orchestrator.workspace import Workspace
+from schemas.errors import InputError
 
 if TYPE_CHECKING:
-    from orchestrator.driving import Begin
+    from orchestrator.driving import Begin, Driver
 
 
 async def take_up(
@@ -57,6 +60,7 @@ async def take_up(
         RunBusy: Somebody works on it.
         RunRefused: It stands where it may not be taken from, or what it was begun with changed too much.
         NothingToResume: It waits for an answer.
+        OutsideUnfinished: It waits for work done outside, which cannot be taken yet.
         WorkspaceBusy: Another run is in its workspace.
         WorkspaceConflict: Files in its workspace changed.
     """
@@ -87,13 +91,29 @@ async def take_up(
         else:
             generation = before.generation
             driver = await engine.driver(context, generation)
-            begin = await driver.begin(run_id, context.questions)
+            begin = await _go_on(context, driver)
         revise(context, stored, change)
         announce(context, "resumed" if not again else f"retried from {agent}" if agent else "retried")
         run = Run(context, functools.partial(engine.driver, generation=generation), resumption=resumption)
         run.begin(held, begin)
     engine.watch(run)
     return run
+
+
+async def _go_on(context: RunContext, driver: Driver) -> Begin:
+    """Return where the graph goes on, once work that was done outside is taken as the answer it is.
+
+    Raises:
+        NothingToResume: The run waits for an answer.
+        OutsideUnfinished: It waits for work that cannot be taken yet.
+    """
+    left = await answer_finished(context)
+    try:
+        return await driver.begin(context.run_id, context.questions)
+    except InputError as error:
+        if not left:
+            raise
+        raise OutsideUnfinished(context.run_id, left) from error
 
 
 @asynccontextmanager
@@ -168,7 +188,8 @@ async def restore(context: RunContext, before: RunDetails) -> Resumption:
     if resumption.rule == "refuses":
         raise _refused(context.run_id, resumption.reasons)
     adopt(context, plan)
-    await refuse_conflicts(context, plan)
+    if not any(waiting(context)):  # else whatever stands where it should not is listed with the rest of what is wrong
+        await refuse_conflicts(context, plan)
     return resumption
 
 
