@@ -26,6 +26,17 @@ class Verdict(Document):
     result: str  # "passed", with the number that matters: "passed, 41 tests"
 
 
+class BusinessRule(Document):
+    """A rule of the PRD, in its own words, that is implemented: where it lives, and the tests that fail without it.
+
+    `files` are paths, `tests` are `path::name`; the files are there, and the tests passed.
+    """
+
+    text: str
+    files: tuple[str, ...]
+    tests: tuple[str, ...]
+
+
 # ---- feature-prd ------------------------------------------------------------------------------------------------
 
 
@@ -202,6 +213,7 @@ class PythonBackendAgentOutput(Document):
     for_frontend_agent: tuple[FrontendNote, ...] = Field(json_schema_extra=markdown(layout="bullets"))
     dependencies_added: tuple[str, ...] = Field(json_schema_extra=PACKAGES)
     verification: tuple[Verdict, ...] | None = None
+    business_rules: tuple[BusinessRule, ...] | None = None
     not_implemented: tuple[Gap, ...] | None = Field(default=None, json_schema_extra=GAPS)
 
 
@@ -223,6 +235,7 @@ class FrontendAgentOutput(Document):
     pages: tuple[Page, ...]
     dependencies_added: tuple[str, ...] = Field(json_schema_extra=PACKAGES)
     verification: tuple[Verdict, ...]
+    business_rules: tuple[BusinessRule, ...] | None = None
     not_implemented: tuple[Gap, ...] | None = Field(default=None, json_schema_extra=GAPS)
 
 
@@ -253,4 +266,5 @@ class TestAgentOutput(Document):
     measures: tuple[Measure, ...]
     endpoints: tuple[TestedEndpoint, ...]
     verification: tuple[Verdict, ...]
+    business_rules: tuple[BusinessRule, ...] | None = None
     not_implemented: tuple[Gap, ...] | None = Field(default=None, json_schema_extra=GAPS)

@@ -8,11 +8,14 @@ Not here: running a skill (`skills.executor`), finding one (`skills.registry`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
+
+from pydantic.json_schema import SkipJsonSchema
 
 from schemas.base import Document
 from schemas.errors import RunError
+from schemas.handoffs import BusinessRule
 
 
 class ContributedFile(Document):
@@ -52,6 +55,10 @@ class Contribution(Document):
     settings: tuple[Setting, ...] = ()
     routes: tuple[Route, ...] = ()
     dependencies: tuple[Dependency, ...] = ()
+    # What an executor adds, and no skill states. Gaps of the feature that a model implemented; the files that hold them
+    # as they were without them: there the rules' tests must fail.
+    business_rules: SkipJsonSchema[tuple[BusinessRule, ...]] = ()
+    without: SkipJsonSchema[tuple[ContributedFile, ...]] = ()
 
 
 class ContributionConflict(RunError):
@@ -78,6 +85,12 @@ def merge(contributions: Sequence[tuple[str, Contribution]]) -> Contribution:
         routes=tuple({r.module: r for _, c in contributions for r in c.routes}.values()),
         dependencies=tuple({(d.ecosystem, d.name): d for _, c in contributions for d in c.dependencies}.values()),
     )
+
+
+def assembled_in(materials: Mapping[str, object]) -> Contribution:
+    """Return what the skills before it in the step left, of all that a step offers a skill."""
+    offered = materials.get("assembled")
+    return offered if isinstance(offered, Contribution) else Contribution()
 
 
 def _claims(contribution: Contribution) -> list[tuple[str, str, Document]]:

@@ -23,7 +23,6 @@ from skills.skill import Blueprint, Skill
 from skills.templates import TemplateFailed
 from skills.workbench import Workbench
 
-
 NO_TEMPLATE = (
     "it has no template (no `contribute` in `{folder}/blueprint.py`), so a model must do it: run with `--model"
     " provider:name`"

@@ -19,6 +19,7 @@ from schemas.base import Document
 from schemas.feature import Feature
 from skills.contribution import Contribution
 from skills.manifest import Preparation, SkillInvalid, instructions
+from skills.places import RULED, Places
 from skills.templates import Templates
 
 
@@ -30,11 +31,15 @@ class FeatureInput(Document):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Blueprint:
-    """The Python of a skill. Without `contribute`, it has no template: a model must do it."""
+    """The Python of a skill. Without `contribute`, it has no template: a model must do it.
+
+    `places` are those that its template leaves for a model's work, if there are any.
+    """
 
     input: type[Document]
     output: type[Contribution]
     contribute: Callable[[Document, Templates], object] | None
+    places: Places | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,6 +100,11 @@ def _blueprint(module: ModuleType, path: Path) -> Blueprint:
         problems.append(f"{path}: `Output` must be a class that extends `skills.contribution.Contribution`")
     if contribute is not None and not callable(contribute):
         problems.append(f"{path}: `contribute(request, templates)` must be a function")
+    places = getattr(module, "PLACES", None)
+    if places is not None and not isinstance(places, Places):
+        problems.append(f"{path}: `PLACES` must be a `skills.places.Places`")
+    elif places is not None and RULED not in getattr(request, "model_fields", {}):
+        problems.append(f"{path}: with `PLACES`, `Input` needs the field `{RULED}: tuple[str, ...] = ()`")
     if problems:
         raise SkillInvalid(tuple(problems))
-    return Blueprint(input=request, output=output, contribute=contribute)  # type: ignore[arg-type]  # checked above
+    return Blueprint(input=request, output=output, contribute=contribute, places=places)  # type: ignore[arg-type]  # checked above

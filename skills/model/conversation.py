@@ -191,8 +191,8 @@ class _Supervision(AgentMiddleware[Any, Any, Any]):
         path = posixpath.normpath("/" + str(arguments.get("file_path", ""))).lstrip("/")
         if path in self._desk.before:
             return f"Error: `/{path}` is not yours to change. Write only your own files."
-        if not self._bench.owned(path):
-            patterns = ", ".join(f"`/{pattern}`" for pattern in self._bench.owns)
+        if not self._desk.writable(path):
+            patterns = ", ".join(f"`/{pattern}`" for pattern in self._desk.shown)
             return f"Error: `/{path}` is not a path that you may write. You may write {patterns}."
         if not all(encodable(str(argument)) for argument in arguments.values()):
             return "Error: paths and contents must be text that UTF-8 can hold; there is half a surrogate pair in it."

@@ -11,12 +11,12 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from skills.contribution import ContributedFile, Contribution
+from skills.contribution import ContributedFile
 from skills.paths import path_problems
 from skills.workbench import Workbench
 
@@ -36,15 +36,24 @@ class Changes:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Desk:
-    """A copy to work on. `before` are the files that may not change, by path."""
+    """A copy to work on.
+
+    `before` are the files that may not change, by path; `places` the only paths that may, unless it is None.
+    """
 
     folder: Path
     bench: Workbench
     before: Mapping[str, bytes] = field(repr=False)
+    places: Collection[str] | None = None
 
     def writable(self, path: str) -> bool:
-        """Return whether the agent may write `path`, relative to the project."""
-        return path not in self.before and self.bench.owned(path)
+        """Return whether `path`, relative to the project, may be written."""
+        return path not in self.before and self.bench.owned(path) and (self.places is None or path in self.places)
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """Return what may be written as patterns."""
+        return self.bench.owns if self.places is None else tuple(self.places)
 
     def changes(self) -> Changes:
         """Return what was made, and undo what may not be: files of others changed, removed or added."""
@@ -67,30 +76,40 @@ class Desk:
     def _undone(self, path: str) -> str:
         if path in self.before:
             return f"`/{path}` was changed or removed, and is not yours; it was put back"
+        if self.bench.owned(path):
+            return f"`/{path}` was written, and is none of the files that you may write; it was removed"
         return f"`/{path}` was written, and `{self.bench.agent}` does not own that path; it was removed"
 
 
 @contextmanager
-def desk(bench: Workbench, assembled: Contribution, attachments: Mapping[str, str]) -> Iterator[Desk]:
+def desk(
+    bench: Workbench,
+    fixed: Sequence[ContributedFile],
+    attachments: Mapping[str, str],
+    *,
+    begun: Sequence[ContributedFile] = (),
+    places: Collection[str] | None = None,
+) -> Iterator[Desk]:
     """Lay out a copy of the staged tree, remove it at the end.
 
     The agent's own files in the tree are left of an earlier attempt and not laid out: the skill makes them anew, or
-    goes on from `bench.rework`.
+    goes on from `begun`.
 
     Args:
         bench: Where the work is done.
-        assembled: What earlier skills of the step made; to be read, not changed.
+        fixed: What the step has made already; to be read, not changed.
         attachments: Further files to be read, by path.
+        begun: What there is of the work, to be changed.
+        places: The paths that may be written; None: all that the agent owns.
     """
     with tempfile.TemporaryDirectory(prefix="baton-desk-") as name:
         folder = Path(name).resolve()
         before = {path: place.read_bytes() for path, place in _files(bench.tree) if not bench.owned(path)}
-        before |= {file.path: file.content.encode() for file in assembled.files}
+        before |= {file.path: file.content.encode() for file in fixed}
         before |= {path: text.encode() for path, text in attachments.items()}
         _write(folder, before)
-        if bench.rework is not None:
-            _write(folder, {file.path: file.content.encode() for file in bench.rework.contribution.files})
-        yield Desk(folder=folder, bench=bench, before=before)
+        _write(folder, {file.path: file.content.encode() for file in begun})
+        yield Desk(folder=folder, bench=bench, before=before, places=places)
 
 
 def laid_out(bench: Workbench) -> list[str]:

@@ -1,10 +1,10 @@
 """Let a chat model do a skill's work, under the contract that its template is under.
 
-The model works on a copy of the staged tree; what it leaves is judged there: the difference, the output contract, the
-syntax, the other skills' claims. What does not stand goes back to it, a few times at most. A result is a contribution
-like any other: the agent's guards and checks come after.
+The model works on a copy of the staged tree. What does not stand goes back to it, a few times at most. A result is a
+contribution like any other: the agent's guards and checks come after.
 
-Not here: telling the model what to do (`skills.model.prompt`), talking to it (`skills.model.conversation`).
+Not here: telling the model what to do (`skills.model.prompt`), talking to it (`skills.model.conversation`), judging
+what it leaves (`skills.model.judging`).
 
 Source: `docs/models.md`.
 """
@@ -13,22 +13,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
 from schemas.base import JSON, Document
-from skills.contribution import Contribution, ContributionConflict, merge
-from skills.executor import refusals, request_of
-from skills.formatting import FormattingFailed, format_python
+from schemas.feature import Gap
+from skills.contribution import Contribution, assembled_in
+from skills.executor import request_of
 from skills.model.budget import Spending
 from skills.model.calling import Patience
-from skills.model.desk import Changes, Desk, desk, laid_out
+from skills.model.desk import Desk, desk, laid_out
 from skills.model.errors import Attempt, ModelFailed, ModelPackageMissing, RepairsExhausted
+from skills.model.extension import Extension, extension_prompt
+from skills.model.judging import Extended, Judge, WholeSkill
 from skills.model.models import AGENTS_EXTRA, AGENTS_PACKAGE, chat_model, model_name
 from skills.model.prompt import Prompt, feedback, prompt_of
-from skills.skill import Blueprint, Skill
+from skills.skill import Skill
 from skills.workbench import Workbench
 
 if TYPE_CHECKING:
@@ -58,9 +58,21 @@ class ModelExecutor:
         self._patience = patience or Patience()
 
     async def execute(
-        self, skill: Skill, materials: Mapping[str, Document | JSON], bench: Workbench, /
+        self,
+        skill: Skill,
+        materials: Mapping[str, Document | JSON],
+        bench: Workbench,
+        /,
+        *,
+        gaps: Sequence[Gap] = (),
     ) -> Contribution:
         """Return the skill's output, as `Executor.execute`. What it spends is counted in `bench.meter`.
+
+        Args:
+            skill: The skill to do as a whole.
+            materials: All that the step offers.
+            bench: Where the work is done.
+            gaps: What the model may implement beyond that. `business_rules` of the output are those it did.
 
         Raises:
             SkillFailed: The step does not offer what the skill's input contract asks for.
@@ -69,8 +81,7 @@ class ModelExecutor:
         """
         blueprint = skill.blueprint()
         request = request_of(skill, blueprint, materials)
-        offered = materials.get("assembled")
-        assembled = offered if isinstance(offered, Contribution) else Contribution()
+        assembled = assembled_in(materials)
         prompt = prompt_of(
             skill,
             blueprint.output,
@@ -78,15 +89,31 @@ class ModelExecutor:
             bench,
             there=laid_out(bench),
             fixed=sorted(file.path for file in assembled.files),
+            gaps=gaps,
         )
-        with desk(bench, assembled, prompt.attachments) as place:
-            work = _Work(skill, blueprint, place, assembled, self._repairs)
-            try:
-                return await self._in_time(work, skill, prompt, place)
-            except ModelFailed as error:
-                if error.attempts or not work.attempts:
-                    raise
-                raise type(error)(error.skill, error.detail, work.attempts) from error
+        begun = bench.rework.contribution.files if bench.rework is not None else ()
+        with desk(bench, assembled.files, prompt.attachments, begun=begun) as place:
+            return await self._done(skill, prompt, place, WholeSkill(skill.name, blueprint.output, assembled, gaps))
+
+    async def extend(self, skill: Skill, extension: Extension, bench: Workbench) -> Contribution:
+        """Return the files that the model wrote or changed in the places of a skill's template, and the rules in them.
+
+        Raises:
+            ModelFailed, PriceUnknown: As `execute`.
+        """
+        prompt = extension_prompt(skill, extension, bench)
+        begun = extension.begun(bench.rework.contribution if bench.rework is not None else None)
+        with desk(bench, extension.fixed, {}, begun=begun, places=extension.writable) as place:
+            return await self._done(skill, prompt, place, Extended(skill.name, extension))
+
+    async def _done(self, skill: Skill, prompt: Prompt, place: Desk, judge: Judge) -> Contribution:
+        work = _Work(skill.name, place, judge, self._repairs)
+        try:
+            return await self._in_time(work, skill, prompt, place)
+        except ModelFailed as error:
+            if error.attempts or not work.attempts:
+                raise
+            raise type(error)(error.skill, error.detail, work.attempts) from error
 
     async def _in_time(self, work: _Work, skill: Skill, prompt: Prompt, place: Desk) -> Contribution:
         """Do the work in the minutes that are left, and count them: those of the calls are counted already."""
@@ -116,10 +143,9 @@ class ModelExecutor:
 class _Work:
     """One skill's work, attempt by attempt."""
 
-    def __init__(self, skill: Skill, blueprint: Blueprint, place: Desk, assembled: Contribution, repairs: int) -> None:
+    def __init__(self, skill: str, place: Desk, judge: Judge, repairs: int) -> None:
         self.attempts: list[Attempt] = []
-        self._skill, self._blueprint, self._desk = skill, blueprint, place
-        self._assembled, self._repairs = assembled, repairs
+        self._skill, self._desk, self._judge, self._repairs = skill, place, judge, repairs
 
     async def done(self, conversation: Conversation, message: str) -> Contribution:
         """Return the first output that stands.
@@ -135,35 +161,11 @@ class _Work:
             self.attempts.append(Attempt(judged))
             if len(self.attempts) > self._repairs:
                 detail = f"{len(self.attempts)} attempts, none of which can be taken"
-                raise RepairsExhausted(self._skill.name, detail, self.attempts)
+                raise RepairsExhausted(self._skill, detail, self.attempts)
             message = feedback(judged)
 
     def _judged(self, turn: Turn) -> Contribution | tuple[str, ...]:
         changes = self._desk.changes()
-        problems = list(changes.problems)
         if turn.stated is None:
-            return (turn.problem, *problems)
-        if not changes.files:
-            problems.append("no file was written: a skill's work is its files, not what it says of them")
-        output = self._output(turn.stated, changes)
-        if not isinstance(output, Contribution):
-            return (*problems, *output)
-        problems += self._conflicts(output)
-        return tuple(problems) if problems else output
-
-    def _output(self, stated: Mapping[str, JSON], changes: Changes) -> Contribution | tuple[str, ...]:
-        try:
-            return self._blueprint.output.model_validate({**stated, "files": changes.files})
-        except ValidationError as error:
-            return refusals("`submit`:", error)
-
-    def _conflicts(self, output: Contribution) -> tuple[str, ...]:
-        name = self._skill.name
-        try:
-            merge((("an earlier skill", self._assembled), (name, output)))
-            format_python(output.files, {file.path: name for file in output.files})
-        except ContributionConflict as error:
-            return (str(error),)
-        except FormattingFailed as error:
-            return error.problems
-        return ()
+            return (turn.problem, *changes.problems)
+        return self._judge(turn.stated, changes)

@@ -8,10 +8,11 @@ from schemas.base import Document
 from schemas.feature import Feature
 from schemas.handoffs import DatabaseAgentOutput, Endpoint
 from skills.contribution import ContributedFile, Contribution, Route, merge
+from skills.places import BUSINESS_RULE, Places
 from skills.python_api_patterns import settings
 from skills.python_api_patterns.contract import endpoints
 from skills.python_api_patterns.dependencies import RUNTIME, development, requirements
-from skills.python_api_patterns.entities import entity_files, entity_routes
+from skills.python_api_patterns.entities import entity_files, entity_routes, may_have_rules
 from skills.templates import Templates
 
 _COPIED = {
@@ -48,14 +49,28 @@ _PACKAGES = {
     "app/schemas/__init__.py": '"""What is sent and answered, one module a resource."""\n',
     "app/services/__init__.py": '"""What the app does, free of HTTP, one module a resource."""\n',
 }
+_RULES_SHARED = ("app/services/rules/__init__.py", "tests/unit/rules/conftest.py")
 _HEALTH = Route(module="app.routers.health", versioned=False)
 _SUMMARY_CHARACTERS = 200
 
 
+# Where a model puts the business rules that no template can implement.
+PLACES = Places(
+    work="implement",
+    kinds=(BUSINESS_RULE, "check", "states", "no overlap"),
+    code=("app/services/rules/{module}_rules.py", "app/services/{module}_service.py"),
+    tests=("tests/unit/rules/test_{module}_rules.py",),
+    guide="references/business-rules.md",
+)
+
+
 class Input(Document):
+    """`ruled` names the entities whose records business rules are asked about."""
+
     feature: Feature
     database: DatabaseAgentOutput
     assembled: Contribution
+    ruled: tuple[str, ...] = ()
 
 
 class Output(Contribution):
@@ -74,14 +89,15 @@ class _Import(NamedTuple):
 def contribute(request: Input, templates: Templates) -> Output:
     """Return the app's frame, its entities' services and routers, and what it takes to run, test and ship it."""
     feature, assembled = request.feature, request.assembled
-    entities = entity_files(feature, request.database, templates)
+    entities = entity_files(feature, request.database, templates, request.ruled)
+    ruled = any(entity.name in request.ruled and may_have_rules(entity) for entity in feature.entities)
     routes = (_HEALTH, *entity_routes(feature))
     known = {file.path for file in (*assembled.files, *entities)}
-    planned = endpoints(feature)
+    planned = endpoints(feature, request.ruled)
     dependencies = (*RUNTIME, *development(templates.read("locks.in")))
     frame = Contribution(settings=settings.DATABASE, routes=routes, dependencies=dependencies)
     every = merge((("frame", frame), ("the skills before it", assembled)))
-    context = _context(feature, every, known, planned)
+    context = {**_context(feature, every, known, planned), "ruled": ruled}
     return Output(
         files=(
             *(ContributedFile(path=path, content=templates.read(name)) for path, name in _COPIED.items()),
@@ -90,6 +106,7 @@ def contribute(request: Input, templates: Templates) -> Output:
                 for path, name in _RENDERED.items()
             ),
             *(ContributedFile(path=path, content=text) for path, text in _PACKAGES.items() if path not in known),
+            *(ContributedFile(path=path, content=templates.read(path)) for path in (_RULES_SHARED if ruled else ())),
             *entities,
         ),
         settings=(*settings.FRAME, *settings.DATABASE),

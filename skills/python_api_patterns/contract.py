@@ -7,6 +7,8 @@ Source: `docs/prd-format.md`, "The API that follows from a PRD".
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from schemas.base import JSON
 from schemas.feature import Entity, Feature
 from schemas.handoffs import Endpoint, ErrorCase
@@ -25,14 +27,22 @@ _CODES = {
     429: "RATE_LIMITED",
     503: "SERVICE_UNAVAILABLE",
 }
+_CONFLICT = 409
 _SIGN_IN = (401, "no access token, or one that is expired, forged, or of a session that has ended")
 _TOO_OFTEN = (429, "too many attempts from this address")
 
 
-def endpoints(feature: Feature) -> tuple[Endpoint, ...]:
-    """Return every endpoint of the app: accounts, then each entity in the PRD's order, then those at the root."""
+def endpoints(feature: Feature, ruled: Collection[str] = ()) -> tuple[Endpoint, ...]:
+    """Return every endpoint of the app: accounts, then each entity in the PRD's order, then those at the root.
+
+    Records of the entities named in `ruled` have business rules, which may refuse any change.
+    """
     accounts = () if feature.stack.authentication == "none" else _accounts(feature.user)
-    records = [endpoint for entity in feature.entities for endpoint in _records(entity, feature)]
+    records = [
+        _refused_by_rules(endpoint) if entity.name in ruled else endpoint
+        for entity in feature.entities
+        for endpoint in _records(entity, feature)
+    ]
     return (*accounts, *records, *_root())
 
 
@@ -191,6 +201,16 @@ def _delete(entity: Entity, feature: Feature) -> Endpoint:
             _still_needed(entity, feature),
         ),
     )
+
+
+def _refused_by_rules(endpoint: Endpoint) -> Endpoint:
+    """Return an endpoint of a record that business rules have a say in."""
+    if endpoint.method == "GET":
+        return endpoint
+    taken = next((f"{error.when}, or " for error in endpoint.errors if error.status == _CONFLICT), "")
+    others = [error for error in endpoint.errors if error.status != _CONFLICT]
+    refused = _errors((_CONFLICT, f"{taken}a business rule does not allow it"))
+    return endpoint.model_copy(update={"errors": (*others, *refused)})
 
 
 def _root() -> tuple[Endpoint, ...]:

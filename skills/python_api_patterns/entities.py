@@ -1,11 +1,11 @@
-"""The services and routers of a feature's entities: what their templates need to know.
+"""The services, routers and places of business rules of a feature's entities: what their templates need to know.
 
 Statuses come from the planned endpoints (`contract`), so that the routes declare what the API contract promises.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from schemas.feature import Entity, Feature, FeatureField
 from schemas.handoffs import DatabaseAgentOutput
@@ -26,7 +26,7 @@ from skills.pydantic_validation.lines import writable
 from skills.pydantic_validation.queries import FilterParameter, filter_parameters, listed_field
 from skills.python_api_patterns.contract import collection_path, endpoints, item_path
 from skills.python_api_patterns.entity_code import EntityCode, FilterCode, OrderCode, ReferenceCode, SlugCode
-from skills.python_api_patterns.entity_imports import router_imports, service_imports
+from skills.python_api_patterns.entity_imports import router_imports, rules_imports, service_imports
 from skills.python_database_integration.models import link_name, links_attribute
 from skills.templates import Templates
 from skills.user_isolation.blueprint import needs_owner_check
@@ -41,8 +41,13 @@ _NAMES_IN_SERVICES = frozenset(
 _COLLECTION_OPERATIONS = ("list", "create")
 
 
-def entity_files(feature: Feature, database: DatabaseAgentOutput, templates: Templates) -> list[ContributedFile]:
-    """Return a service and a router for each entity that has operations, and the modules that services share."""
+def entity_files(
+    feature: Feature, database: DatabaseAgentOutput, templates: Templates, ruled: Collection[str] = ()
+) -> list[ContributedFile]:
+    """Return a service and a router for each entity that has operations, and the modules that services share.
+
+    Entities named in `ruled` have a module for business rules, which their service asks.
+    """
     entities = [entity for entity in feature.entities if entity.operations]
     files = []
     if any("list" in entity.operations for entity in entities):
@@ -50,14 +55,24 @@ def entity_files(feature: Feature, database: DatabaseAgentOutput, templates: Tem
     if any(f.slug_of for entity in entities if "create" in entity.operations for f in entity.fields):
         files.append(ContributedFile(path=_SLUGS, content=templates.read(_SLUGS)))
     for entity in entities:
-        code = entity_code(feature, database, entity)
+        code = entity_code(feature, database, entity, ruled)
         module, model = module_name(entity.name), class_name(entity.name)
-        for path, template in (
+        made = [
             (f"app/services/{code.service}.py", "app/services/entity_service.py.j2"),
             (f"app/routers/{module}.py", "app/routers/entity.py.j2"),
-        ):
-            files.append(ContributedFile(path=path, content=templates.render(template, code=code, model=model)))
+        ]
+        if code.ruled:
+            made.append((f"app/services/rules/{code.rules}.py", "app/services/rules/entity_rules.py.j2"))
+        imports = import_lines(rules_imports(feature, entity)) if code.ruled else []
+        for path, template in made:
+            text = templates.render(template, code=code, model=model, rules_imports=imports)
+            files.append(ContributedFile(path=path, content=text))
     return files
+
+
+def may_have_rules(entity: Entity) -> bool:
+    """Say whether clients make, change or delete records: that is when business rules are asked."""
+    return bool({"create", "update", "delete"} & {*entity.operations})
 
 
 def entity_routes(feature: Feature) -> list[Route]:
@@ -65,8 +80,10 @@ def entity_routes(feature: Feature) -> list[Route]:
     return [Route(module=f"app.routers.{module_name(e.name)}") for e in feature.entities if e.operations]
 
 
-def entity_code(feature: Feature, database: DatabaseAgentOutput, entity: Entity) -> EntityCode:
-    """Return what the templates of one entity's service and router need."""
+def entity_code(
+    feature: Feature, database: DatabaseAgentOutput, entity: Entity, ruled: Collection[str] = ()
+) -> EntityCode:
+    """Return what the templates of one entity's service, router and rules need."""
     model, noun = class_name(entity.name), title(entity.name).lower()
     sent = writable(entity)
     code = EntityCode(
@@ -77,7 +94,7 @@ def entity_code(feature: Feature, database: DatabaseAgentOutput, entity: Entity)
         tag=titles(entity.name),
         collection=entity.collection,
         operations=entity.operations,
-        statuses=_statuses(feature, entity),
+        statuses=_statuses(feature, entity, ruled),
         service=f"{module_name(entity.name)}_service",
         list_name=f"list_{entity.table}",
         id_name=f"{entity.singular}_id",
@@ -98,6 +115,7 @@ def entity_code(feature: Feature, database: DatabaseAgentOutput, entity: Entity)
         orders=[order for name in entity.sorts for order in _orders(model, listed_field(entity, name))],
         slugs=[_slug(entity, f) for f in entity.fields if f.slug_of],
         many=[attribute(json_name(f)) for f in sent if f.type.kind == "references"],
+        ruled=entity.name in ruled and may_have_rules(entity),
     )
     code.service_imports = import_lines(service_imports(feature, entity, code))
     code.router_imports = import_lines(router_imports(entity, code))
@@ -107,9 +125,9 @@ def entity_code(feature: Feature, database: DatabaseAgentOutput, entity: Entity)
 # ---- what the API promises and the database refuses -------------------------------------------------------------
 
 
-def _statuses(feature: Feature, entity: Entity) -> dict[str, str]:
+def _statuses(feature: Feature, entity: Entity, ruled: Collection[str]) -> dict[str, str]:
     """Return the error statuses of each operation as arguments: `400, 401, 404`."""
-    planned = {(e.method, e.path): e for e in endpoints(feature)}
+    planned = {(e.method, e.path): e for e in endpoints(feature, ruled)}
     statuses: dict[str, str] = {}
     for operation in entity.operations:
         path = collection_path(entity) if operation in _COLLECTION_OPERATIONS else item_path(entity)

@@ -83,6 +83,7 @@ class EntityCode:
     orders: list[OrderCode]
     slugs: list[SlugCode]
     many: list[str]
+    ruled: bool  # business rules are asked before a record changes
     service_imports: list[str] = field(default_factory=list)
     router_imports: list[str] = field(default_factory=list)
 
@@ -92,9 +93,19 @@ class EntityCode:
         return "None" if self.public else "caller"
 
     @property
+    def rules(self) -> str:
+        """The module of the business rules."""
+        return f"{self.service.removesuffix('_service')}_rules"
+
+    @property
     def create_caller(self) -> bool:
         """Whether making a record needs to know who makes it, beyond being let in."""
-        return self.owner or bool(self.references) or any("caller" in s for slug in self.slugs for s in slug.scopes)
+        return (
+            self.owner
+            or self.ruled
+            or bool(self.references)
+            or any("caller" in s for slug in self.slugs for s in slug.scopes)
+        )
 
     @property
     def made(self) -> list[str]:

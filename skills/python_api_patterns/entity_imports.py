@@ -26,6 +26,8 @@ def service_imports(feature: Feature, entity: Entity, code: EntityCode) -> Itera
         yield from ((module, link_name(entity, p.field)) for p in filter_parameters(entity) if p.comparison == "links")
     if code.references or ("list" in operations and (code.filters or code.orders)):
         yield from (("collections.abc", "Mapping"), ("typing", "Final"))
+    if code.ruled:
+        yield "app.services.rules", code.rules
     if code.references:
         yield "app.models.base", "Record"
         targets = [f.type.target for f in writable(entity) if f.type.target]
@@ -33,6 +35,19 @@ def service_imports(feature: Feature, entity: Entity, code: EntityCode) -> Itera
     if _service_names_caller(code):
         yield f"app.models.{module_name(feature.user.name)}", class_name(feature.user.name)
     yield from _value_imports(code)
+
+
+def rules_imports(feature: Feature, entity: Entity) -> Iterable[Import]:
+    """Yield what the business rules of `entity` name."""
+    model, operations = class_name(entity.name), entity.operations
+    yield "sqlalchemy.ext.asyncio", "AsyncSession"
+    yield f"app.models.{module_name(feature.user.name)}", class_name(feature.user.name)
+    if {"update", "delete"} & {*operations}:
+        yield f"app.models.{module_name(entity.name)}", model
+    if "create" in operations:
+        yield f"app.schemas.{module_name(entity.name)}", f"{model}Create"
+    if "update" in operations:
+        yield from (("collections.abc", "Mapping"), ("typing", "Any"))
 
 
 def _value_imports(code: EntityCode) -> Iterable[Import]:
