@@ -13,6 +13,7 @@ from orchestrator.cli.progress import Watcher
 from orchestrator.cli.prompting import ask_person
 from orchestrator.cli.summary import exit_code, say_result, say_resumption
 from orchestrator.logs import configure_from
+from orchestrator.outside.taking import OutsideUnfinished
 from schemas.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,18 +23,20 @@ if TYPE_CHECKING:
     from orchestrator.run import Run
 
 WAITS = "nothing_to_resume"  # the error's class is in the module that imports LangGraph
+PAUSED = {WAITS, OutsideUnfinished.code}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class View:
-    """How a run is shown."""
+    """How a run is shown. With `watches`, nobody is asked: what the run waits for comes from elsewhere."""
 
     json: bool = False
+    watches: bool = False
 
     @property
     def asks(self) -> bool:
         """Whether a person is there to be asked."""
-        return is_attended(json=self.json)
+        return not self.watches and is_attended(json=self.json)
 
 
 def view_of(*, json: bool, verbose: bool) -> View:
@@ -92,7 +95,7 @@ async def go_on(engine: Orchestrator, run_id: str, change: ModelChange | None = 
         try:
             return await engine.resume(run_id, change=change)
         except InputError as error:
-            if error.code != WAITS:  # else the database's clock has not come to a deadline yet
+            if error.code not in PAUSED:  # else the database's clock has not come to a deadline yet
                 raise
     say()
     return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import typer
@@ -17,6 +18,11 @@ _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PART = r"(\d+(?:\.\d+)?)([smhd])"
 _ONE = "not needed if one is open"
 _LONGEST = 3650 * _UNITS["d"]
+
+
+def names_of(text: str) -> list[str]:
+    """Return the names that `text` lists, separated by commas."""
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def duration(text: str) -> float:
@@ -87,6 +93,16 @@ StepTimeout = Annotated[
 ]
 
 
+Outside = Annotated[
+    str,
+    typer.Option(
+        "--outside",
+        metavar="AGENT,…",
+        help="Agents whose work is done by people or other systems: the run asks for it, and takes what is left.",
+    ),
+]
+
+
 def is_attended(*, json: bool) -> bool:
     """Return whether a person is there to be asked: on a terminal, not in CI, and not where JSON is printed."""
     return not json and not os.environ.get("CI") and sys.stdin.isatty() and sys.stdout.isatty()
@@ -100,6 +116,7 @@ def policy_of(
     step_timeout: float | None,
     attended: bool,
     model: ModelUse | None = None,
+    outside: Sequence[str] = (),
 ) -> Policy:
     """Return the policy that the options say; what they leave open depends on whether a person is there."""
     return Policy(
@@ -108,4 +125,5 @@ def policy_of(
         answer_seconds=answer_within,
         step_seconds=step_timeout or STEP_SECONDS,
         model=model,
+        outside=tuple(outside),
     )

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Annotated
+
 import typer
 
-from orchestrator.cli.attending import WAITS, View, attend, go_on, view_of
+from orchestrator.cli import watching
+from orchestrator.cli.attending import PAUSED, View, attend, go_on, view_of
 from orchestrator.cli.ending import carry_out
 from orchestrator.cli.model_options import MaxCalls, MaxMinutes, MaxMoney, MaxTokens, Model, change_of
 from orchestrator.cli.options import Json, RunName, Verbose
-from orchestrator.cli.summary import exit_code, say_result
+from orchestrator.cli.summary import exit_code, say_result, say_unfinished
 from orchestrator.model_use import ModelChange
 from orchestrator.orchestrator import Orchestrator
+from orchestrator.outside.taking import OutsideUnfinished
 from orchestrator.result import RunResult
 from schemas.errors import InputError
+
+Watch = Annotated[
+    bool, typer.Option("--watch", help="Stay, and go on whenever something that the run waits for is there.")
+]
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -25,20 +34,24 @@ def resume(
     max_tokens: MaxTokens = None,
     max_money: MaxMoney = None,
     max_minutes: MaxMinutes = None,
-    json: Json = False,  # noqa: FBT002 - typer's way to say a flag
+    watch: Watch = False,  # noqa: FBT002 - typer's way to say a flag
+    json: Json = False,  # noqa: FBT002
     verbose: Verbose = False,  # noqa: FBT002
 ) -> None:
-    """Go on with a run that was answered, stopped or killed.
+    """Go on with a run that was answered, stopped or killed, or whose work was done outside.
 
     On a terminal, what it waits for is asked. Elsewhere the command says what it is, and exits with 3.
     """
+    view = replace(view_of(json=json, verbose=verbose), watches=watch)
     change = change_of(model=model, calls=max_calls, tokens=max_tokens, money=max_money, minutes=max_minutes)
-    raise typer.Exit(carry_out(_resume(run, view_of(json=json, verbose=verbose), change)))
+    raise typer.Exit(carry_out(_resume(run, view, change)))
 
 
 async def _resume(name: str, view: View, change: ModelChange | None) -> int:
     async with Orchestrator() as engine:
-        return await resume_run(engine, await engine.find(name), view, change)
+        run_id = await engine.find(name)
+        go_on_with = watching.watch if view.watches else resume_run
+        return await go_on_with(engine, run_id, view, change)
 
 
 async def resume_run(engine: Orchestrator, run_id: str, view: View, change: ModelChange | None = None) -> int:
@@ -46,8 +59,10 @@ async def resume_run(engine: Orchestrator, run_id: str, view: View, change: Mode
     try:
         run = await engine.resume(run_id, change=change)
     except InputError as error:
-        if error.code != WAITS:
+        if error.code not in PAUSED:
             raise
+        if isinstance(error, OutsideUnfinished):
+            say_unfinished(error, json=view.json)
         going_on = await go_on(engine, run_id, change) if view.asks else None
         if going_on is None:
             return await _say_waiting(engine, run_id, view)

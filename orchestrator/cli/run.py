@@ -23,7 +23,17 @@ from orchestrator.cli.model_options import (
     Replay,
     model_use_of,
 )
-from orchestrator.cli.options import AnswerWithin, ApproveOption, Json, OnFailure, StepTimeout, Verbose, policy_of
+from orchestrator.cli.options import (
+    AnswerWithin,
+    ApproveOption,
+    Json,
+    OnFailure,
+    Outside,
+    StepTimeout,
+    Verbose,
+    names_of,
+    policy_of,
+)
 from orchestrator.orchestrator import Orchestrator
 
 if TYPE_CHECKING:
@@ -41,6 +51,7 @@ def run(
     on_failure: OnFailure = None,
     answer_within: AnswerWithin = None,
     step_timeout: StepTimeout = None,
+    outside: Outside = "",
     model: Model = None,
     model_for: ModelFor = "",
     all_model: AllModel = False,  # noqa: FBT002 - typer's way to say a flag
@@ -59,7 +70,6 @@ def run(
 
     On a terminal, what the run asks is asked there. Elsewhere the run waits, and the command exits with 3.
     """
-    names = [name.strip() for name in agents.split(",") if name.strip()]
     view = view_of(json=json, verbose=verbose)
     use = model_use_of(
         model=model,
@@ -81,8 +91,9 @@ def run(
         step_timeout=step_timeout,
         attended=view.asks,
         model=use,
+        outside=names_of(outside),
     )
-    raise typer.Exit(carry_out(_run(prd, workspace, names, policy, view)))
+    raise typer.Exit(carry_out(_run(prd, workspace, names_of(agents), policy, view)))
 
 
 async def _run(prd: Path, workspace: Path, agents: list[str], policy: Policy, view: View) -> int:

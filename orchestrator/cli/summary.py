@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from orchestrator.cli.console import say, say_json, say_table
 from orchestrator.events import RunStatus
 from orchestrator.fingerprint import Resumption
+from orchestrator.outside.taking import OutsideUnfinished
 from orchestrator.question_files import commands
 from orchestrator.result import RunResult
 from skills.model.budget import Spending
@@ -55,6 +56,15 @@ def say_result(result: RunResult, *, json: bool) -> None:
         say_json(result_line(result))
     else:
         show_result(result)
+
+
+def say_unfinished(error: OutsideUnfinished, *, json: bool) -> None:
+    """Say why work that is done outside cannot be taken yet."""
+    if json:
+        waiting = [{"agent": agent, "problems": problems} for agent, problems in error.waiting]
+        say_json(dumps({"type": "outside_unfinished", "run": error.run, "waiting": waiting}))
+    else:
+        say(str(error))
 
 
 def say_resumption(run_id: str, resumption: Resumption, *, json: bool) -> None:

@@ -12,7 +12,6 @@ Not here: what a task says (`orchestrator.outside.page`), judging what was left 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,15 +103,18 @@ def hide(workspace: Path, run_id: str) -> None:
 
 def state(workspace: Path) -> tuple[tuple[str, int, int], ...]:
     """Return what tells that something in the folder changed: path, time and size of each handoff."""
-    return tuple(sorted(_stats(workspace / FOLDER)))
-
-
-def _stats(folder: Path) -> Iterator[tuple[str, int, int]]:
     with suppress(OSError):
-        for place in folder.glob("*/*.md"):
-            if place.name != TASK:
-                found = place.lstat()
-                yield place.as_posix(), found.st_mtime_ns, found.st_size
+        found = (stat_of(place) for place in sorted((workspace / FOLDER).glob("*/*.md")) if place.name != TASK)
+        return tuple(each for each in found if each is not None)
+    return ()
+
+
+def stat_of(place: Path) -> tuple[str, int, int] | None:
+    """Return a file's path, time and size; None if it is gone."""
+    with suppress(OSError):
+        found = place.lstat()
+        return place.as_posix(), found.st_mtime_ns, found.st_size
+    return None
 
 
 def _front(place: Path) -> dict[str, str]:
