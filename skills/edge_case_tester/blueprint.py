@@ -15,10 +15,11 @@ from schemas.handoffs import PythonBackendAgentOutput
 from skills.contribution import ContributedFile, Contribution, Dependency
 from skills.edge_case_tester.account import Account
 from skills.edge_case_tester.suite import EntitySuite
+from skills.places import Places
 from skills.templates import Templates
 
-_CONSTANT = ("__init__.py", "api.py", "strategies.py")
-_RENDERED = ("conftest.py", "factories.py", "test_auth.py", "test_health.py", "test_openapi_properties.py")
+_CONSTANT = ("__init__.py", "strategies.py")
+_RENDERED = ("api.py", "conftest.py", "factories.py", "test_auth.py", "test_health.py", "test_openapi_properties.py")
 _TOOLS = (
     ("asgi-lifespan", ">=2.1"),
     ("httpx", ">=0.28"),
@@ -31,9 +32,16 @@ _TOOLS = (
 )
 
 
+# Where a model makes the suite's records keep the business rules that the backend implements.
+PLACES = Places(work="follow", code=("tests/rules.py",), guide="references/business-rules.md")
+
+
 class Input(Document):
+    """`ruled` names entities whose records have to keep business rules."""
+
     feature: Feature
     backend: PythonBackendAgentOutput
+    ruled: tuple[str, ...] = ()
 
 
 class Output(Contribution):
@@ -57,8 +65,10 @@ def contribute(request: Input, templates: Templates) -> Output:
     suites = [EntitySuite(request.feature, entity) for entity in request.feature.entities]
     account = Account(request.feature)
     tested = _tested(request, suites, account)
-    context = {"suites": suites, "account": account, **_imports(suites, account)}
-    files = [ContributedFile(path=f"tests/{name}", content=templates.read(f"tests/{name}")) for name in _CONSTANT]
+    ruled = bool(request.ruled)
+    context = {"suites": suites, "account": account, "ruled": ruled, **_imports(suites, account)}
+    constant = (*_CONSTANT, "rules.py") if ruled else _CONSTANT
+    files = [ContributedFile(path=f"tests/{name}", content=templates.read(f"tests/{name}")) for name in constant]
     files += [
         ContributedFile(path=f"tests/{name}", content=templates.render(f"tests/{name}.j2", **context))
         for name in _RENDERED
@@ -66,7 +76,7 @@ def contribute(request: Input, templates: Templates) -> Output:
     files += [
         ContributedFile(
             path=f"tests/{suite.module}.py",
-            content=templates.render("tests/test_entity.py.j2", suite=suite),
+            content=templates.render("tests/test_entity.py.j2", suite=suite, ruled=ruled),
         )
         for suite in suites
     ]
