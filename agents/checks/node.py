@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 import shutil
@@ -47,7 +46,8 @@ async def _machine_node() -> Node | None:
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
         return None
-    version, npm_version = await asyncio.gather(_version(Path(node)), _version(Path(npm)))
+    # One after the other: of two at once, a cancelled `gather` would leave one running.
+    version, npm_version = await _version(Path(node)), await _version(Path(npm))
     if version is None or npm_version is None or _major(version) < OLDEST_NODE or _major(npm_version) < OLDEST_NPM:
         return None
     # `node` may be a link into a folder without `npm`; the folder that PATH names has what the user runs.

@@ -197,6 +197,9 @@ async def _drain(read_end: int, kept: _Kept) -> None:
 async def _end_group(process: asyncio.subprocess.Process) -> None:
     """End the process and everything it left running: ask, wait a little, kill; at once if cancelled meanwhile."""
     if not _signal_group(process.pid, signal.SIGTERM):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_GRACE):
+                await process.wait()  # it is gone, and the loop may have to learn it yet
         return
     try:
         if process.returncode is None:

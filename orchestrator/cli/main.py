@@ -47,6 +47,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "mcp": ("mcp", "Serve coding agents over MCP."),
     "phase14": ("phase14", "Phase 14: decide the backend specialist and run it."),
     "deploy": ("deploy", "Deploy Baton to Vertex AI Agent Engine."),
+    "serve": ("serve", "Serve runs over HTTP, for containers."),
     "doctor": ("doctor", "Say whether this machine has what Baton needs."),
 }
 

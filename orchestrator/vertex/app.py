@@ -23,9 +23,9 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, Self
 
 from orchestrator.vertex import contracts
-from orchestrator.vertex.loop import BackgroundLoop
+from orchestrator.vertex.loop import BackgroundLoop, Draining
 from orchestrator.vertex.operations import Reply, method, operations_of, stream
-from schemas.errors import BatonError, RunError
+from schemas.errors import BatonError
 from skills.redaction import redact
 
 if TYPE_CHECKING:
@@ -34,13 +34,6 @@ if TYPE_CHECKING:
     from skills.registry import Registry
 
 _log = logging.getLogger("baton.vertex")
-
-
-class Draining(RunError):
-    """The instance is about to end. Another one takes the call, and its runs."""
-
-    code = "draining"
-    transient = True
 
 
 class BatonApp:
@@ -116,7 +109,7 @@ class BatonApp:
         """
         with self._opening:
             if self._draining:
-                raise Draining("this instance ends. Call again: another one answers.")
+                raise Draining
             if self._service is None:
                 self._service = self._open()
             return self._service
@@ -143,6 +136,10 @@ class BatonApp:
             loop.call(service.__aexit__(None, None, None))
             loop.close()
 
+    async def health(self) -> Reply:
+        """Return whether this instance can work on runs: `{"ready": true}`, or an error."""
+        return await self.acall("ready", contracts.Nothing, {})
+
     # ---- calls
 
     def call(self, name: str, contract: type[contracts.Input], given: Mapping[str, object]) -> Reply:
@@ -151,7 +148,7 @@ class BatonApp:
             work = getattr(self.open(), name)(contracts.read(contract, name, given))
             return self._running().call(work)
         except Exception as error:  # noqa: BLE001 - the platform would hide what went wrong
-            return failed(error)
+            return self._failed(error)
 
     async def acall(self, name: str, contract: type[contracts.Input], given: Mapping[str, object]) -> Reply:
         """Do the service's method `name`."""
@@ -159,7 +156,7 @@ class BatonApp:
             service = await asyncio.to_thread(self.open)
             return await self._running().acall(getattr(service, name)(contracts.read(contract, name, given)))
         except Exception as error:  # noqa: BLE001 - as above
-            return failed(error)
+            return self._failed(error)
 
     def iterate(self, name: str, contract: type[contracts.Input], given: Mapping[str, object]) -> Iterator[Reply]:
         """Yield from the service's generator `name`; an error is the last item."""
@@ -167,7 +164,7 @@ class BatonApp:
             items = getattr(self.open(), name)(contracts.read(contract, name, given))
             yield from self._running().iterate(items)
         except Exception as error:  # noqa: BLE001 - as above
-            yield failed(error)
+            yield self._failed(error)
 
     async def aiterate(
         self, name: str, contract: type[contracts.Input], given: Mapping[str, object]
@@ -179,16 +176,21 @@ class BatonApp:
             async for reply in self._running().aiterate(items):
                 yield reply
         except Exception as error:  # noqa: BLE001 - as above
-            yield failed(error)
+            yield self._failed(error)
+
+    def _failed(self, error: Exception) -> Reply:
+        if self._draining and not isinstance(error, BatonError):
+            error = Draining()  # what the call was at was closed under it
+        return _told(error)
 
     def _running(self) -> BackgroundLoop:
         loop = self._loop
         if loop is None:
-            raise Draining("this instance ends. Call again: another one answers.")
+            raise Draining
         return loop
 
 
-def failed(error: Exception) -> Reply:
+def _told(error: Exception) -> Reply:
     """Return what a caller is told of an error. `retryable`: may the same call succeed a little later?"""
     if isinstance(error, BatonError):
         code, message, retryable = error.code, str(error), error.transient

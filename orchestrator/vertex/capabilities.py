@@ -41,12 +41,10 @@ class Capabilities:
 
     async def look(self, server: Server) -> None:
         """Find out; what is impossible is logged."""
-        self._found = tuple(
-            await asyncio.gather(
-                _look("database: migrations up and down, the app's tests", _database(server)),
-                _look("python: mypy, pytest, imports", _python()),
-                _look("frontend: types, tests, build", self._node()),
-            )
+        self._found = (
+            await _look("database: migrations up and down, the app's tests", _database(server)),
+            await _look("python: mypy, pytest, imports", _python()),
+            await _look("frontend: types, tests, build", self._node()),
         )
         for each in self._found:
             if not each.possible:

@@ -9,11 +9,23 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Coroutine, Iterator
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from typing import Any, Final, Generic, TypeVar, cast
+
+from schemas.errors import RunError
 
 T = TypeVar("T")
 END: Final = object()
+
+
+class Draining(RunError):
+    """The instance is about to end. Another one takes the call, and its runs."""
+
+    code = "draining"
+    transient = True
+
+    def __str__(self) -> str:
+        return "this instance ends. Call again: another one answers."
 
 
 class BackgroundLoop:
@@ -21,6 +33,8 @@ class BackgroundLoop:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
+        self._submitting = threading.Lock()
+        self._closed = False
         self._thread = threading.Thread(target=self._run, name="baton", daemon=True)
         self._thread.start()
 
@@ -29,16 +43,40 @@ class BackgroundLoop:
         self._loop.run_forever()
 
     def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
-        """Have `work` done; cancelling what is returned cancels it."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
+        """Have `work` done; cancelling what is returned cancels it.
+
+        Raises:
+            Draining: The loop is closed.
+        """
+        with self._submitting:
+            if not self._closed:
+                return asyncio.run_coroutine_threadsafe(work, self._loop)
+        work.close()
+        raise Draining
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
-        """Return what `work` returns. Blocks the calling thread."""
-        return self.submit(work).result()
+        """Return what `work` returns. Blocks the calling thread.
+
+        Raises:
+            Draining: The loop was closed meanwhile.
+        """
+        try:
+            return self.submit(work).result()
+        except CancelledError:
+            raise Draining from None
 
     async def acall(self, work: Coroutine[Any, Any, T]) -> T:
-        """Return what `work` returns, in whichever loop the caller is."""
-        return await asyncio.wrap_future(self.submit(work))
+        """Return what `work` returns, in whichever loop the caller is.
+
+        Raises:
+            Draining: The loop was closed meanwhile.
+        """
+        try:
+            return await asyncio.wrap_future(self.submit(work))
+        except asyncio.CancelledError:
+            if (caller := asyncio.current_task()) is not None and caller.cancelling():
+                raise
+            raise Draining from None
 
     def iterate(self, items: AsyncGenerator[T, None]) -> Iterator[T]:
         """Yield what `items` yields; leaving it early closes them."""
@@ -60,7 +98,10 @@ class BackgroundLoop:
 
     def close(self) -> None:
         """End the loop; what still runs in it is cancelled first."""
-        self.call(self._cancel_all())
+        with self._submitting:  # nothing is submitted after what cancels all
+            self._closed = True
+            cancelled = asyncio.run_coroutine_threadsafe(self._cancel_all(), self._loop)
+        cancelled.result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()

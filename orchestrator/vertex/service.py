@@ -163,6 +163,11 @@ class Service:
         """Return which checks this instance can run."""
         return await self._capabilities.reply()
 
+    async def ready(self, given: contracts.Nothing) -> Reply:  # noqa: ARG002 - as above
+        """Return that the database answers."""
+        await self._ledger.runs.list(limit=1)
+        return {"ready": True}
+
     # ---- answer
 
     async def answer(self, given: contracts.Answer) -> Reply:
