@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from agents.agent import Agent, Work
-from agents.checks.check import Outcome
+from agents.checks.check import Check, Outcome
 from agents.checks.isolation import isolation_for
+from agents.checks.rule_tests import RuleTestsCheck, rules_to_try
 from agents.checks.runner import CheckProgress, run_checks
 from agents.checks.scratch import Scratch
 from agents.guards.guard import Proposal
@@ -77,7 +78,7 @@ async def measure(run: RunContext, plan: Plan, agent: Agent, todo: Work, made: M
         isolation=await isolation_for(untrusted=_untrusted(run, agent)),
     )
     async with scratch:
-        outcomes = await run_checks(agent.checks, scratch, todo, notify=_Reporter(run, agent))
+        outcomes = await run_checks(_checks(agent, todo), scratch, todo, notify=_Reporter(run, agent))
     files = {**made, **{path: text for outcome in outcomes.values() for path, text in outcome.files.items()}}
     failed = {name: outcome for name, outcome in outcomes.items() if not outcome.passed}
     return Measured(
@@ -92,6 +93,13 @@ async def measure(run: RunContext, plan: Plan, agent: Agent, todo: Work, made: M
         problems=tuple(_problem(name, outcome) for name, outcome in failed.items()),
         log=next((outcome.evidence[-1].log for outcome in failed.values() if outcome.evidence), None),
     )
+
+
+def _checks(agent: Agent, todo: Work) -> tuple[Check, ...]:
+    """Return the agent's checks, and after them the one of business rules, if there are any to try."""
+    if not rules_to_try(todo):
+        return agent.checks
+    return (*agent.checks, RuleTestsCheck(after=tuple(check.name for check in agent.checks)))
 
 
 def _untrusted(run: RunContext, agent: Agent) -> bool:

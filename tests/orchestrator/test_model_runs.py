@@ -324,7 +324,7 @@ async def test_what_raises_no_limit_is_no_answer(kit: Kit, tmp_path: Path, answe
 
 
 async def test_a_run_that_is_killed_while_a_model_works_has_spent_what_it_had_spent(kit: Kit, tmp_path: Path) -> None:
-    program = [sys.executable, "-m", "tests.orchestrator.killed_model_run", tmp_path]
+    program = [sys.executable, "-m", "tests.orchestrator.killed_model_run", str(tmp_path)]
     root = Path(__file__).parents[2]
     killed = await asyncio.to_thread(lambda: subprocess.run(program, cwd=root, check=False, timeout=300))
     assert killed.returncode == -signal.SIGKILL
