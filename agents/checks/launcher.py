@@ -82,6 +82,7 @@ def _supervise(argv: Sequence[str], *, alone: bool) -> NoReturn:
         _kill_children()
 
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    _called(_libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0), "pdeathsig")  # when Baton is killed
     child = os.fork()
     if not child:
         _called(_libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "pdeathsig")
@@ -173,7 +174,8 @@ def _set_limits(limits: Mapping[str, int]) -> None:
         kind = getattr(resource, name)
         _, hard = resource.getrlimit(kind)
         value = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(kind, (value, value))
+        most = value + 1 if name == "RLIMIT_CPU" and hard == resource.RLIM_INFINITY else value  # SIGXCPU before SIGKILL
+        resource.setrlimit(kind, (value, most))
 
 
 def _drop_capabilities() -> None:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import json as jsonlib
 import os
 import platform
 import shutil
 import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated
 
 import typer
 import uv
 from ruff import find_ruff_bin  # type: ignore[import-untyped]  # the package ships no types
 
+from agents.checks.isolation import VARIABLE, Isolation, isolation, isolation_for
+from agents.checks.limits import limits_from_environment
 from agents.checks.node import find_node
 from orchestrator.cli.console import say
 from orchestrator.home import cache_folder, home
@@ -25,6 +30,7 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 FAILED = 1
 OLDEST_PYTHON = (3, 11)
+_RIGHTS = "SELECT rolcreatedb, rolcreaterole OR rolsuper FROM pg_roles WHERE rolname = current_user"
 LEAST_FREE = 2 * 1024**3  # bytes: the environments of an app and PostgreSQL
 
 
@@ -32,9 +38,22 @@ class Ailment(Exception):
     """Something is missing."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """What a look found. `said`: what there is, or what is wrong and what to do."""
+
+    name: str
+    ok: bool
+    said: str
+
+
 @app.command()
-def doctor() -> None:
+def doctor(
+    *,
+    json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
+) -> None:
     """Say whether this machine has what Baton needs, and what to do if not."""
+    isolated = asyncio.run(isolation())
     looks = (
         ("Python", _python),
         ("folder", _folder),
@@ -42,20 +61,50 @@ def doctor() -> None:
         ("Node.js", _node),
         ("uv", _uv),
         ("ruff", _ruff),
+        ("isolation", _isolation),
     )
-    healthy = [asyncio.run(_look(name, look)) for name, look in looks]
-    if not all(healthy):
+    findings = []
+    for name, look in looks:
+        findings.append(asyncio.run(_look(name, look)))
+        if not json:
+            say(f"{'✓' if findings[-1].ok else '✗'} {name}: {findings[-1].said}")
+    healthy = all(finding.ok for finding in findings)
+    if json:
+        report = {"healthy": healthy, "found": list(map(asdict, findings)), "isolation": as_json(isolated)}
+        typer.echo(jsonlib.dumps(report, ensure_ascii=False))
+    if not healthy:
         raise typer.Exit(FAILED)
 
 
-async def _look(name: str, look: Callable[[], Awaitable[str]]) -> bool:
+async def _look(name: str, look: Callable[[], Awaitable[str]]) -> Finding:
     try:
-        found = await look()
+        return Finding(name=name, ok=True, said=await look())
     except (Ailment, BatonError, OSError) as error:
-        say(f"✗ {name}: {error}")
-        return False
-    say(f"✓ {name}: {found}")
-    return True
+        return Finding(name=name, ok=False, said=str(error))
+
+
+async def _isolation() -> str:
+    limits_from_environment()
+    await isolation_for(untrusted=True)
+    wish = os.environ.get(VARIABLE)
+    return ("off, by BATON_ISOLATION; possible is " if wish == "off" else "") + described(await isolation())
+
+
+def described(found: Isolation) -> str:
+    """Return what isolates checks, and what of Baton and its user is out of their reach, a line each."""
+    lines = [f"    {'✓' if each.held else '✗'} {each.name}: {each.said}" for each in found.aspects()]
+    return "\n".join([found.by, *lines, *([f"    {found.more}"] if found.more else [])])
+
+
+def as_json(found: Isolation) -> dict[str, object]:
+    """Return the same for programs."""
+    return {
+        "wanted": os.environ.get(VARIABLE) or "auto",
+        "by": found.by,
+        "complete": found.complete,
+        "aspects": list(map(asdict, found.aspects())),
+        "more": found.more,
+    }
 
 
 async def _python() -> str:
@@ -87,13 +136,14 @@ async def _postgres() -> str:
             await own.close()
         connection = await database.visit(server, server.admin)
         try:
-            may_create = await connection.fetchval("SELECT rolcreatedb FROM pg_roles WHERE rolname = current_user")
+            may_create, may_isolate = await connection.fetchrow(_RIGHTS) or (False, False)
             version = await connection.fetchval("SHOW server_version")
         finally:
             await connection.close()
     if not may_create:
         raise Ailment("checks need databases of their own: `ALTER ROLE … CREATEDB` for the user of BATON_DATABASE_URL.")
-    return f"{version}, {'embedded' if server.embedded else 'from BATON_DATABASE_URL'}"
+    advice = "" if may_isolate else "; for isolated checks, which have a role of their own: `ALTER ROLE … CREATEROLE`"
+    return f"{version}, {'embedded' if server.embedded else 'from BATON_DATABASE_URL'}{advice}"
 
 
 async def _node() -> str:

@@ -1,0 +1,325 @@
+"""Code that means harm does none: each attack is a real process, under each isolation that claims to stop it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from agents.checks import isolation as isolating
+from agents.checks.check import Evidence
+from agents.checks.environment import Environments
+from agents.checks.isolation import Isolation, isolation
+from agents.checks.scratch import Scratch
+from tests.agents.material import PYTHON_LOCK
+
+BUBBLEWRAP, LAUNCHER, LIMITS = "bubblewrap", "launcher", "limits"
+
+# Where limits are all there is, nothing of this is claimed.
+walled = pytest.mark.parametrize("how", [BUBBLEWRAP, LAUNCHER], indirect=True)
+
+Isolated = Callable[..., AbstractAsyncContextManager[Scratch]]
+
+
+async def level(name: str) -> Isolation:
+    """Return a level of isolation as far as this machine has it, or skip."""
+    if name == LIMITS:
+        return Isolation(escapes=frozenset({"read", "write", "connect", "signal", "environment"}))
+    found = await isolation() if name == BUBBLEWRAP else await without_bubblewrap()
+    if name == BUBBLEWRAP and not found.bwrap:
+        pytest.skip("bubblewrap is not installed here, or not allowed")
+    return found
+
+
+_without: list[Isolation] = []  # tried once
+
+
+async def without_bubblewrap() -> Isolation:
+    if _without:
+        return _without[0]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shutil, "which", lambda _: None)
+        _without.append(await isolating._try_all())
+    return _without[0]
+
+
+def needs(how: Isolation, aspect: str, what: str) -> None:
+    if not next(each.held for each in how.aspects() if each.name == aspect):
+        pytest.skip(f"this machine cannot keep tools from {what} so; `baton doctor` says it")
+
+
+@pytest.fixture(params=[BUBBLEWRAP, LAUNCHER, LIMITS])
+async def how(request: pytest.FixtureRequest) -> Isolation:
+    return await level(request.param)
+
+
+@pytest.fixture
+def isolated(tmp_path: Path, environments: Environments, admin_dsn: str, monkeypatch: pytest.MonkeyPatch) -> Isolated:
+    """Make a scratch whose tools are isolated, with limits in the words of BATON_CHECK_LIMITS."""
+
+    @asynccontextmanager
+    async def make(how: Isolation, limits: str = "") -> AsyncIterator[Scratch]:
+        monkeypatch.setenv("BATON_CHECK_LIMITS", limits)
+        (tmp_path / "tree").mkdir(exist_ok=True)
+        async with Scratch(
+            run_id="attacked",
+            tree=tmp_path / "tree",
+            logs=tmp_path / "logs",
+            environments=environments,
+            admin_dsn=admin_dsn,
+            python_lock=PYTHON_LOCK,
+            isolation=how,
+        ) as scratch:
+            yield scratch
+
+    return make
+
+
+async def attack(scratch: Scratch, code: str, *arguments: object, seconds: float = 60) -> tuple[Evidence, str]:
+    argv = [sys.executable, "-I", "-c", code, *map(str, arguments)]
+    return await scratch.tool("attack", argv, timeout=seconds)
+
+
+@contextmanager
+def listener() -> Iterator[socket.socket]:
+    with closing(socket.socket()) as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        listening.settimeout(0)
+        yield listening
+
+
+def started(argv: list[str], **env: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(argv, stdin=subprocess.PIPE, env={**os.environ, **env})
+
+
+def bystander(**env: str) -> subprocess.Popen[bytes]:
+    """Start a process of ours that waits for the end of its input, and so for being left."""
+    return started(["cat"], **env)
+
+
+def living(marker: str) -> list[str]:
+    """Return the processes of this machine whose command line has the marker."""
+    found = subprocess.run(["pgrep", "-af", marker], capture_output=True, text=True, check=False).stdout
+    return [line for line in found.splitlines() if "pgrep" not in line]
+
+
+async def gone(marker: str) -> bool:
+    """Wait a little for killed processes to be no more."""
+    for _ in range(200):
+        if not living(marker):
+            return True
+        await asyncio.sleep(0.05)
+    return False
+
+
+# ---- what a tool may do ---------------------------------------------------------------------------------------------
+
+
+async def test_an_isolated_tool_works_in_the_tree_and_in_its_temporary_folder(
+    how: Isolation, isolated: Isolated
+) -> None:
+    code = (
+        "import os, socket, tempfile; open('made', 'w').write('1'); tempfile.NamedTemporaryFile().write(b'x');"
+        "server = socket.create_server(('127.0.0.1', 0)) if os.environ['LOOPBACK'] else None;"
+        "server and socket.create_connection(server.getsockname());"
+        "print(os.getcwd(), sorted(os.environ)); raise SystemExit(3)"
+    )
+    async with isolated(how) as scratch:
+        loopback = "1" if how.bwrap or how.namespaces or not how.landlock else ""
+        argv = [sys.executable, "-I", "-c", code]
+        evidence, output = await scratch.tool("tool", argv, env={"LOOPBACK": loopback})
+        assert (evidence.exit_code, evidence.reason) == (3, None), output
+        assert (scratch.tree / "made").read_text() == "1"
+
+
+async def test_how_a_tool_ended_is_told_through_the_isolation(how: Isolation, isolated: Isolated) -> None:
+    async with isolated(how) as scratch:
+        crashed, _ = await attack(scratch, "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
+        missing = scratch.tool("tool", ["no-such-program"])
+        with pytest.raises(Exception, match="check `tool` cannot run `no-such-program`: No such file or directory"):
+            await missing
+    assert (crashed.exit_code, (crashed.reason or "").partition("\n")[0]) == (
+        -11,
+        f"`{crashed.tool}` was ended by SIGSEGV",
+    )
+
+
+async def test_a_tool_gets_no_secret_of_whoever_runs_baton(
+    how: Isolation, isolated: Isolated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "very-secret")
+    async with isolated(how) as scratch:
+        _, output = await attack(scratch, "import os; print(dict(os.environ))")
+    assert "very-secret" not in output
+    assert "BATON_RUN" in output
+
+
+@walled
+async def test_baton_s_own_environment_cannot_be_read_in_proc(how: Isolation, isolated: Isolated) -> None:
+    needs(how, "environment", "reading /proc")
+    code = "import sys; print(open(f'/proc/{sys.argv[1]}/environ', 'rb').read())"
+    with bystander(KEY="very-secret") as process:
+        async with isolated(how) as scratch:
+            evidence, output = await attack(scratch, code, process.pid)
+    assert evidence.exit_code
+    assert "very-secret" not in output
+
+
+# ---- files ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("place", ["home", "another run", "baton's home"])
+@walled
+async def test_a_tool_reads_and_changes_nothing_outside(
+    place: str, how: Isolation, isolated: Isolated, tmp_path: Path
+) -> None:
+    needs(how, "files", "files")
+    folder = {"home": Path.home() / ".baton-attack", "another run": tmp_path / "other" / "tree"}.get(place)
+    folder = folder or tmp_path / "baton" / "postgres"
+    folder.mkdir(parents=True)
+    secret, planted = folder / "id_rsa", folder / "planted"
+    secret.write_text("very-secret")
+    code = (
+        "import sys, os\n"
+        "for what in (lambda: print(open(sys.argv[1]).read()), lambda: open(sys.argv[1], 'w').write('broken'),"
+        " lambda: open(sys.argv[2], 'w').write('planted'), lambda: os.rename('mine', sys.argv[1]),"
+        " lambda: os.link(sys.argv[1], 'link'), lambda: print(os.listdir(os.path.dirname(sys.argv[1])))):\n"
+        "    try: what()\n"
+        "    except OSError as error: print(type(error).__name__)\n"
+    )
+    try:
+        async with isolated(how) as scratch:
+            (scratch.tree / "mine").touch()
+            _, output = await attack(scratch, code, secret, planted)
+        assert "very-secret" not in output
+        assert output.count("Error") == 6, output
+        assert (secret.read_text(), planted.exists()) == ("very-secret", False)
+    finally:
+        secret.unlink()
+        folder.rmdir()
+
+
+@pytest.mark.parametrize("planted", ["link", "link to a folder", "pipe", "device", "huge"])
+async def test_baton_follows_nothing_that_a_tool_planted(
+    planted: str, how: Isolation, isolated: Isolated, tmp_path: Path
+) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "report.json").write_text('"very-secret"')
+    plant = {
+        "link": "os.symlink(out + '/report.json', 'made/report.json')",
+        "link to a folder": "os.rmdir('made'); os.symlink(out, 'made')",
+        "pipe": "os.mkfifo('made/report.json')",
+        "device": "os.symlink('/dev/zero', 'made/report.json')",
+        "huge": "open('made/report.json', 'w').truncate(10**9)",
+    }[planted]
+    async with isolated(how) as scratch:
+        code = f"import os, sys; out = sys.argv[1]; os.mkdir('made'); {plant}"
+        evidence, output = await attack(scratch, code, tmp_path / "outside")
+        assert not evidence.exit_code, output
+        assert scratch.left(scratch.tree / "made" / "report.json") is None
+
+
+# ---- network and processes ------------------------------------------------------------------------------------------
+
+
+@walled
+async def test_a_tool_reaches_no_listener_of_the_machine(how: Isolation, isolated: Isolated) -> None:
+    needs(how, "network", "the network")
+    code = "import socket, sys; socket.create_connection(('127.0.0.1', int(sys.argv[1])), 5).send(b'x')"
+    with listener() as listening:
+        async with isolated(how) as scratch:
+            evidence, output = await attack(scratch, code, listening.getsockname()[1])
+        assert evidence.exit_code, output
+        with pytest.raises(BlockingIOError):
+            listening.accept()
+
+
+@walled
+async def test_a_tool_reaches_no_other_address(how: Isolation, isolated: Isolated) -> None:
+    """The one where clouds hand out their credentials."""
+    needs(how, "network", "the network")
+    code = "import socket; socket.create_connection(('169.254.169.254', 80), 5)"
+    async with isolated(how) as scratch:
+        evidence, output = await attack(scratch, code)
+    assert evidence.exit_code
+    assert "Network is unreachable" in output or "Permission denied" in output
+
+
+@walled
+async def test_a_tool_cannot_end_processes_of_baton(how: Isolation, isolated: Isolated) -> None:
+    needs(how, "processes", "other processes")
+    code = "import os, signal, sys; os.kill(int(sys.argv[1]), signal.SIGKILL)"
+    with bystander() as process:
+        async with isolated(how) as scratch:
+            evidence, _ = await attack(scratch, code, process.pid)
+        assert evidence.exit_code
+        assert process.poll() is None
+
+
+async def test_a_daemon_does_not_outlive_its_tool(how: Isolation, isolated: Isolated, tmp_path: Path) -> None:
+    """It leaves the group, the session and its parent, closes what it holds, and hides whose it is."""
+    marker = f"daemon-of-{tmp_path.name}"
+    code = (
+        "import os, sys\n"
+        "if os.fork() == 0:\n"
+        "    os.setsid()\n"
+        "    if os.fork(): os._exit(0)\n"
+        "    os.closerange(0, 99)\n"
+        "    os.execve(sys.executable, [sys.executable, '-c', 'import time; time.sleep(600)', sys.argv[1]], {})\n"
+        "import time; time.sleep(1)"
+    )
+    async with isolated(how) as scratch:
+        evidence, output = await attack(scratch, code, marker)
+        assert not evidence.exit_code, output
+    assert await gone(marker), living(marker)
+
+
+async def test_a_tool_that_sleeps_forever_is_ended_with_all_it_hid(
+    how: Isolation, isolated: Isolated, tmp_path: Path
+) -> None:
+    marker = f"sleeper-of-{tmp_path.name}"
+    sleep = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
+    code = (
+        "import signal, subprocess, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        f"subprocess.Popen([sys.executable, '-c', {sleep!r}, sys.argv[1]], start_new_session=True, env={{}});"
+        "time.sleep(600)"
+    )
+    async with isolated(how) as scratch:
+        evidence, _ = await attack(scratch, code, marker, seconds=1)
+    assert (evidence.exit_code, (evidence.reason or "").split("\n")[0]) == (
+        124,
+        f"`{evidence.tool}` did not end in time",
+    )
+    assert await gone(marker), living(marker)
+
+
+async def test_a_baton_that_is_killed_takes_its_isolated_tools_along(tmp_path: Path, how: Isolation) -> None:
+    marker = f"tool-of-{tmp_path.name}"
+    code = (
+        "import asyncio, sys\n"
+        "from pathlib import Path\n"
+        "from agents.checks.isolation import Isolation\n"
+        "from agents.checks.limits import Limits\n"
+        "from agents.checks.sandbox import Sandbox\n"
+        f"place, how = Path({str(tmp_path)!r}), {how!r}\n"
+        "env = {'HOME': str(place), 'PATH': '/usr/bin:/bin'}\n"
+        f"argv = [sys.executable, '-I', '-c', 'import time; open(\"up\", \"w\"); time.sleep(600)', {marker!r}]\n"
+        "asyncio.run(Sandbox(how, Limits()).run(argv, cwd=place, env=env, timeout=600, write=[place]))\n"
+    )
+    root = str(Path(__file__).parents[2])
+    with started([sys.executable, "-c", code], PYTHONPATH=root) as baton:
+        async with asyncio.timeout(60):
+            while not (tmp_path / "up").exists():  # noqa: ASYNC110  # another process makes it
+                await asyncio.sleep(0.05)
+        baton.send_signal(signal.SIGKILL)
+    assert await gone(marker), living(marker)
