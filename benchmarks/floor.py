@@ -96,6 +96,7 @@ def _recording(recorder: _Recorder) -> type[Scratch]:
             env: Mapping[str, str] | None = None,
             timeout: float = DEFAULT_TIMEOUT,  # noqa: ASYNC109 - as in `Scratch`
             tool: str | None = None,
+            reads: Sequence[Path] = (),
         ) -> tuple[Evidence, str]:
             words = tuple(str(word) for word in argv)
             whole = minimal_environment(self.home, env)
@@ -115,7 +116,9 @@ def _recording(recorder: _Recorder) -> type[Scratch]:
                     seconds=0.0,
                 )
             )
-            evidence, output = await super().tool(check, argv, cwd=cwd, env=env, timeout=timeout, tool=tool)
+            evidence, output = await super().tool(
+                check, argv, cwd=cwd, env=env, timeout=timeout, tool=tool, reads=reads
+            )
             recorder.commands[before] = _timed(recorder.commands[before], evidence.seconds)
             return evidence, output
 
