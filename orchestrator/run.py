@@ -18,6 +18,7 @@ from orchestrator import question_files
 from orchestrator.context import RunContext
 from orchestrator.events import Event, RunFinished, RunStatus
 from orchestrator.fingerprint import Resumption
+from orchestrator.gaps import open_gaps
 from orchestrator.logs import bind
 from orchestrator.outcome import StepOutcome
 from orchestrator.result import OpenQuestion, PublishedHandoff, RunResult
@@ -206,8 +207,7 @@ class Run:
         for node, outcome in ended.items():
             status: RunStatus = "failed" if any(each.status == "failed" for each in ended.values()) else "cancelled"
             return status, tuple(f"{node}: {problem}" for problem in outcome.problems), outcome.log
-        plan = self._context.plan
-        return ("completed with gaps" if plan and plan.feature.gaps else "completed"), (), None
+        return ("completed with gaps" if open_gaps(self._context) else "completed"), (), None
 
     async def _step(self, node: str) -> StepOutcome:
         try:
@@ -243,7 +243,7 @@ class Run:
             ),
             files={path: sha256 for receipt in order.values() for path, sha256 in receipt.files.items()},
             evidence=tuple(each for receipt in order.values() for each in receipt.evidence),
-            gaps=run.plan.feature.gaps if run.plan else (),
+            gaps=open_gaps(run),
             timings=dict(run.events.seconds),
             questions=tuple(
                 OpenQuestion(id=each.id, node=each.node, kind=each.kind, text=each.text, options=each.options)

@@ -5,17 +5,19 @@ from __future__ import annotations
 import ast
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from agents.agent import Work
 from agents.checks.check import Outcome
 from agents.checks.mypy_seed import seeded_cache
 from agents.checks.outcomes import failed_tool
+from agents.checks.rules import absent, claimed_rules, rule_tests
 from agents.checks.scratch import Scratch
 from agents.guards.annotations import unannotated
 
 _PYTEST_COUNT = re.compile(r"(\d+) (passed|failed|skipped|error|errors|xfailed|xpassed|deselected)")
+_NOT_RUN = ("skipped", "xfailed", "xpassed", "deselected")
 _STANDALONE = ("--isolated", "--line-length", "120")  # where no `pyproject.toml` says otherwise
 _STANDALONE_RULES = ("--select", "ANN,ASYNC,B,E,F,S,UP,W", "--ignore", "E501")
 
@@ -58,7 +60,6 @@ class MypyCheck:
         self._folders = folders or ("app",)
 
     async def run(self, scratch: Scratch, work: Work, /) -> Outcome:
-        del work
         environment = await scratch.python_environment()
         place = scratch.home / "mypy"
         await seeded_cache(scratch, environment, place, self._folders)
@@ -71,6 +72,7 @@ class MypyCheck:
             place,
             "--no-error-summary",
             *self._folders,
+            *rule_tests(work),
         ]
         evidence, output = await scratch.tool(self.name, argv)
         if evidence.exit_code:
@@ -80,18 +82,21 @@ class MypyCheck:
 
 
 class UnitTestsCheck:
-    """The app's unit tests: they pass, and there are some."""
+    """The app's unit tests: they pass, and there are some; where there are business rules, none is skipped."""
 
     name = "unit-tests"
     after: tuple[str, ...] = ()
 
     async def run(self, scratch: Scratch, work: Work, /) -> Outcome:
-        del work
+        environment = await unit_environment(scratch, work)
         argv: list[str | Path] = [await scratch.python(), "-m", "pytest", "tests/unit", "-q", "-p", "no:cacheprovider"]
-        evidence, output = await scratch.tool(self.name, argv, env=APP_ENVIRONMENT)
+        evidence, output = await scratch.tool(self.name, argv, env=environment)
         counts = pytest_counts(output)
         if evidence.exit_code or not counts.get("passed"):
             return failed_tool("the unit tests do not pass", evidence, output)
+        if problems := _rule_problems(scratch, work, counts):
+            summary = "not every business rule is shown to hold"
+            return Outcome(passed=False, summary=summary, evidence=(evidence,), problems=problems)
         return Outcome(
             passed=True,
             summary=f"{counts['passed']} tests",
@@ -106,6 +111,23 @@ APP_ENVIRONMENT = {
     "DATABASE_URL": "postgresql://app:app@localhost:5432/app",
     "JWT_SECRET": "a secret for checks only, long enough for HS256",
 }
+
+
+async def unit_environment(scratch: Scratch, work: Work) -> dict[str, str]:
+    """Return the environment that unit tests run in: with a database if there are business rules to be tried.
+
+    Raises:
+        ScratchError: The database server cannot be reached.
+    """
+    database = {"TEST_DATABASE_URL": await scratch.database(UnitTestsCheck.name)} if claimed_rules(work) else {}
+    return {**APP_ENVIRONMENT, **database}
+
+
+def _rule_problems(scratch: Scratch, work: Work, counts: Mapping[str, int]) -> tuple[str, ...]:
+    if not claimed_rules(work):
+        return ()
+    skipped = [f"{counts[word]} tests ended as `{word}`; all must pass" for word in _NOT_RUN if counts.get(word)]
+    return (*absent(scratch, work), *skipped)
 
 
 class TypeHintsCheck:

@@ -16,7 +16,7 @@ from pathlib import Path
 from agents.agent import Work
 from agents.checks.check import Outcome
 from agents.checks.outcomes import failed_tool
-from agents.checks.python_tools import APP_ENVIRONMENT
+from agents.checks.python_tools import unit_environment
 from agents.checks.scratch import Scratch
 from handoff.store import safe_path
 from schemas.handoffs import BusinessRule
@@ -43,7 +43,7 @@ class RuleTestsCheck:
             await scratch.python(), "-m", "pytest", *named,
             "-q", "-rfE", "--tb=line", "--continue-on-collection-errors", "-p", "no:cacheprovider",
         ]  # fmt: skip
-        env = {**APP_ENVIRONMENT, "PYTHONPYCACHEPREFIX": str(scratch.home / "without-rules")}
+        env = {**await unit_environment(scratch, work), "PYTHONPYCACHEPREFIX": str(scratch.home / "without-rules")}
         with _in_place(scratch.tree, without):
             evidence, output = await scratch.tool(self.name, argv, env=env)
         if evidence.exit_code not in _RAN and not _ENDED.search(output):

@@ -7,6 +7,7 @@ from typing import cast
 from agents.agent import Agent, Reads, Work
 from agents.claims import package_claims
 from agents.frontend.checks import BuildCheck, ClientCheck, ComponentTestsCheck, InstallCheck, TypesCheck
+from agents.gaps import business_rules, open_gaps
 from agents.guards.ownership import Ownership
 from agents.guards.paths import PathEscape
 from schemas.base import Document
@@ -27,7 +28,8 @@ def compose(work: Work) -> FrontendAgentOutput:
         pages=pages,
         dependencies_added=tuple(added),
         verification=work.verification,
-        not_implemented=tuple(dict.fromkeys((*work.feature.gaps, *unreachable))) or None,
+        business_rules=business_rules(work),
+        not_implemented=tuple(dict.fromkeys((*open_gaps(work), *unreachable))) or None,
     )
 
 

@@ -9,6 +9,7 @@ from agents.checks.openapi import OpenApiCheck
 from agents.checks.python_tools import MypyCheck, RuffCheck, TypeHintsCheck, UnitTestsCheck
 from agents.checks.schema import OrmCheck
 from agents.claims import package_claims
+from agents.gaps import business_rules, open_gaps
 from agents.guards.annotations import MissingTypeHints
 from agents.guards.blocking import BlockingCalls
 from agents.guards.columns import HandoffColumns
@@ -38,7 +39,8 @@ def compose(work: Work) -> PythonBackendAgentOutput:
         for_frontend_agent=frontend_notes(endpoints, document),
         dependencies_added=_requirements(work),
         verification=work.verification or None,
-        not_implemented=work.feature.gaps or None,
+        business_rules=business_rules(work),
+        not_implemented=open_gaps(work) or None,
     )
 
 
@@ -57,7 +59,11 @@ class Claims(Contribution):
 def claims(handoff: Document) -> Claims:
     """Return what a handoff written outside states."""
     stated = PythonBackendAgentOutput.model_validate(handoff)
-    return Claims(endpoints=stated.api_contract, dependencies=package_claims("python", stated.dependencies_added))
+    return Claims(
+        endpoints=stated.api_contract,
+        dependencies=package_claims("python", stated.dependencies_added),
+        business_rules=stated.business_rules or (),
+    )
 
 
 AGENT = Agent(

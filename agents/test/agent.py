@@ -6,6 +6,7 @@ from typing import cast
 
 from agents.agent import Agent, Reads, Work
 from agents.checks.python_tools import MypyCheck, RuffCheck
+from agents.gaps import business_rules, open_gaps
 from agents.guards.annotations import MissingTypeHints
 from agents.guards.ownership import Ownership
 from agents.guards.paths import PathEscape
@@ -32,7 +33,8 @@ def compose(work: Work) -> TestAgentOutput:
         ),
         endpoints=endpoints,
         verification=work.verification,
-        not_implemented=work.feature.gaps or None,
+        business_rules=business_rules(work),
+        not_implemented=open_gaps(work) or None,
     )
 
 

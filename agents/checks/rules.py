@@ -1,0 +1,31 @@
+"""The business rules that a step's skills say they implement.
+
+Not here: running all tests (`agents.checks.python_tools`), trying that those of rules fail where the rules are missing
+(`agents.checks.rule_tests`).
+"""
+
+from __future__ import annotations
+
+from agents.agent import Work
+from agents.checks.scratch import Scratch
+from schemas.handoffs import BusinessRule
+
+
+def claimed_rules(work: Work) -> tuple[BusinessRule, ...]:
+    """Return the business rules that the step's skills say they implement."""
+    return tuple(rule for output in work.outputs.values() for rule in output.business_rules)
+
+
+def rule_tests(work: Work) -> tuple[str, ...]:
+    """Return the files with the tests of those rules, sorted."""
+    return tuple(sorted({name.partition("::")[0] for rule in claimed_rules(work) for name in rule.tests}))
+
+
+def absent(scratch: Scratch, work: Work) -> tuple[str, ...]:
+    """Say which files that rules name are not in the tree."""
+    return tuple(
+        f"business rule `{rule.text}`: there is no `{path}`"
+        for rule in claimed_rules(work)
+        for path in dict.fromkeys((*rule.files, *(name.partition("::")[0] for name in rule.tests)))
+        if not (scratch.tree / path).is_file()
+    )
