@@ -68,7 +68,8 @@ def gaps_of(places: Places | None, materials: Mapping[str, Document | JSON]) -> 
 def rules_in(handoffs: Collection[object]) -> tuple[BusinessRule, ...]:
     """Return the business rules that handoffs say are implemented, each once."""
     stated = (rule for handoff in handoffs for rule in getattr(handoff, "business_rules", None) or ())
-    return tuple({rule.text: rule for rule in stated}.values())
+    # Those of a PRD are sentences that somebody asks for.
+    return tuple({rule.text: rule for rule in stated if isinstance(rule, BusinessRule)}.values())
 
 
 def judged(
