@@ -21,7 +21,15 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Literal, TextIO, TypeAlias, cast, get_args
 
-from orchestrator.events import CheckFinished, Event, GuardFinished, RunFinished, StepFinished, StepRetried
+from orchestrator.events import (
+    CheckFinished,
+    Event,
+    GuardFinished,
+    RunFinished,
+    StepFinished,
+    StepRetried,
+    WorkReturned,
+)
 from schemas.errors import InputError
 from skills.redaction import redact, redact_fields
 
@@ -160,7 +168,7 @@ def _level(event: Event) -> Level:
     match event:
         case StepFinished(status="failed") | RunFinished(status="failed"):
             return "error"
-        case CheckFinished(passed=False) | StepRetried():
+        case CheckFinished(passed=False) | StepRetried() | WorkReturned():
             return "warning"
         case GuardFinished() if event.violations:
             return "warning"

@@ -42,6 +42,7 @@ from orchestrator.events import (
     StepFinished,
     StepRetried,
     StepStarted,
+    WorkReturned,
 )
 from orchestrator.trace_ids import beginning, first_span
 from skills.redaction import redact
@@ -69,7 +70,7 @@ class RunSpans:
         self._now = max(self._now, event.at)
         self._tree.begin(RUN, event.at, first=isinstance(event, RunStarted))
         match event:
-            case StepStarted() | StepRetried() | HandoffPublished() | StepFinished():
+            case StepStarted() | StepRetried() | WorkReturned() | HandoffPublished() | StepFinished():
                 self._of_step(event)
             case SkillStarted() | SkillFinished() | GuardFinished() | CheckStarted() | CheckFinished():
                 self._of_part(event)
@@ -108,7 +109,7 @@ class RunSpans:
                 self._tree.end(RUN, event.at, event.seconds, error, "\n".join(event.problems))
                 self.is_over = True
 
-    def _of_step(self, event: StepStarted | StepRetried | HandoffPublished | StepFinished) -> None:
+    def _of_step(self, event: StepStarted | StepRetried | WorkReturned | HandoffPublished | StepFinished) -> None:
         path = (*RUN, f"step {event.agent}")
         self._tree.begin(path, _began(event), {AGENT: event.agent})
         match event:
@@ -120,6 +121,9 @@ class RunSpans:
                 }
                 self._tree.end_parts(path, event.at)
                 self._tree.add(path, "retry", event.at, tried)
+            case WorkReturned():
+                back: dict[str, Field] = {"baton.round": event.round, "baton.problem": "\n".join(event.problems)}
+                self._tree.add(path, "work returned", event.at, back)
             case HandoffPublished():
                 handoff = {"baton.handoff.path": event.path, "baton.handoff.sha256": event.sha256}
                 self._tree.add(path, "handoff published", event.at, handoff)
@@ -137,7 +141,7 @@ class RunSpans:
         self._tree.begin(path, _began(event), {AGENT: event.agent, f"baton.{kind}.name": name})
         match event:
             case SkillFinished():
-                self._tree.describe(path, {"baton.files": event.files})
+                self._tree.describe(path, {"baton.files": event.files, **_model(event)})
                 self._tree.end(path, event.at, event.seconds)
             case GuardFinished():
                 self._tree.describe(path, {"baton.guard.violations": event.violations})
@@ -220,6 +224,19 @@ class _Tree:
         """End what is open below a span: it was interrupted."""
         for part in sorted((each for each in self._open if each[:-1] == path), reverse=True):
             self.end(part, at, interrupted=True)
+
+
+def _model(event: SkillFinished) -> dict[str, Field]:
+    """Return what a model took for a skill. The names are OpenTelemetry's, where it has any."""
+    if event.model is None or event.spent is None:
+        return {}
+    return {
+        "gen_ai.request.model": event.model,
+        "gen_ai.usage.input_tokens": event.spent.input_tokens,
+        "gen_ai.usage.output_tokens": event.spent.output_tokens,
+        "baton.model.calls": event.spent.calls,
+        "baton.model.dollars": float(event.spent.money),
+    }
 
 
 def _began(event: Event) -> datetime:

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -36,15 +37,18 @@ from orchestrator.events import (
     RunFinished,
     RunResumed,
     RunStarted,
+    SkillFinished,
     SkillStarted,
     StepFinished,
     StepRetried,
     StepStarted,
+    WorkReturned,
 )
 from orchestrator.observing import Observing
 from orchestrator.trace_ids import first_span_id, trace_id
 from orchestrator.tracing import TracingRefused, begin_tracing, exporters
 from schemas.errors import InputError
+from skills.model.budget import Spending
 from tests.orchestrator.small_agents import Compiles, Kit
 
 ROOT = Path(__file__).parents[2]
@@ -258,6 +262,31 @@ def test_a_step_tells_of_retries_and_what_they_interrupted() -> None:
     assert dict(handoff.attributes or {}) == {"baton.handoff.path": "h.md", "baton.handoff.sha256": "ab"}
     assert [event.name for event in names["run"].events] == ["question asked"]
     assert {span.status.status_code for span in finished} == {StatusCode.UNSET}
+
+
+def test_a_skill_that_a_model_did_says_what_it_took_and_how_often_it_came_back() -> None:
+    spent = Spending(calls=2, input_tokens=30, output_tokens=4, money=Decimal("0.25"))
+    finished = told(
+        moments(
+            STARTED,
+            StepStarted(agent="one"),
+            SkillStarted(agent="one", skill="make"),
+            SkillFinished(agent="one", skill="make", files=1, seconds=1, model="a:b", spent=spent),
+            WorkReturned(agent="one", skills=("make",), round=1, problems=("too long",)),
+            StepFinished(agent="one", status="published", seconds=2),
+        )
+    )
+    names = by_name(finished)
+    attributes = names["skill make"].attributes or {}
+    assert {name: attributes[name] for name in attributes if "model" in name or "usage" in name} == {
+        "gen_ai.request.model": "a:b",
+        "gen_ai.usage.input_tokens": 30,
+        "gen_ai.usage.output_tokens": 4,
+        "baton.model.calls": 2,
+        "baton.model.dollars": 0.25,
+    }
+    (back,) = names["step one"].events
+    assert dict(back.attributes or {}) == {"baton.round": 1, "baton.problem": "too long"}
 
 
 async def test_spans_of_a_run_that_nobody_ended_are_ended_with_the_engine() -> None:
