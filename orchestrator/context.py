@@ -26,6 +26,7 @@ from orchestrator.storage.questions import Question
 from orchestrator.storage.steps import Attempt
 from orchestrator.workspace import Workspace
 from schemas.base import Document
+from skills.contribution import Contribution
 from skills.executor import Executor
 from skills.model.executor import ModelExecutor
 from skills.registry import Registry
@@ -63,6 +64,14 @@ class Ahead:
     working: asyncio.Task[StepOutcome]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SetAside:
+    """What a model made, by skill, in an attempt at a step that is tried again; `read` are the handoffs' SHA-256."""
+
+    read: tuple[str, ...]
+    outputs: Mapping[str, Contribution]
+
+
 @dataclass(kw_only=True, slots=True)
 class RunContext:
     """One run at work.
@@ -95,6 +104,7 @@ class RunContext:
     numbers: dict[str, int] = field(default_factory=dict)
     questions: dict[str, Question] = field(default_factory=dict)  # by id, in the order they were asked
     written: dict[str, set[str]] = field(default_factory=dict)
+    set_aside: dict[str, SetAside] = field(default_factory=dict)  # by agent
     ahead: dict[str, Ahead] = field(default_factory=dict)  # by agent
     taken: dict[str, Mapping[str, str]] = field(default_factory=dict)  # SHA-256 of what people left, by agent, by path
     publishing: asyncio.Lock = field(default_factory=asyncio.Lock)

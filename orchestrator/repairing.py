@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping, Sequence
 from agents.agent import Agent
 from handoff.store import Handoff
 from orchestrator.asking import EDIT, RETRY, TEMPLATE, ask
-from orchestrator.context import RunContext
+from orchestrator.context import RunContext, SetAside
 from orchestrator.events import WorkReturned
 from orchestrator.examining import Refusal, examine
 from orchestrator.making import Round, assemble, run_skills
@@ -23,6 +23,7 @@ from orchestrator.outcome import StepOutcome
 from orchestrator.ownership import owns
 from orchestrator.plan import Plan
 from orchestrator.staging import clear
+from schemas.errors import BatonError
 from skills.contribution import ContributionConflict
 from skills.executor import SkillFailed
 from skills.formatting import FormattingFailed
@@ -51,12 +52,17 @@ async def work_out(run: RunContext, plan: Plan, agent: Agent, handoffs: Mapping[
         RunError: A skill failed, or a check could not be run at all.
     """
     attempts: list[Attempt] = []
-    this = Round()
+    this = _begun(run, agent, handoffs)
     while True:
-        found = await _one_round(run, plan, agent, handoffs, this)
+        try:
+            found = await _one_round(run, plan, agent, handoffs, this)
+        except BatonError as error:
+            if error.transient:
+                _set_aside(run, agent, handoffs, this)
+            raise
         if isinstance(found, Measured) or not this.modelled:
             return found
-        problems = briefly(run, agent, found.problems)
+        problems = briefly(str(run.tree(agent.name)), found.problems)
         attempts.append(Attempt(problems))
         back = responsible(this, problems)
         if len(attempts) > _repairs(run):
@@ -64,6 +70,24 @@ async def work_out(run: RunContext, plan: Plan, agent: Agent, handoffs: Mapping[
             raise NeverStood(", ".join(back), detail, attempts, found.log)
         run.events.emit(WorkReturned(agent=agent.name, skills=back, round=len(attempts), problems=found.problems))
         this = next_round(this, back, problems)
+
+
+def _set_aside(run: RunContext, agent: Agent, handoffs: Mapping[str, Handoff], this: Round) -> None:
+    """Keep what a model made for the next attempt at the step: that a server did not answer is not its fault."""
+    kept = {name: output for name, output in this.outputs.items() if name in this.modelled}
+    run.set_aside[agent.name] = SetAside(read=_hashes(handoffs), outputs=kept)
+
+
+def _begun(run: RunContext, agent: Agent, handoffs: Mapping[str, Handoff]) -> Round:
+    """Return the first round, with what was set aside if it was made from the same handoffs."""
+    aside = run.set_aside.pop(agent.name, None)
+    if aside is None or aside.read != _hashes(handoffs):
+        return Round()
+    return Round(kept=aside.outputs, modelled=set(aside.outputs))
+
+
+def _hashes(handoffs: Mapping[str, Handoff]) -> tuple[str, ...]:
+    return tuple(handoff.sha256 for handoff in handoffs.values())
 
 
 async def _one_round(
@@ -74,7 +98,7 @@ async def _one_round(
         outputs = await run_skills(run, plan, agent, handoffs, this)
         made = await assemble(outputs)
     except (ContributionConflict, FormattingFailed, SkillFailed) as error:
-        if not this.modelled:
+        if not this.modelled.intersection(this.outputs):
             raise
         return Refusal(problems=(str(error),))
     return await examine(run, plan, agent, handoffs, outputs, made)
@@ -101,9 +125,8 @@ def next_round(this: Round, back: Sequence[str], problems: tuple[str, ...]) -> R
     return Round(kept=kept, rework=rework, modelled=set(this.modelled))
 
 
-def briefly(run: RunContext, agent: Agent, problems: Sequence[str]) -> tuple[str, ...]:
-    """Return problems as a model is told them: cut where they are long, with no word of this machine's folders."""
-    tree = str(run.tree(agent.name))
+def briefly(tree: str, problems: Sequence[str]) -> tuple[str, ...]:
+    """Return problems as a model is told them: cut where they are long, with no word of the folder `tree`."""
     rest = (f"… and {len(problems) - MOST_PROBLEMS} more problems",) if len(problems) > MOST_PROBLEMS else ()
     return (*(_brief(problem, tree) for problem in problems[:MOST_PROBLEMS]), *rest)
 
@@ -127,14 +150,17 @@ def ask_about_model(run: RunContext, node: str, error: ModelFailed) -> StepOutco
     ]
     failure = StepOutcome.failure(tuple(told), error.log if isinstance(error, NeverStood) else None)
     spent = f"Models have spent {run.meter.run()}."
-    without = () if _has_templates(run, node) else (TEMPLATE,)
+    without = _without(run, node)
     text = "\n".join([*told, spent, *_ways(error, without)])
     return ask(run, node, "model", text, of=failure, without=without)
 
 
-def _has_templates(run: RunContext, node: str) -> bool:
-    skills = run.plan.skills.get(node, ()) if run.plan else ()
-    return all(skill.blueprint().contribute is not None for skill in skills)
+def _without(run: RunContext, node: str) -> tuple[str, ...]:
+    """Return the answers that cannot be had: only an agent's step has files, and not every skill has a template."""
+    if run.plan is None or node not in run.pipeline.names:
+        return EDIT, TEMPLATE
+    has_templates = all(skill.blueprint().contribute is not None for skill in run.plan.skills[node])
+    return () if has_templates else (TEMPLATE,)
 
 
 def _first(attempt: Attempt) -> str:
@@ -146,8 +172,9 @@ def _first(attempt: Attempt) -> str:
 def _ways(error: ModelFailed, without: Collection[str]) -> list[str]:
     ways = [
         f"`{RETRY}`: the model does the step once more, from the beginning.",
-        f"`{EDIT}`: you write the files; they are guarded and checked like the model's.",
     ]
+    if EDIT not in without:
+        ways.append(f"`{EDIT}`: you write the files; they are guarded and checked like the model's.")
     if TEMPLATE not in without:
         ways.append(f"`{TEMPLATE}`: templates do the step; what they cannot do stays undone.")
     if isinstance(error, BudgetExceeded):

@@ -8,16 +8,20 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from langchain_core.messages import AIMessage, BaseMessage
 
+from agents.agent import Work
+from agents.checks.check import Outcome
+from agents.checks.errors import RegistryUnreachable
+from agents.checks.scratch import Scratch
 from orchestrator import Orchestrator
 from orchestrator.asking import EDIT, GIVE_UP, RETRY, TEMPLATE
-from orchestrator.events import Event, ModelSpent, SkillFinished, WorkReturned
+from orchestrator.events import Event, ModelSpent, SkillFinished, StepRetried, WorkReturned
 from orchestrator.executors import ModelMissing, TapeMissing
 from orchestrator.model_use import ModelChange, ModelUnset, ModelUse
 from orchestrator.pipeline import Pipeline
@@ -197,6 +201,22 @@ async def test_templates_that_fail_their_checks_are_not_sent_to_a_model(kit: Kit
     assert calls(events) == 0
 
 
+async def test_a_server_that_does_not_answer_costs_no_second_work_of_the_model(kit: Kit, tmp_path: Path) -> None:
+    @dataclass(frozen=True)
+    class AwayOnce(Compiles):
+        async def run(self, scratch: Scratch, work: Work, /) -> Outcome:
+            if not (tmp_path / "away").exists():
+                (tmp_path / "away").touch()
+                raise RegistryUnreachable("no connection")
+            return await super().run(scratch, work)
+
+    kit.checks = {"two": (AwayOnce("two"),)}
+    result, events = await done(kit, tmp_path, WELL, two())
+    assert result.status == "completed"
+    assert [event.agent for event in events if isinstance(event, StepRetried)] == ["two-agent"]
+    assert calls(events) == 2
+
+
 # ---- the question
 
 
@@ -237,6 +257,14 @@ async def test_the_template_can_be_taken_instead(kit: Kit, tmp_path: Path) -> No
     assert calls(events) == 4
     assert (tmp_path / "w/two/deep/er/notes.md").is_file()
     assert [(each.skill, each.by, each.spent.calls) for each in result.work][1] == ("make-two", "template", 4)
+
+
+async def test_the_files_can_be_written_by_hand_instead(kit: Kit, tmp_path: Path) -> None:
+    await exhausted(kit, tmp_path)
+    result, events = await go_on(kit, tmp_path, [], EDIT)
+    assert result.status == "waiting"
+    assert [question.kind for question in result.questions] == ["outside"]
+    assert calls(events) == 4
 
 
 async def test_a_later_retry_asks_the_model_again_not_the_template(kit: Kit, tmp_path: Path) -> None:
