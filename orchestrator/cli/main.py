@@ -46,6 +46,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "skills": ("skills", "List the skills."),
     "mcp": ("mcp", "Serve coding agents over MCP."),
     "phase14": ("phase14", "Phase 14: decide the backend specialist and run it."),
+    "remote": ("remote", "Run on a deployed engine."),
     "deploy": ("deploy", "Deploy Baton to Vertex AI Agent Engine."),
     "serve": ("serve", "Serve runs over HTTP, for containers."),
     "doctor": ("doctor", "Say whether this machine has what Baton needs."),

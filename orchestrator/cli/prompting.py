@@ -10,20 +10,28 @@ import os
 import sys
 import termios
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from orchestrator.cli.answers import value_of
 from orchestrator.cli.console import say, say_error
 from schemas.errors import InputError
 
 if TYPE_CHECKING:
-    from orchestrator.orchestrator import Orchestrator
     from orchestrator.storage.questions import Question
+    from schemas.base import JSON
 
 _CHUNK = 65_536
 
 
-async def ask_person(engine: Orchestrator, run_id: str) -> bool:
+class Asking(Protocol):
+    """An engine, here or elsewhere, whose runs ask."""
+
+    async def questions(self, run_id: str, /) -> list[Question]: ...
+
+    async def answer(self, run_id: str, question_id: str, value: JSON, /) -> object: ...
+
+
+async def ask_person(engine: Asking, run_id: str) -> bool:
     """Ask everything that a run asks, one question after the other.
 
     Returns:
@@ -35,7 +43,7 @@ async def ask_person(engine: Orchestrator, run_id: str) -> bool:
     return True
 
 
-async def _ask(engine: Orchestrator, question: Question) -> bool:
+async def _ask(engine: Asking, question: Question) -> bool:
     say(f"\n{question.node} asks:\n\n{question.text}\n")
     for number, option in enumerate(question.options, 1):
         say(f"  {number}  {option}")
@@ -64,7 +72,7 @@ async def _ask(engine: Orchestrator, question: Question) -> bool:
             return True
 
 
-async def _is_open(engine: Orchestrator, question: Question) -> bool:
+async def _is_open(engine: Asking, question: Question) -> bool:
     return any(each.is_open for each in await engine.questions(question.run_id) if each.id == question.id)
 
 

@@ -83,6 +83,20 @@ def _indented(lines: Iterable[str]) -> list[str]:
 
 def show_result(result: RunResult) -> None:
     """Print a result for people: what was published, what is missing, what to do next."""
+    show_outcome(result)
+    for question in result.questions:
+        say(f"\n{question.node} asks:\n\n{question.text}\n")
+        say("\n".join(_indented(commands(result.run, question))))
+    if result.questions:
+        say(f"\nAnswer, then go on with: baton resume {result.run}")
+    if result.status == "stopped":
+        say(f"go on with: baton resume {result.run}")
+    if result.status == "failed":
+        say(f"try again with: baton retry {result.run}")
+
+
+def show_outcome(result: RunResult) -> None:
+    """Print what was published and what is missing."""
     if result.handoffs:
         _show_handoffs(result)
     if result.work:
@@ -96,15 +110,6 @@ def show_result(result: RunResult) -> None:
     total = result.timings.get("total", 0.0)
     told = f"{len(result.files)} files, {total:.1f} s, run {result.run}"
     say(f"{result.status}: {result.title} -> {result.workspace} ({told})")
-    for question in result.questions:
-        say(f"\n{question.node} asks:\n\n{question.text}\n")
-        say("\n".join(_indented(commands(result.run, question))))
-    if result.questions:
-        say(f"\nAnswer, then go on with: baton resume {result.run}")
-    if result.status == "stopped":
-        say(f"go on with: baton resume {result.run}")
-    if result.status == "failed":
-        say(f"try again with: baton retry {result.run}")
 
 
 def _show_handoffs(result: RunResult) -> None:

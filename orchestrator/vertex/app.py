@@ -164,7 +164,7 @@ class BatonApp:
             items = getattr(self.open(), name)(contracts.read(contract, name, given))
             yield from self._running().iterate(items)
         except Exception as error:  # noqa: BLE001 - as above
-            yield self._failed(error)
+            yield self._told(error)
 
     async def aiterate(
         self, name: str, contract: type[contracts.Input], given: Mapping[str, object]
@@ -176,7 +176,11 @@ class BatonApp:
             async for reply in self._running().aiterate(items):
                 yield reply
         except Exception as error:  # noqa: BLE001 - as above
-            yield self._failed(error)
+            yield self._told(error)
+
+    def _told(self, error: Exception) -> Reply:
+        """Return an error as an item of a stream: Google's client takes what begins with `error` for one of its own."""
+        return {"type": "error", **self._failed(error)}
 
     def _failed(self, error: Exception) -> Reply:
         if self._draining and not isinstance(error, BatonError):

@@ -82,7 +82,7 @@ class Cloud:
         # one of our own: the client's other transport sends again what got no answer, and so creates a second engine
         http = await self._held.enter_async_context(FramingClient(follow_redirects=True))
         options = {"httpx_async_client": http, "base_url": os.environ.get(BASE_URL) or None}
-        self._engines = self._sdk.engines(self.project, self.location, options)
+        self._engines, self._streams = self._sdk.engines(self.project, self.location, options)
         return self
 
     async def __aexit__(
@@ -137,7 +137,7 @@ class Cloud:
         """Yield what a streaming method of an engine's app yields."""
         config = {"class_method": method, "input": dict(given), **_within(SILENT_SECONDS)}
         with self._translated(f"following `{method}`"):
-            chunks: AsyncIterator[Any] = self._engines._async_stream_query(name=name, config=config)  # noqa: SLF001
+            chunks: AsyncIterator[Any] = self._streams._async_stream_query(name=name, config=config)  # noqa: SLF001
             async for chunk in chunks:
                 yield json.loads(chunk.body)
 
@@ -182,12 +182,13 @@ class _Sdk:
             errors.UnknownApiResponseError,
         )
 
-    def engines(self, project: str, location: str, options: Mapping[str, Any]) -> Any:  # noqa: ANN401 - two packages, neither typed
-        """Return the client's engines of a project and location."""
+    def engines(self, project: str, location: str, options: Mapping[str, Any]) -> tuple[Any, Any]:
+        """Return the client's engines of a project and location, and the object that streams from them."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            client = self._module.Client(project=project, location=location, http_options=dict(options)).aio
-            return client.runtimes if hasattr(type(client), "runtimes") else client.agent_engines
+            client = self._module.Client(project=project, location=location, http_options=dict(options))
+            name = "runtimes" if hasattr(type(client), "runtimes") else "agent_engines"
+            return getattr(client.aio, name), getattr(client, name)
 
 
 def _client_module() -> Any:  # noqa: ANN401
