@@ -18,7 +18,7 @@ from typing import TypeAlias, cast
 import jsonschema_rs
 
 from schemas.base import JSON
-from schemas.contract import DIALECT, Contract
+from schemas.contract import DIALECT, Contract, refuse_to_fetch
 
 Schema: TypeAlias = Mapping[str, JSON]
 Node: TypeAlias = JSON | Schema
@@ -156,7 +156,7 @@ class _Proof:
             return [Incompatibility(path, "cannot be proved: the reader's references lead outside `$defs`")]
         whole = {"$schema": DIALECT, "$defs": definitions, "allOf": [dict(read)]}
         try:
-            validator = jsonschema_rs.Draft202012Validator(whole, offline=True, validate_formats=True)
+            validator = jsonschema_rs.Draft202012Validator(whole, retriever=refuse_to_fetch, validate_formats=True)
             refused = [value for value in values if not validator.is_valid(value)]
         except (ValueError, jsonschema_rs.ReferencingError):
             return [Incompatibility(path, "cannot be proved: the reader's schema is not valid")]

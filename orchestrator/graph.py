@@ -36,6 +36,7 @@ RECURSION_LIMIT = 200  # supersteps; LangGraph's own default is ten thousand
 
 State = dict[str, Any]
 Step = Callable[[str], Awaitable[StepOutcome]]
+Node = Callable[..., Awaitable[State]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +52,26 @@ class StepCrashed(Exception):
 
 def compile_graph(pipeline: Pipeline, saver: PostgresSaver) -> CompiledStateGraph[Any, Doing]:
     """Return the graph of `pipeline`. Its runs share it: each is invoked with its own `Doing` as the context."""
+    state = TypedDict("State", {"run": str, **state_keys(pipeline)}, total=False)  # type: ignore[misc]  # the keys are the pipeline's
+    graph: Any = StateGraph(state, context_schema=Doing)
+    lay_out(graph, pipeline, _worker, _asker)
+    compiled: CompiledStateGraph[Any, Doing] = graph.compile(checkpointer=saver)
+    return compiled
+
+
+def state_keys(pipeline: Pipeline) -> dict[str, Any]:
+    """Return the keys of the state that nodes write, with their types."""
     nodes = (INTAKE, *pipeline.names)
-    keys = {key: dict[str, Any] for node in nodes for key in (outcome_key(node), answer_key(node))}
-    graph: Any = StateGraph(TypedDict("State", {"run": str, **keys}, total=False), context_schema=Doing)  # type: ignore[operator]
+    return {key: dict[str, Any] for node in nodes for key in (outcome_key(node), answer_key(node))}
+
+
+def lay_out(graph: Any, pipeline: Pipeline, work: Callable[[str], Node], ask: Callable[[str], Node]) -> None:  # noqa: ANN401 - a `StateGraph` of any state
+    """Add the nodes and edges of `pipeline` to a graph; `work` and `ask` return the functions of a node's two nodes."""
+    nodes = (INTAKE, *pipeline.names)
     before = {name: pipeline.before(name) or (INTAKE,) for name in pipeline.names}
     for node in nodes:
-        graph.add_node(node, _worker(node))
-        graph.add_node(_ask(node), _asker(node))
+        graph.add_node(node, work(node))
+        graph.add_node(_ask(node), ask(node))
         graph.add_edge(_ask(node), node)
         next_nodes = [name for name, needed in before.items() if needed == (node,)]
         if any(node in needed and len(needed) > 1 for needed in before.values()):
@@ -69,8 +83,6 @@ def compile_graph(pipeline: Pipeline, saver: PostgresSaver) -> CompiledStateGrap
         if len(needed) > 1:
             graph.add_edge([_done(node) for node in needed], name)
     graph.add_edge(START, INTAKE)
-    compiled: CompiledStateGraph[Any, Doing] = graph.compile(checkpointer=saver)
-    return compiled
 
 
 def config(thread: str) -> RunnableConfig:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache, cached_property
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import jsonschema_rs
 
@@ -85,7 +85,7 @@ class Contract:
     def _validator(self) -> jsonschema_rs.Validator:
         # Compiled when first needed: importing the catalog must stay cheap.
         try:
-            return jsonschema_rs.Draft202012Validator(dict(self.schema), offline=True)
+            return jsonschema_rs.Draft202012Validator(dict(self.schema), retriever=refuse_to_fetch)
         except (ValueError, jsonschema_rs.ReferencingError) as error:
             raise ContractInvalid(f"contract `{self.id}` is not valid JSON Schema 2020-12: {error}") from error
 
@@ -96,6 +96,15 @@ class Contract:
 
     def __hash__(self) -> int:
         return hash((self.id, self.version))
+
+
+def refuse_to_fetch(uri: str) -> NoReturn:
+    """Refuse to fetch what a schema refers to: older `jsonschema-rs` know no `offline=True`.
+
+    Raises:
+        LookupError: Always.
+    """
+    raise LookupError(f"`{uri}` is outside the schema, and is not fetched")
 
 
 def _at(schema: Mapping[str, JSON], path: list[str | int]) -> JSON:

@@ -60,6 +60,12 @@ class OfRun(Input):
     run: Annotated[str, Field(min_length=1, description="The run's id.")]
 
 
+class Step(OfRun):
+    """Names a step of a run."""
+
+    step: str
+
+
 class Runs(Input):
     """The newest runs first."""
 

@@ -10,6 +10,7 @@ import asyncio
 import threading
 from collections.abc import AsyncGenerator, Coroutine, Iterator
 from concurrent.futures import CancelledError, Future
+from contextvars import Context
 from typing import Any, Final, Generic, TypeVar, cast
 
 from schemas.errors import RunError
@@ -50,7 +51,8 @@ class BackgroundLoop:
         """
         with self._submitting:
             if not self._closed:
-                return asyncio.run_coroutine_threadsafe(work, self._loop)
+                # Not in the caller's context: within a LangGraph node, a run's graph would take that for its parent.
+                return Context().run(asyncio.run_coroutine_threadsafe, work, self._loop)
         work.close()
         raise Draining
 

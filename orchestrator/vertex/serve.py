@@ -3,6 +3,7 @@
     POST /api/reasoning_engine         {"class_method": "status", "input": {"run": "…"}}  →  {"output": {…}}
     POST /api/stream_reasoning_engine  the same of `events`  →  one JSON object a line, each as soon as it is there
     GET  /health                       200 if runs can be worked on, else 503 with the reason
+    GET  /alive                        200 while this process answers at all
 
 SIGTERM stops the runs of this instance, so that another one picks them up, then ends the server. Whoever may send
 requests may start runs: the platform in front says who that is.
@@ -69,10 +70,14 @@ def asgi(app: BatonApp) -> Starlette:
         state = await app.health()
         return JSONResponse(state, HTTPStatus.SERVICE_UNAVAILABLE if "error" in state else HTTPStatus.OK)
 
+    async def answers(_: Request) -> Response:
+        return JSONResponse({"alive": True})
+
     routes = [
         Route("/api/reasoning_engine", call, methods=["POST"]),
         Route("/api/stream_reasoning_engine", stream, methods=["POST"]),
         Route("/health", health),
+        Route("/alive", answers),
     ]
     return Starlette(routes=routes, lifespan=alive, exception_handlers={HTTPException: _refused})
 

@@ -14,13 +14,14 @@ import hashlib
 import logging
 import tempfile
 from collections.abc import AsyncGenerator, Coroutine, Mapping
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
 from orchestrator.events import HandoffPublished
 from orchestrator.orchestrator import Orchestrator
+from orchestrator.outcome import StepOutcome
 from orchestrator.published import published
 from orchestrator.run import Run
 from orchestrator.storage.questions import Question
@@ -36,6 +37,7 @@ from schemas.base import JSON
 from schemas.errors import BatonError, InputError
 
 Reply: TypeAlias = dict[str, JSON]
+_PAUSE = 0.2  # seconds, where nothing tells that a run goes on
 _PRD = "feature-prd.md"
 _HANDOFFS = ".claude/handoff/"
 
@@ -138,6 +140,33 @@ class Service:
                 number += 1
                 yield {"n": number, **event.model_dump(mode="json")}
             running = (await self._ledger.runs.get(given.run)).status == "running"
+
+    async def step(self, given: contracts.Step) -> Reply:
+        """Return how a step of a run ended, once it has; or what it asks, while it waits."""
+        await self._picking_up.mine(given.run)
+        while True:
+            seen = await self._engine.last_event(given.run)
+            outcome = await self._outcome(given.run, given.step)
+            if outcome is not None:
+                return outcome.model_dump(mode="json", exclude_defaults=True)
+            run = await self._ledger.runs.get(given.run)
+            if run.status in ENDED:
+                raise NotOver(f"run `{run.id}` is {run.status}; its step `{given.step}` was not done.")
+            if run.status == "waiting" and (asked := await self._open_questions(run.id)):  # another step asks
+                waiting = StepOutcome(status="waiting", question=asked[0].id, question_text=asked[0].text)
+                return waiting.model_dump(mode="json", exclude_defaults=True)
+            async with aclosing(self.events(contracts.Events(run=run.id, after=seen))) as events:
+                if await anext(events, None) is None:
+                    await asyncio.sleep(_PAUSE)
+
+    async def _outcome(self, run_id: str, step: str) -> StepOutcome | None:
+        """Return the outcome of a step that is done, or waits for an answer it does not have."""
+        asked = {each.id for each in await self._open_questions(run_id)}
+        for attempt in await self._ledger.steps.attempts(run_id):
+            outcome = attempt.outcome
+            if attempt.step == step and outcome and (outcome.question is None or outcome.question in asked):
+                return outcome
+        return None
 
     async def result(self, given: contracts.OfRun) -> Reply:
         """Return what a run came to, once it is over or pauses."""
