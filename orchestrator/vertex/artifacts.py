@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from handoff.store import write_atomically
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from google.cloud.storage import Bucket  # type: ignore[import-untyped]  # the package ships no types
 
 GCS = "gs://"
+PATIENCE = 20.0  # seconds to try again for; a caller waits meanwhile
+_KIND = "application/gzip"
 
 
 class ArtifactsUnavailable(RunError):
@@ -122,7 +124,7 @@ class GcsArtifacts:
 
         try:
             blob = self._bucket().blob(f"{self._prefix}{name}")
-            blob.upload_from_string(content, content_type="application/gzip", if_generation_match=0)
+            blob.upload_from_string(content, content_type=_KIND, if_generation_match=0, retry=self._patience())
         except PreconditionFailed:
             return  # it is there
         except Exception as error:
@@ -130,15 +132,21 @@ class GcsArtifacts:
 
     def _part(self, name: str, offset: int, size: int) -> tuple[bytes, int] | None:
         try:
-            blob = self._bucket().get_blob(f"{self._prefix}{name}")
+            blob = self._bucket().get_blob(f"{self._prefix}{name}", retry=self._patience())
             if blob is None:
                 return None
             total = int(blob.size or 0)
             if offset >= total:
                 return b"", total
-            return blob.download_as_bytes(start=offset, end=min(offset + size, total) - 1), total
+            last = min(offset + size, total) - 1
+            return blob.download_as_bytes(start=offset, end=last, retry=self._patience()), total
         except Exception as error:
             raise self._unavailable("read", name, error) from error
+
+    def _patience(self) -> Any:  # noqa: ANN401 - the package ships no types
+        from google.cloud.storage.retry import DEFAULT_RETRY  # type: ignore[import-untyped]  # noqa: PLC0415 - as below
+
+        return DEFAULT_RETRY.with_timeout(PATIENCE)
 
     def _bucket(self) -> Bucket:
         if self._opened is None:
