@@ -68,10 +68,12 @@ class Extension:
         return (*self.assembled.files, *mine)
 
     def begun(self, rework: Contribution | None) -> tuple[ContributedFile, ...]:
-        """Return the places as they are to begin with: as the template left them, or as the work before did."""
+        """Return the places as they are to begin with: as the template left them, or as the model's work before did."""
         before = {file.path: file for file in self.layout.files if file.path in self.writable}
-        again = {file.path: file for file in (rework.files if rework else ()) if file.path in self.writable}
-        return tuple((before | again).values())
+        if rework is None:
+            return tuple(before.values())
+        written = {file.path for file in rework.without}.union(set(self.tests) - before.keys())
+        return tuple((before | {file.path: file for file in rework.files if file.path in written}).values())
 
 
 _IMPLEMENT = """\

@@ -116,11 +116,8 @@ def _miscounted(numbers: Sequence[int], count: int) -> list[int]:
 def _faults(claim: Claim, changed: Mapping[str, str], tests: Collection[str] | None) -> list[str]:
     where = f"gap {claim.gap}"
     if not claim.implemented:
-        return (
-            []
-            if claim.why_not.strip()
-            else [f"{where}: it is not implemented; say in `why_not` what keeps you from it"]
-        )
+        told = bool(claim.why_not.strip())
+        return [] if told else [f"{where}: it is not implemented; say in `why_not` what keeps you from it"]
     problems = [] if claim.files else [f"{where}: it is claimed implemented, and no file is named that it lives in"]
     if not claim.tests:
         problems.append(f"{where}: it is claimed implemented, and no test is named that fails without it")
