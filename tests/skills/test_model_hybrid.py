@@ -16,8 +16,8 @@ from handoff.prd_report import NOT_YET
 from orchestrator.ownership import owns
 from schemas.base import JSON, Document
 from schemas.feature import Feature, Gap
-from schemas.handoffs import BusinessRule, DatabaseAgentOutput, PythonBackendAgentOutput
-from skills.contribution import Contribution, merge
+from schemas.handoffs import BusinessRule, PythonBackendAgentOutput
+from skills.contribution import Contribution
 from skills.executor import SkillFailed, TemplateExecutor, run_template
 from skills.model.errors import RepairsExhausted
 from skills.model.executor import ModelExecutor
@@ -28,6 +28,7 @@ from skills.places import BUSINESS_RULE
 from skills.registry import Registry
 from skills.workbench import Rework, Workbench
 from tests.skills.core_build import example
+from tests.skills.gap_prompts import GOLDEN, gap_prompts, offered_last
 from tests.skills.model_skill import NOW, PAGE, bench, note_writer
 from tests.skills.test_model_prompts import ATTACKS, outside
 
@@ -52,19 +53,9 @@ Materials = Mapping[str, Document | JSON]
 
 
 @cache
-def plain() -> dict[str, Document | JSON]:
+def plain() -> Materials:
     """What a step offers the last backend skill for the todo lists, gaps aside."""
-    feature = example("todo-lists")
-    facts = run_template(Registry().skill("database-schema-expander"), {"feature": feature}).model_dump()
-    database = DatabaseAgentOutput(
-        task="", files=(), tables=facts["tables"], migrations=facts["migrations"], verification=()
-    )
-    made: dict[str, Contribution] = {}
-    for selection in Registry().select(feature.stack):
-        if selection.active and selection.skill.agent == BACKEND.name and selection.skill.name != PATTERNS:
-            offered = {"feature": feature, "database": database, "assembled": merge(tuple(made.items()))}
-            made[selection.skill.name] = run_template(selection.skill, offered)
-    return {"feature": feature, "database": database, "assembled": merge(tuple(made.items()))}
+    return offered_last("todo-lists")
 
 
 def materials(*gaps: Gap, **more: Document) -> Materials:
@@ -384,6 +375,18 @@ async def test_a_skill_that_is_a_text_alone_is_done_by_a_model_and_by_nobody_els
 
 
 # ---- what a model is told of gaps
+
+
+def test_the_prompts_for_gaps_are_those_that_were_reviewed() -> None:
+    kept = {place.stem: place.read_text("utf-8") for place in GOLDEN.glob("*.md")}
+    assert dict(gap_prompts()) == kept, (
+        "read the difference; if it is meant, `python -m tests.skills.golden_prompts` writes the prompts anew"
+    )
+
+
+def test_every_built_in_skill_that_takes_gaps_has_its_prompt_reviewed() -> None:
+    takers = {skill.name for skill in Registry().skills if skill.blueprint().places}
+    assert {place.stem for place in GOLDEN.glob("*.md")} == takers
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
