@@ -94,7 +94,22 @@ def read_file(path: Path, contract_id: str, *, file: str = "", max_bytes: int = 
         HandoffInvalid: With every problem found.
         HandoffUnreadable: The file cannot be read.
     """
-    contract, file = _contract(contract_id), file or str(path)
+    _contract(contract_id)
+    found = find(path, contract_id, file=file, max_bytes=max_bytes)
+    return read_found(found, path, contract_id, file=file, max_bytes=max_bytes)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """The bytes of a file as far as they are wanted, and the size of the whole."""
+
+    raw: bytes
+    size: int
+
+
+def find(path: Path, contract_id: str, *, file: str = "", max_bytes: int = MAX_BYTES) -> Found:
+    """Return what is in a handoff file, whatever it is. Raises as `read_file` does of the file itself."""
+    file = file or str(path)
     try:
         with path.open("rb") as stream:
             size = os.fstat(stream.fileno()).st_size
@@ -104,16 +119,23 @@ def read_file(path: Path, contract_id: str, *, file: str = "", max_bytes: int = 
     except OSError as error:
         hint = ". Correct its permissions." if isinstance(error, PermissionError) else "."
         raise HandoffUnreadable(f"`{file}` cannot be read: {error.strerror}{hint}") from error
-    parsed = parse(contract, decoded(raw, contract=contract_id, file=file, max_bytes=max_bytes, size=size), file)
+    return Found(raw=raw, size=size)
+
+
+def read_found(found: Found, path: Path, contract_id: str, *, file: str = "", max_bytes: int = MAX_BYTES) -> Handoff:
+    """Return the handoff that was found at `path`. Raises as `read_file` does of what is in the file."""
+    contract, file = _contract(contract_id), file or str(path)
+    text = decoded(found.raw, contract=contract_id, file=file, max_bytes=max_bytes, size=found.size)
+    parsed = parse(contract, text, file)
     return Handoff(
         contract=contract,
         data=_modelled(contract_id, parsed, file),
         lines=parsed.lines,
         provenance=parsed.provenance,
         edited=parsed.edited,
-        sha256=sha256(raw),
+        sha256=sha256(found.raw),
         path=path,
-        raw=raw,
+        raw=found.raw,
     )
 
 

@@ -29,6 +29,7 @@ _RAISE = rf"(?:--max-(?:calls|tokens) {_NUMBER}|--max-(?:money|minutes) {_DECIMA
 
 _OPTIONS: dict[QuestionKind, tuple[str, ...]] = {
     "prd": (),
+    "draft": (APPROVE, REJECT),
     "handoff": (DONE, GIVE_UP),
     "approval": (APPROVE, REJECT),
     "failure": (RETRY, GIVE_UP),
@@ -41,10 +42,12 @@ def _model_schema(options: Sequence[str]) -> dict[str, JSON]:
     return {"anyOf": [{"enum": [*options]}, {"type": "string", "pattern": f"^{RETRY}(?: {_RAISE})+$"}]}
 
 
+_APPROVAL: dict[str, JSON] = {"anyOf": [{"enum": [APPROVE, REJECT]}, {"type": "string", "pattern": f"^{REJECT}: "}]}
 SCHEMAS: dict[QuestionKind, dict[str, JSON]] = {
     "prd": {"type": "string", "minLength": 1},
     "handoff": {"enum": [DONE, GIVE_UP]},
-    "approval": {"anyOf": [{"enum": [APPROVE, REJECT]}, {"type": "string", "pattern": f"^{REJECT}: "}]},
+    "approval": _APPROVAL,
+    "draft": _APPROVAL,
     "failure": {"enum": [RETRY, GIVE_UP]},
     "model": _model_schema((RETRY, EDIT, TEMPLATE, GIVE_UP)),
     "outside": {"enum": [DONE, GIVE_UP]},
@@ -80,7 +83,7 @@ def ask(
         text=redact(text),
         answer_schema=_model_schema(options) if kind == "model" else SCHEMAS[kind],
         options=options,
-        default=REJECT if kind == "approval" else GIVE_UP,
+        default=REJECT if kind in {"approval", "draft"} else GIVE_UP,
     )
     last = earlier[-1] if earlier else None
     if last is not None and last.is_open and (last.kind, last.text) == (kind, question.text):
@@ -103,10 +106,17 @@ def refusal(question: Question) -> str | None:
     """Return why a person does not want the step to go on, or None if they do."""
     if question.answer == GIVE_UP:
         return "given up"
-    if question.kind == "approval" and isinstance(question.answer, str) and question.answer.startswith(REJECT):
-        reason = question.answer.removeprefix(REJECT).removeprefix(":").strip()
+    reason = objection(question)
+    if question.kind == "approval" and reason is not None:
         return f"rejected: {reason}" if reason else "rejected"
-    return None
+    return "rejected" if question.kind == "draft" and reason == "" else None  # with a reason, another draft is made
+
+
+def objection(question: Question) -> str | None:
+    """Return the reason, maybe empty, why a person rejects what a question shows; None if they do not."""
+    if not isinstance(question.answer, str) or not question.answer.startswith(REJECT):
+        return None
+    return question.answer.removeprefix(REJECT).removeprefix(":").strip()
 
 
 def raised(question: Question) -> ModelChange | None:

@@ -1,23 +1,27 @@
 """A run's first node: understand the PRD, plan, have the plan approved, and put the PRD where agents read it.
 
-A PRD that describes no entities is a valid document, but no skill can act on it: the run asks, and an answer brings
-the completed PRD. Nothing is written to the workspace before the PRD is understood and the plan approved.
+A PRD that describes no entities is a valid document, but no skill can act on it: with a model, the run proposes a
+structured one (`orchestrator.proposing`); without, it asks, and an answer brings the completed PRD. Nothing is written
+to the workspace before the PRD is understood and the plan approved.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
-from handoff.feature import feature_of
-from handoff.problems import HandoffMissing
-from handoff.provenance import sha256
-from handoff.store import Handoff, read_file, write_atomically
+from handoff.feature import CONTRACT, feature_of
+from handoff.problems import HandoffInvalid, HandoffMissing
+from handoff.prose import is_prose
+from handoff.source import decoded
+from handoff.store import Found, Handoff, find, read_found
 from orchestrator.asking import ask, is_approved
 from orchestrator.context import PRD, Receipt, RunContext
 from orchestrator.fingerprint import fingerprint
 from orchestrator.outcome import StepOutcome
 from orchestrator.outside.deciding import at_work
 from orchestrator.plan import Plan, make_plan
+from orchestrator.proposing import HOW, propose, replace_prd
 from orchestrator.publishing import publish, record
 from orchestrator.storage import runs
 from orchestrator.storage.questions import Question
@@ -25,6 +29,7 @@ from orchestrator.storage.steps import Attempt
 from schemas.errors import InputError
 from schemas.feature import Feature
 from schemas.handoffs import FeaturePrd
+from skills.model.executor import ModelExecutor
 
 NODE = "intake"
 
@@ -41,10 +46,41 @@ def read_prd(path: Path) -> Handoff:
     Raises:
         InputError: With every problem found.
     """
+    return read_found(_found(path), path, CONTRACT)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Given:
+    """A PRD as somebody gave it. `prd` is None if it is prose that only a model can read."""
+
+    raw: bytes
+    prd: Handoff | None
+
+
+def read_given(path: Path, *, modelled: bool) -> Given:
+    """Return the PRD at `path`, which is read once. With `modelled`, there is a model that can read prose.
+
+    Raises:
+        InputError: There is none, or it is not prose and wrong: with every problem found.
+    """
+    return given_of(_found(path), path, modelled=modelled)
+
+
+def given_of(found: Found, path: Path, *, modelled: bool) -> Given:
+    """Return the PRD that was found at `path`. Raises as `read_given` does."""
+    try:
+        return Given(raw=found.raw, prd=read_found(found, path, CONTRACT))
+    except HandoffInvalid:
+        if not modelled or not is_prose(decoded(found.raw, contract=CONTRACT, file=str(path), size=found.size)):
+            raise
+        return Given(raw=found.raw, prd=None)
+
+
+def _found(path: Path) -> Found:
     if path.is_dir():
         raise PrdMissing(f"`{path}` is a folder; name the PRD in it, for example `{path / 'feature-prd.md'}`.")
     try:
-        return read_file(path, "feature-prd")
+        return find(path, CONTRACT)
     except HandoffMissing as error:
         raise PrdMissing(f"there is no PRD `{path}`. `baton init DIR` writes one to start from.") from error
 
@@ -59,9 +95,6 @@ def understand(prd: Handoff) -> Feature:
     return feature_of(FeaturePrd.model_validate(prd.data), file=str(prd.path), lines=prd.lines)
 
 
-_HOW = "Answer with the path of the corrected PRD, or with its text, or with `give up`."
-
-
 async def intake(run: RunContext, attempt: Attempt, answer: Question | None) -> StepOutcome:
     """Understand the PRD, or ask for what it lacks; plan; ask for approval if the policy says so; publish the PRD.
 
@@ -69,21 +102,36 @@ async def intake(run: RunContext, attempt: Attempt, answer: Question | None) -> 
         WorkspaceConflict: Files stand where the planned agents would write.
     """
     if run.plan is None:
-        try:
-            if answer is not None and answer.kind == "prd":
-                await take_answer(run, str(answer.answer))
-            plan = make_plan(understand(read_prd(run.prd)), run.pipeline, run.registry)
-        except InputError as error:
-            return ask(run, NODE, "prd", f"The PRD cannot be used.\n{error}\n{_HOW}")
-        await refuse_conflicts(run, plan)
-        adopt(run, plan)
-        run.events.emit(plan.event())
+        planned = await _planned(run, answer)
+        if isinstance(planned, StepOutcome):
+            return planned
+        await refuse_conflicts(run, planned)
+        adopt(run, planned)
+        run.events.emit(planned.event())
     if run.policy.approve == "plan" and not is_approved(run, NODE):
         return ask(run, NODE, "approval", f"{skill_plan(run)}\nShall the agents work with these skills?")
     receipt, contents = Receipt(agent=NODE, files={PRD: run.prd_sha256}), {PRD: run.prd.read_bytes()}
     await record(run, attempt, receipt, contents)
     await publish(run, receipt, contents)
     return StepOutcome(status="published", files=1)
+
+
+async def _planned(run: RunContext, answer: Question | None) -> Plan | StepOutcome:
+    """Return the plan, or what is asked because there can be none yet."""
+    try:
+        if answer is not None and answer.kind == "prd":
+            await take_answer(run, str(answer.answer))
+        elif run.model is not None and (asked := await _drafted(run, run.model)):
+            return asked
+        return make_plan(understand(read_prd(run.prd)), run.pipeline, run.registry)
+    except InputError as error:
+        return ask(run, NODE, "prd", f"The PRD cannot be used.\n{error}\n{HOW}")
+
+
+async def _drafted(run: RunContext, model: ModelExecutor) -> StepOutcome | None:
+    """Return what is asked about a draft, if the PRD is prose and none is approved yet."""
+    prose = is_prose(decoded(run.prd.read_bytes(), contract=CONTRACT, file=str(run.prd)))
+    return await propose(run, NODE, model) if prose else None
 
 
 def adopt(run: RunContext, plan: Plan) -> None:
@@ -111,9 +159,7 @@ async def take_answer(run: RunContext, answer: str) -> None:
         InputError: There is no such file, or it is no PRD.
     """
     content = answer.encode() if "\n" in answer else read_prd(Path(answer).expanduser()).raw
-    write_atomically(run.prd, content)
-    run.prd_sha256 = sha256(content)
-    await run.ledger.content.keep(run.run_id, [content], lambda rows: run.events.commit(*rows))
+    await replace_prd(run, content)
 
 
 async def refuse_conflicts(run: RunContext, plan: Plan) -> None:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import functools
 import secrets
-import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,7 +22,7 @@ from typing import TYPE_CHECKING, Self
 
 from handoff.feature import FeatureIncomplete
 from handoff.provenance import sha256
-from handoff.store import Handoff
+from handoff.store import Found
 from orchestrator import question_files, taking_up
 from orchestrator.beginning import begin
 from orchestrator.context import RunContext
@@ -33,7 +32,7 @@ from orchestrator.events import RunStatus
 from orchestrator.executors import Executors
 from orchestrator.giving_up import give_up
 from orchestrator.home import home as default_home
-from orchestrator.intake import read_prd, understand
+from orchestrator.intake import Given, given_of, read_given, understand
 from orchestrator.many import Finished, Request, run_many
 from orchestrator.model_use import ModelChange
 from orchestrator.pipeline import Pipeline, full_stack
@@ -128,14 +127,15 @@ class Orchestrator:
             RunError: There is no database.
         """
         policy = self._engine.executors.settle(policy or Policy())
-        given = read_prd(Path(prd))  # once: it may come through a pipe, or change meanwhile
+        given = read_given(Path(prd), modelled=policy.model is not None)  # once: it may come through a pipe, or change
         pipeline = self.pipeline if agents is None else self.pipeline.subset(agents)
         plan = self._plan(given, pipeline)
         self._engine.prepare(plan)
         opened = await self._engine.opened()
         place = Workspace(Path(workspace or self._workspace))
         context = await self._new(opened, pipeline=pipeline, policy=policy, workspace=place, prd=given.raw)
-        context.handoffs.remember(given)
+        if given.prd is not None:
+            context.handoffs.remember(given.prd)
         return await begin(self._engine, context, given.raw, plan)
 
     async def fork(
@@ -158,12 +158,14 @@ class Orchestrator:
         source = await opened.ledger.runs.get(run_id)
         pipeline = taking_up.pipeline_of(source, self.pipeline)
         raw = (await opened.ledger.content.get([source.prd]))[source.prd]
-        plan = self._plan(_prd_of(raw), pipeline)
+        policy = self._engine.executors.settle(policy or Policy.model_validate(source.policy))
+        given = given_of(Found(raw=raw, size=len(raw)), Path(source.id), modelled=policy.model is not None)
+        plan = self._plan(given, pipeline)
         self._engine.prepare(plan)
         context = await self._new(
             opened,
             pipeline=pipeline,
-            policy=self._engine.executors.settle(policy or Policy.model_validate(source.policy)),
+            policy=policy,
             workspace=Workspace(Path(workspace)),
             prd=raw,
         )
@@ -367,11 +369,13 @@ class Orchestrator:
 
     # ---- how
 
-    def _plan(self, prd: Handoff, pipeline: Pipeline) -> Plan | None:
+    def _plan(self, given: Given, pipeline: Pipeline) -> Plan | None:
         """Return the plan for a PRD; None for one of prose, whose run begins and asks."""
         refuse_unfit(pipeline, self.registry)
+        if given.prd is None:
+            return None
         try:
-            feature: Feature = understand(prd)
+            feature: Feature = understand(given.prd)
         except FeatureIncomplete:
             return None
         return make_plan(feature, pipeline, self.registry)
@@ -391,10 +395,3 @@ class Orchestrator:
             policy=policy,
             prd_sha256=sha256(prd),
         )
-
-
-def _prd_of(raw: bytes) -> Handoff:
-    with tempfile.TemporaryDirectory(prefix="baton-prd-") as folder:
-        path = Path(folder) / "feature-prd.md"
-        path.write_bytes(raw)
-        return read_prd(path)

@@ -13,7 +13,8 @@ MAX_PROBLEMS = 5
 class StepOutcome(Document):
     """How a step ended. Failure is data here: LangGraph sees an exception only if Baton itself cannot go on.
 
-    `question` is the id of the question that a waiting step asks, `log` the path of a failing tool's output. A step is
+    `question` is the id of the question that a waiting step asks, `proposal` the SHA-256 of what it proposes in it,
+    `log` the path of a failing tool's output. A step is
     rejected if a person said that it should not be done, or not be tried again.
     """
 
@@ -23,6 +24,7 @@ class StepOutcome(Document):
     handoff_sha256: str | None = None
     question: str | None = None
     question_text: RedactedText | None = None
+    proposal: str | None = None
     problems: tuple[RedactedText, ...] = ()
     log: str | None = None
 

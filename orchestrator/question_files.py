@@ -59,7 +59,7 @@ def commands(run_id: str, question: Question | OpenQuestion) -> tuple[str, ...]:
     """Return the commands that answer a question, one a choice, ready to be typed."""
     answer = f"baton answer {run_id} {question.id}"
     match question.kind:
-        case "approval":
+        case "approval" | "draft":
             target = f"{run_id} {question.id}"
             return f"baton {APPROVE} {target}", f"baton {REJECT} {target} --reason 'WHY'"
         case "prd":

@@ -12,7 +12,7 @@ from orchestrator.storage.questions import AnswerRefused, Question
 from schemas.base import JSON
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from orchestrator.storage.questions import QuestionKind
 
@@ -42,10 +42,13 @@ def value_of(question: Question, text: str) -> JSON:
         return text
 
 
+FOR_APPROVAL: tuple[QuestionKind, ...] = ("approval", "draft")
+
+
 def open_question(
-    run_id: str, questions: Sequence[Question], question_id: str | None, kind: QuestionKind | None = None
+    run_id: str, questions: Sequence[Question], question_id: str | None, kinds: Collection[QuestionKind] = ()
 ) -> Question:
-    """Return the question that is meant: the named one, or the only open one of a kind.
+    """Return the question that is meant: the named one, or the only open one; only of these kinds, if there are any.
 
     Raises:
         AnswerRefused: There is no such question, or there are several; the error lists the open ones.
@@ -53,10 +56,10 @@ def open_question(
     if question_id is not None:
         found = [each for each in questions if each.id == question_id]
     else:
-        found = [each for each in questions if each.is_open and kind in {None, each.kind}]
-    if len(found) == 1 and kind in {None, found[0].kind}:
+        found = [each for each in questions if each.is_open and (not kinds or each.kind in kinds)]
+    if len(found) == 1 and (not kinds or found[0].kind in kinds):
         return found[0]
-    raise AnswerRefused(_not_one(run_id, questions, question_id, found, kind))
+    raise AnswerRefused(_not_one(run_id, questions, question_id, found, kinds))
 
 
 def _not_one(
@@ -64,14 +67,15 @@ def _not_one(
     questions: Sequence[Question],
     question_id: str | None,
     found: Sequence[Question],
-    kind: QuestionKind | None,
+    kinds: Collection[QuestionKind],
 ) -> str:
+    wanted = next(iter(kinds), "answer")
     listed = "".join(f"\n  {each.id}" for each in questions if each.is_open)
     now = f" It has these open questions:{listed}" if listed else " It has no open question."
     if question_id is not None and found:
-        return f"question `{question_id}` of run `{run_id}` asks for no {kind}; answer it with `baton answer`."
+        return f"question `{question_id}` of run `{run_id}` asks for no {wanted}; answer it with `baton answer`."
     if question_id is not None:
         return f"run `{run_id}` has no question `{question_id}`.{now}"
     if found:
         return f"run `{run_id}` asks {len(found)} questions; say which one you answer:{listed}"
-    return f"run `{run_id}` asks for no {kind or 'answer'}.{now}"
+    return f"run `{run_id}` asks for no {wanted}.{now}"

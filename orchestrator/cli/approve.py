@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from orchestrator.asking import APPROVE
-from orchestrator.cli.answers import open_question
+from orchestrator.cli.answers import FOR_APPROVAL, open_question
 from orchestrator.cli.attending import view_of
 from orchestrator.cli.deciding import decide
 from orchestrator.cli.ending import carry_out
@@ -29,9 +29,12 @@ def approve(
     json: Json = False,  # noqa: FBT002
     verbose: Verbose = False,  # noqa: FBT002
 ) -> None:
-    """Approve of the plan, or of an agent's skills, that a run asks about. `baton resume RUN` then goes on."""
+    """Approve of the plan, an agent's skills, or a drafted PRD, that a run asks about.
+
+    `baton resume RUN` then goes on.
+    """
 
     def choose(run_id: str, questions: Sequence[Question]) -> tuple[Question, str]:
-        return open_question(run_id, questions, question, "approval"), APPROVE
+        return open_question(run_id, questions, question, FOR_APPROVAL), APPROVE
 
     raise typer.Exit(carry_out(decide(run, choose, resume=resume, view=view_of(json=json, verbose=verbose))))

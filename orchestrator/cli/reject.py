@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.asking import REJECT
-from orchestrator.cli.answers import open_question
+from orchestrator.cli.answers import FOR_APPROVAL, open_question
 from orchestrator.cli.attending import view_of
 from orchestrator.cli.deciding import decide
 from orchestrator.cli.ending import carry_out
@@ -30,10 +30,13 @@ def reject(
     json: Json = False,  # noqa: FBT002
     verbose: Verbose = False,  # noqa: FBT002
 ) -> None:
-    """Reject the plan, or an agent's skills, that a run asks about. `baton resume RUN` then ends it."""
+    """Reject the plan, an agent's skills, or a drafted PRD, that a run asks about.
+
+    `baton resume RUN` then ends it; of a draft that was rejected with a reason, it has another one made.
+    """
     value = f"{REJECT}: {reason.strip()}" if reason.strip() else REJECT
 
     def choose(run_id: str, questions: Sequence[Question]) -> tuple[Question, str]:
-        return open_question(run_id, questions, question, "approval"), value
+        return open_question(run_id, questions, question, FOR_APPROVAL), value
 
     raise typer.Exit(carry_out(decide(run, choose, resume=resume, view=view_of(json=json, verbose=verbose))))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from handoff.store import HandoffStore, as_data
 from orchestrator.asking import APPROVE, GIVE_UP, REJECT
-from orchestrator.cli.answers import open_question
+from orchestrator.cli.answers import FOR_APPROVAL, open_question
 from orchestrator.cli.summary import KILLED, status_of
 from orchestrator.contracts import refuse_unfit
 from orchestrator.events import QuestionAsked
@@ -32,7 +32,7 @@ from schemas.errors import BatonError, InputError
 if TYPE_CHECKING:
     from orchestrator.orchestrator import Orchestrator
     from orchestrator.run import Run
-    from orchestrator.storage.questions import Question, QuestionKind
+    from orchestrator.storage.questions import Question
 
 MOST_EVENTS = 100  # in one answer
 _LISTED = 20
@@ -269,11 +269,9 @@ class Service:
                     break
         return tuple(events)
 
-    async def _decided(
-        self, name: str, question_id: str | None, value: str, kind: QuestionKind = "approval"
-    ) -> outputs.Status:
+    async def _decided(self, name: str, question_id: str | None, value: str) -> outputs.Status:
         run = await self._run(name)
-        question = open_question(run.id, await self._engine.questions(run.id), question_id, kind)
+        question = open_question(run.id, await self._engine.questions(run.id), question_id, FOR_APPROVAL)
         return await self._answered(run, question, value)
 
     async def _answered(self, run: RunDetails, question: Question, value: JSON) -> outputs.Status:

@@ -24,7 +24,7 @@ from schemas.errors import InputError
 if TYPE_CHECKING:
     import asyncpg
 
-QuestionKind = Literal["prd", "handoff", "approval", "failure", "model", "outside"]
+QuestionKind = Literal["prd", "draft", "handoff", "approval", "failure", "model", "outside"]
 Answerer = Literal["person", "deadline"]
 
 _ASK = Statement(

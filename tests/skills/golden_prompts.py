@@ -16,17 +16,21 @@ from agents.database.agent import AGENT as DATABASE
 from agents.frontend.agent import AGENT as FRONTEND
 from agents.python_backend.agent import AGENT as PYTHON_BACKEND
 from agents.test.agent import AGENT as TEST
+from orchestrator.drafting import DRAFTER, desk_of, materials_of, said_in
 from orchestrator.ownership import owns
 from schemas.base import JSON, Document
 from schemas.handoffs import DatabaseAgentOutput, PythonBackendAgentOutput
 from skills.contribution import Contribution, merge
 from skills.executor import request_of, run_template
+from skills.model.budget import Meter
 from skills.model.desk import laid_out
 from skills.model.prompt import Prompt, prompt_of
 from skills.registry import Registry
 from skills.workbench import Workbench
+from tests.orchestrator.drafts import NOTE
 from tests.skills.core_build import example, write
 from tests.skills.front_openapi import openapi
+from tests.skills.gap_prompts import write_gap_prompts
 
 GOLDEN = Path(__file__).parent / "golden" / "prompts"
 PRD = "todo-lists"
@@ -49,6 +53,7 @@ def prompts() -> Iterator[tuple[str, Prompt]]:
                     outputs[skill.name] = run_template(skill, offered)
             write({file.path: file.content for output in outputs.values() for file in output.files}, tree)
             materials |= handed_on(agent, outputs)
+    yield DRAFTER, _drafting()
 
 
 def _prompt(
@@ -64,6 +69,16 @@ def _prompt(
     made = sorted(file.path for output in outputs.values() for file in output.files)
     request = request_of(skill, blueprint, offered)
     return prompt_of(skill, blueprint.output, request, bench, there=laid_out(bench), fixed=made)
+
+
+def _drafting() -> Prompt:
+    """Return the prompt that asks for a draft of a meeting note."""
+    skill = Registry().skill(DRAFTER)
+    blueprint = skill.blueprint()
+    request = request_of(skill, blueprint, materials_of(said_in(NOTE)))
+    with tempfile.TemporaryDirectory() as name:
+        bench = desk_of("intake", Path(name), Meter())
+        return prompt_of(skill, blueprint.output, request, bench, there=(), fixed=())
 
 
 def handed_on(agent: Agent, outputs: Mapping[str, Contribution]) -> dict[str, Document | JSON]:
@@ -93,8 +108,9 @@ def as_markdown(name: str, prompt: Prompt) -> str:
     """Return a prompt for a reviewer: what is sent, under headings of its own."""
     attached = [f"- `/{path}`: {len(text):,} characters" for path, text in prompt.attachments.items()]
     answer = json.dumps(prompt.answer, indent=2, ensure_ascii=False)
+    of = "a meeting note" if name == DRAFTER else f"examples/{PRD}.md"
     parts = [
-        f"<!-- The prompt of `{name}` for examples/{PRD}.md. Written by `python -m tests.skills.golden_prompts`. -->",
+        f"<!-- The prompt of `{name}` for {of}. Written by `python -m tests.skills.golden_prompts`. -->",
         "<!-- ======== system ======== -->",
         prompt.system,
         "<!-- ======== message ======== -->",
@@ -114,6 +130,7 @@ def main() -> None:
         place.unlink()
     for name, prompt in prompts():
         (GOLDEN / f"{name}.md").write_text(as_markdown(name, prompt), encoding="utf-8")
+    write_gap_prompts()
 
 
 if __name__ == "__main__":
