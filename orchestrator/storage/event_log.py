@@ -58,7 +58,7 @@ class EventLog:
             scope = _scope(event)
             if isinstance(event, StepFinished | RunFinished):
                 self._told.pop(scope, None)
-            elif not isinstance(event, ModelSpent):
+            elif not isinstance(event, ModelSpent):  # what is spent once more is spent
                 self._told.setdefault(scope, Counter())[_essence(event)] += 1
             if scope == _RUN:
                 self.paused = isinstance(event, RunFinished)
@@ -121,7 +121,7 @@ class EventLog:
         self.observe(event)
         scope = _scope(event)
         told = self._told.get(scope)
-        if told and not isinstance(event, ModelSpent):  # what is spent once more is spent
+        if told:
             essence = _essence(event)
             if told[essence] > 0:
                 told[essence] -= 1
