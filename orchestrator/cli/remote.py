@@ -279,7 +279,7 @@ async def _watched(engine: RemoteEngine, run_id: str, target: Target) -> RunResu
 
 async def _bring(engine: RemoteEngine, result: RunResult, target: Target) -> list[str]:
     """Write what a run published into the workspace, once the run is over; return the paths that changed."""
-    if result.status in {"waiting", "stopped"} or not result.files:
+    if result.status == "waiting" or not result.files:
         return []
     packed = await engine.download(result.run)
     return await asyncio.to_thread(unpack, packed, target.workspace, overwrite=target.overwrite)

@@ -72,7 +72,6 @@ class RemoteEngine:
             name: The engine's full name.
         """
         self._cloud, self.name = cloud, name
-        self._first_wait = _FIRST_WAIT
 
     # ---- runs
 
@@ -111,24 +110,33 @@ class RemoteEngine:
             return None
 
     async def events(self, run_id: str, *, after: int = -1) -> AsyncIterator[Event]:
-        """Yield a run's events after a number until it is over or pauses, however often the stream breaks off."""
-        number, lost = after, 0
+        """Yield a run's events after a number until it is over or waits, however often the stream breaks off.
+
+        A run that is `stopped` is so because its instance was drained; another one goes on with it.
+        """
+        number, lost, idle = after, 0, 0
         while True:
             try:
                 async with aclosing(self._cloud.stream(self.name, "events", {"run": run_id, "after": number})) as items:
                     async for item in items:
-                        number, lost = number + 1, 0
+                        number, lost, idle = number + 1, 0, 0
                         yield _event(item)
             except CloudLost:
                 lost += 1
                 if lost == _ATTEMPTS:
                     raise
-                await asyncio.sleep(self._wait(lost))
+                await asyncio.sleep(_wait(lost))
             else:
-                standing = await self.status(run_id)
-                if standing["status"] != "running" and standing["last_event"] <= number:
+                if await self._has_ended(run_id, number):
                     return
-                await asyncio.sleep(_BETWEEN_STREAMS)
+                idle += 1
+                await asyncio.sleep(min(_BETWEEN_STREAMS * idle, _LONGEST_WAIT))
+
+    async def _has_ended(self, run_id: str, number: int) -> bool:
+        standing = await self.status(run_id)
+        if standing.get("refused"):
+            raise RemoteFault(f"no instance can go on with run `{run_id}`: {standing['refused'].get('message')}")
+        return standing["status"] not in {"running", "stopped"} and standing["last_event"] <= number
 
     # ---- decide
 
@@ -185,11 +193,12 @@ class RemoteEngine:
             try:
                 return await ask()
             except CloudLost:
-                await asyncio.sleep(self._wait(attempt))
+                await asyncio.sleep(_wait(attempt))
         return await ask()
 
-    def _wait(self, attempt: int) -> float:
-        return float(min(self._first_wait * 2 ** (attempt - 1), _LONGEST_WAIT))
+
+def _wait(attempt: int) -> float:
+    return float(min(_FIRST_WAIT * 2 ** (attempt - 1), _LONGEST_WAIT))
 
 
 def _event(item: JSON) -> Event:
