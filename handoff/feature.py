@@ -30,7 +30,7 @@ from handoff.prd_references import (
     check_named_fields,
     check_unique_groups,
 )
-from handoff.prd_report import Report, Spot
+from handoff.prd_report import PROSE_RULE, Report, Spot
 from handoff.prd_rules import read_rules
 from handoff.prd_stack import read_stack
 from handoff.prd_types import read_type
@@ -43,7 +43,6 @@ CONTRACT = "feature-prd"
 MAX_SLUG = 50
 
 _NO_LINES: Mapping[str, int] = MappingProxyType({})
-_PROSE_RULE = "a rule in prose, which only a model-backed skill could implement"
 
 
 class FeatureIncomplete(InputError):
@@ -90,7 +89,7 @@ def feature_of(prd: FeaturePrd, *, file: str = "", lines: Mapping[str, int] = _N
     slug = _slug(prd, root)
     user, entities = _entities(prd, root)
     for rule in prd.business_rules:
-        root.gap(rule, _PROSE_RULE)
+        root.gap(rule, PROSE_RULE)
     problems = root.report.problems
     if problems:
         raise HandoffInvalid(CONTRACT, file, sorted(problems, key=lambda problem: problem.line))

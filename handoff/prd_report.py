@@ -12,7 +12,9 @@ from difflib import get_close_matches
 from handoff.problems import SHOWN, Problem
 from schemas.feature import Gap
 
+# Reasons of gaps: an entity's label, a sentence of the PRD.
 NOT_YET = "not implemented by template skills yet"
+PROSE_RULE = "a rule in prose, which only a model-backed skill could implement"
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from pydantic import Field
 
-from handoff.prd_report import NOT_YET
+from handoff.prd_report import NOT_YET, PROSE_RULE
 from schemas.base import JSON, Document
 from schemas.feature import Feature, Gap
 from schemas.handoffs import BusinessRule
@@ -44,9 +44,11 @@ class Claims(Document):
 
 
 def kind_of(gap: Gap) -> str:
-    """Return `business rule`, or the label that asks for what is missing, in lower case."""
+    """Return `business rule`, or in lower case the label that asks for what is missing; `""` for any other gap."""
+    if gap.reason == PROSE_RULE:
+        return BUSINESS_RULE
     label = _LABEL.match(gap.text) if gap.reason == NOT_YET else None
-    return " ".join(label[1].casefold().split()) if label else BUSINESS_RULE
+    return " ".join(label[1].casefold().split()) if label else ""
 
 
 def gaps_of(places: Places | None, materials: Mapping[str, Document | JSON]) -> tuple[Gap, ...]:
