@@ -20,7 +20,7 @@ from handoff.problems import HandoffInvalid, HandoffMissing, Problem
 from handoff.provenance import Provenance, sha256, with_front_matter
 from handoff.source import MAX_BYTES, decoded
 from schemas.base import JSON, Document
-from schemas.contract import HANDOFF_MODELS, Contract, ContractUnknown, contract_of, model_of
+from schemas.contract import Contract, ContractUnknown, contract_of, is_handoff, model_of
 from schemas.errors import InputError, RunError
 
 FOLDER = ".claude/handoff"
@@ -318,7 +318,7 @@ def safe_path(root: Path, relative: str) -> Path:
 
 
 def _contract(contract_id: str) -> Contract:
-    if contract_id not in HANDOFF_MODELS:
+    if not is_handoff(contract_id):
         contract_of(contract_id)  # an unknown id names the nearest one
         raise ContractUnknown(f"`{contract_id}` is not the contract of a handoff file.")
     return contract_of(contract_id)

@@ -9,6 +9,7 @@ Not here: the markdown (`handoff.codec`), the contracts of skills (`skills.regis
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -130,6 +131,9 @@ HANDOFF_MODELS: Mapping[str, tuple[type[Document], str]] = MappingProxyType({
     "test-agent-output": (handoffs.TestAgentOutput, "1"),
 })  # fmt: skip
 
+# A project's own agents hand over `<agent>-handoff`: one contract for all of them, whatever they do.
+_OWN = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*-handoff")
+
 AGENT_MODELS: Mapping[str, tuple[type[Document], str]] = MappingProxyType({
     "@python-specialist.input": (agents.PythonSpecialistInput, "1"),
     "@python-specialist.output": (agents.PythonSpecialistOutput, "1"),
@@ -140,6 +144,11 @@ AGENT_MODELS: Mapping[str, tuple[type[Document], str]] = MappingProxyType({
     "@test-agent.input": (agents.TestAgentInput, "1"),
     "@test-agent.output": (agents.TestAgentResult, "1"),
 })  # fmt: skip
+
+
+def is_handoff(contract_id: str) -> bool:
+    """Return whether there may be a handoff file of that contract."""
+    return contract_id in HANDOFF_MODELS or _OWN.fullmatch(contract_id) is not None
 
 
 def model_of(contract_id: str) -> type[Document]:
@@ -164,6 +173,8 @@ def contract_of(contract_id: str) -> Contract:
 
 def _built_in(contract_id: str) -> tuple[type[Document], str]:
     known = {**HANDOFF_MODELS, **AGENT_MODELS}
+    if contract_id not in known and is_handoff(contract_id):
+        return handoffs.OwnAgentOutput, "1"
     if contract_id not in known:
         near = get_close_matches(contract_id, known, n=1)
         hint = f"Did you mean `{near[0]}`?" if near else f"Known: {', '.join(f'`{name}`' for name in known)}."

@@ -268,3 +268,18 @@ class TestAgentOutput(Document):
     verification: tuple[Verdict, ...]
     business_rules: tuple[BusinessRule, ...] | None = None
     not_implemented: tuple[Gap, ...] | None = Field(default=None, json_schema_extra=GAPS)
+
+
+# ---- <agent>-handoff --------------------------------------------------------------------------------------------
+
+
+class OwnAgentOutput(Document):
+    """What an agent of a project's own leaves. `notes` are its own words; all else was measured."""
+
+    model_config = ConfigDict(json_schema_extra=markdown(title="Agent Handoff"))
+
+    task: str
+    files: tuple[str, ...] = Field(json_schema_extra=FILES)
+    notes: str = Field(default="", json_schema_extra=markdown(layout="prose"))
+    verification: tuple[Verdict, ...] | None = None
+    not_implemented: tuple[Gap, ...] | None = Field(default=None, json_schema_extra=GAPS)

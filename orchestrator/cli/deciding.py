@@ -7,8 +7,8 @@ from json import dumps
 from typing import TYPE_CHECKING
 
 from orchestrator.cli.console import say, say_json
+from orchestrator.cli.project import engine_of
 from orchestrator.cli.resume import resume_run
-from orchestrator.orchestrator import Orchestrator
 
 if TYPE_CHECKING:
     from orchestrator.cli.attending import View
@@ -30,7 +30,7 @@ async def decide(name: str, choose: Choose, *, resume: bool, view: View) -> int:
     Raises:
         InputError: There is no such run or question, it has its answer, or this is not one. Nothing was changed.
     """
-    async with Orchestrator() as engine:
+    async with engine_of() as engine:
         run_id = await engine.find(name)
         question, value = choose(run_id, await engine.questions(run_id))
         answered = await engine.answer(run_id, question.id, value)

@@ -10,7 +10,7 @@ import typer
 from orchestrator.cli.attending import View, attend, view_of
 from orchestrator.cli.ending import carry_out
 from orchestrator.cli.options import FromAgent, Json, RunName, Verbose
-from orchestrator.orchestrator import Orchestrator
+from orchestrator.cli.project import engine_of
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -28,6 +28,6 @@ def fork(
 
 
 async def _fork(name: str, workspace: Path, agent: str | None, view: View) -> int:
-    async with Orchestrator() as engine:
+    async with engine_of() as engine:
         run = await engine.fork(await engine.find(name), workspace=workspace, from_agent=agent)
         return await attend(engine, run, view)

@@ -42,6 +42,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "prune": ("prune", "Remove what is kept of runs that ended long ago."),
     "handoff": ("handoff", "Check and show handoff files."),
     "contracts": ("contracts", "Check and export the contracts."),
+    "export": ("export", "Write agents, skills and commands for a coding agent."),
+    "import": ("import_", "Take a project's agents and skills into its pipeline."),
     "agents": ("agents", "List the agents."),
     "skills": ("skills", "List the skills."),
     "mcp": ("mcp", "Serve coding agents over MCP."),

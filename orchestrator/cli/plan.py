@@ -8,12 +8,11 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.console import say, say_json
+from orchestrator.cli.project import pipeline_and_registry
 from orchestrator.contracts import refuse_unfit
 from orchestrator.events import PlanMade
 from orchestrator.intake import read_prd, understand
-from orchestrator.pipeline import full_stack
 from orchestrator.plan import make_plan
-from skills.registry import Registry
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -25,7 +24,7 @@ def plan(
 ) -> None:
     """Show which agents and skills a PRD needs, and why. Nothing is run or written."""
     feature = understand(read_prd(prd))
-    pipeline, registry = full_stack(), Registry()
+    pipeline, registry = pipeline_and_registry()
     refuse_unfit(pipeline, registry)
     made = make_plan(feature, pipeline, registry).event()
     if json:

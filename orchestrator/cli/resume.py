@@ -12,6 +12,7 @@ from orchestrator.cli.attending import PAUSED, View, attend, go_on, view_of
 from orchestrator.cli.ending import carry_out
 from orchestrator.cli.model_options import MaxCalls, MaxMinutes, MaxMoney, MaxTokens, Model, change_of
 from orchestrator.cli.options import Json, RunName, Verbose
+from orchestrator.cli.project import engine_of
 from orchestrator.cli.summary import exit_code, say_result, say_unfinished
 from orchestrator.model_use import ModelChange
 from orchestrator.orchestrator import Orchestrator
@@ -48,7 +49,7 @@ def resume(
 
 
 async def _resume(name: str, view: View, change: ModelChange | None) -> int:
-    async with Orchestrator() as engine:
+    async with engine_of() as engine:
         run_id = await engine.find(name)
         go_on_with = watching.watch if view.watches else resume_run
         return await go_on_with(engine, run_id, view, change)

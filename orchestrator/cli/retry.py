@@ -8,8 +8,8 @@ from orchestrator.cli.attending import View, attend, view_of
 from orchestrator.cli.ending import carry_out
 from orchestrator.cli.model_options import MaxCalls, MaxMinutes, MaxMoney, MaxTokens, Model, change_of
 from orchestrator.cli.options import FromAgent, Json, RunName, Verbose
+from orchestrator.cli.project import engine_of
 from orchestrator.model_use import ModelChange
-from orchestrator.orchestrator import Orchestrator
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -32,6 +32,6 @@ def retry(
 
 
 async def _retry(name: str, agent: str | None, view: View, change: ModelChange | None) -> int:
-    async with Orchestrator() as engine:
+    async with engine_of() as engine:
         run = await engine.retry(await engine.find(name), from_agent=agent, change=change)
         return await attend(engine, run, view)

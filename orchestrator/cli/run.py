@@ -34,7 +34,7 @@ from orchestrator.cli.options import (
     names_of,
     policy_of,
 )
-from orchestrator.orchestrator import Orchestrator
+from orchestrator.cli.project import engine_of
 
 if TYPE_CHECKING:
     from orchestrator.policy import Policy
@@ -97,5 +97,5 @@ def run(
 
 
 async def _run(prd: Path, workspace: Path, agents: list[str], policy: Policy, view: View) -> int:
-    async with Orchestrator(workspace) as engine:
+    async with engine_of(workspace) as engine:
         return await attend(engine, await engine.start(prd, agents=agents or None, policy=policy), view)
