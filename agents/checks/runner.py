@@ -1,6 +1,7 @@
 """Run an agent's checks side by side, each as soon as those it comes after have passed.
 
-A check that fails stops nothing that already runs; what comes after it is not started, and says so.
+A check that fails stops nothing that already runs; what comes after it is not started, and says so. One that cannot
+run at all is told as not run, with the reason, before it ends everything: it is never taken for passed.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from graphlib import CycleError, TopologicalSorter
 
 from agents.agent import Work
 from agents.checks.check import Check, Outcome
+from agents.checks.errors import ScratchError
 from agents.checks.reasons import machine_trouble
 from agents.checks.scratch import Scratch
 from handoff.store import safe_path
@@ -84,10 +86,15 @@ class _Run:
         async with self._slots:
             self._notify(CheckProgress(check=check.name))
             work = replace(self._work, measured=dict(self._measured))
-            with machine_trouble(f"check `{check.name}`", self._scratch.folders):
-                outcome = await self._outcome(check, work)
-                if outcome.passed:
-                    self._take(check, outcome)
+            try:
+                with machine_trouble(f"check `{check.name}`", self._scratch.folders):
+                    outcome = await self._outcome(check, work)
+                    if outcome.passed:
+                        self._take(check, outcome)
+            except ScratchError as error:
+                reason = str(error).partition("\n")[0]
+                self._finish(check, Outcome(passed=False, summary=f"not run: {reason}", evidence=()))
+                raise
         return self._finish(check, outcome)
 
     async def _outcome(self, check: Check, work: Work) -> Outcome:

@@ -13,15 +13,20 @@ import subprocess
 import sys
 import tarfile
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from agents.agent import Work
+from agents.checks.check import Outcome
+from agents.checks.errors import ScratchError
+from agents.checks.scratch import Scratch
 from orchestrator.vertex.app import BatonApp
 from orchestrator.vertex.operations import Reply
 from schemas.base import JSON
-from tests.orchestrator.small_agents import PRD
+from tests.orchestrator.small_agents import PRD, Compiles, Kit
 
 PUBLISHED = {
     ".claude/handoff/database-agent-output.md",
@@ -219,3 +224,34 @@ def test_importing_and_making_an_app_loads_nothing_heavy(tmp_path: Path) -> None
     heavy = ("langgraph", "langchain", "asyncpg", "google.cloud.", "orchestrator.orchestrator")
     assert [name for name in loaded if name.startswith(heavy)] == []
     assert list(tmp_path.iterdir()) == []
+
+
+@dataclass(frozen=True)
+class Impossible:
+    """A check whose tool is not on this machine."""
+
+    name: str = "impossible"
+    after: tuple[str, ...] = ()
+
+    async def run(self, scratch: Scratch, work: Work, /) -> Outcome:  # noqa: ARG002 - a check's signature
+        raise ScratchError("there is no Node here, and none can be fetched.\nInstall Node 20 or newer.")
+
+
+def test_a_check_that_cannot_run_is_told_as_not_run_and_never_as_passed(
+    kit: Kit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BATON_WORKSPACES", str(tmp_path / "workspaces"))
+    monkeypatch.setenv("BATON_ARTIFACTS", str(tmp_path / "artifacts"))
+    kit.checks = {"two": (Compiles("two"), Impossible())}
+    app = BatonApp(pipeline=kit.pipeline(), registry=kit.registry())
+    run = started(app)
+    events = followed(app, run)
+    result: Any = app.result(run=run)
+    app.close()
+
+    told = [each for each in events if each["type"] == "check_finished" and each["check"] == "impossible"]
+    assert [(each["passed"], each["summary"]) for each in told] == [
+        (False, "not run: there is no Node here, and none can be fetched.")
+    ]
+    assert (result["status"], [each["agent"] for each in result["handoffs"]]) == ("failed", ["one-agent"])
+    assert "Install Node 20 or newer." in result["problems"][0]
