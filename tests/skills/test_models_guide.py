@@ -11,6 +11,8 @@ from skills.model import errors
 from skills.model.budget import Limits, Meter
 from skills.model.models import PROVIDERS
 from skills.model.recording import Recording
+from skills.places import BUSINESS_RULE
+from skills.registry import Registry
 from tests.skills.test_skills_guide import write_the_example
 
 ROOT = Path(__file__).parents[2]
@@ -46,3 +48,16 @@ def test_every_way_to_fail_is_in_the_guide() -> None:
     of_the_model = [name for name in failures if issubclass(getattr(errors, name), errors.ModelFailed)]
 
     assert [name for name in of_the_model if f"`{name}`" not in GUIDE] == []
+
+
+def test_every_kind_of_gap_that_a_model_is_given_is_in_the_guide() -> None:
+    (row,) = re.findall(
+        r"^\| a sentence under `Business Rules`; the labels (.*?) \| `(.*?)` \| (.*) \|$", GUIDE, re.MULTILINE
+    )
+    labels, name, paths = row
+    takers = {s.name: p for s in Registry().skills if (p := s.blueprint().places) and p.work == "implement"}
+    places = takers.pop(name)
+
+    assert takers == {}
+    assert {BUSINESS_RULE, *(each.lower() for each in re.findall("`(.*?)`", labels))} == set(places.kinds)
+    assert all(path.replace("{module}", "<entity>") in paths for path in (places.code[0], *places.tests))

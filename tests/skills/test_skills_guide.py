@@ -7,6 +7,7 @@ from handoff.codec import parse
 from handoff.feature import read_feature
 from schemas.contract import contract_of
 from schemas.feature import Stack
+from skills import places
 from skills.escaping import FILTERS
 from skills.executor import run_template
 from skills.registry import Registry
@@ -42,3 +43,11 @@ def test_the_example_is_discovered_selected_and_run(tmp_path: Path) -> None:
 
 def test_the_guide_names_every_filter() -> None:
     assert set(re.findall(r"^\| `(\w+)` \|", GUIDE.split("| Filter |")[1], re.MULTILINE)) == set(FILTERS)
+
+
+def test_the_places_that_the_guide_shows_are_places() -> None:
+    (shown,) = re.findall(r"^```python\n(PLACES = .*?)^```$", GUIDE, re.DOTALL | re.MULTILINE)
+    names = dict(vars(places))
+    exec(shown, names)  # noqa: S102  # the guide's own words
+
+    assert isinstance(names["PLACES"], places.Places)
