@@ -104,7 +104,7 @@ def _checks(agent: Agent, todo: Work) -> tuple[Check, ...]:
 
 def _untrusted(run: RunContext, agent: Agent) -> bool:
     """Say whether anyone but this run's templates wrote something that the agent's checks will run."""
-    if run.policy.model is not None or getattr(run.policy, "outside", None):
+    if run.policy.model is not None or run.policy.outside:
         return True
     for reads in agent.reads:
         try:
