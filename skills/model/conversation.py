@@ -36,6 +36,7 @@ from skills.model.errors import ModelRefused
 from skills.model.models import model_name
 from skills.model.prompt import SUBMIT, Prompt, data
 from skills.model.replies import fault, refusal, without_calls
+from skills.model.tools import DESCRIPTIONS
 from skills.paths import encodable
 from skills.redaction import redact
 
@@ -63,6 +64,7 @@ class Conversation:
         tools = FilesystemMiddleware(
             backend=_Files(desk.folder),
             tools=[*_READING, *_WRITING],
+            custom_tool_descriptions=DESCRIPTIONS,
             # Long results are cut by the supervision: no file may appear that the model did not write.
             tool_token_limit_before_evict=None,
             human_message_token_limit_before_evict=None,

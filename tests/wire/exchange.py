@@ -74,6 +74,13 @@ class Dropped:
 
 
 @dataclass(frozen=True, slots=True)
+class Cut:
+    """Half of the stream of a reply, then its end as if that were all."""
+
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
 class Overloaded:
     """Half of the stream of a reply, then the provider's own error within the stream."""
 
@@ -82,9 +89,9 @@ class Overloaded:
 
 @dataclass(frozen=True, slots=True)
 class Silent:
-    """Nothing for as long as the server lives; with `headers`, after the headers of a stream."""
+    """Nothing for as long as the server lives, at once or after half of the stream of a reply."""
 
-    headers: bool = False
+    reply: Reply | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +99,14 @@ class Raw:
     """A body as it is."""
 
     body: bytes
-    content_type: str = "text/event-stream"
+    headers: Mapping[str, str] = field(default_factory=lambda: {"content-type": "text/event-stream"})
 
 
 class Closed:
     """The connection is closed without a word."""
 
 
-Trouble: TypeAlias = Refusal | Dropped | Overloaded | Silent | Raw | Closed
+Trouble: TypeAlias = Refusal | Dropped | Cut | Overloaded | Silent | Raw | Closed
 Player: TypeAlias = Callable[[Request], Reply | Trouble]
 
 

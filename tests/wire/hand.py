@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import cast
 
 import yaml
 
@@ -39,9 +39,10 @@ class Hand:
         """Return what comes next: reading, writing, handing in."""
         asked = request.turns[0].text
         long = {name: path for path, name in _LONG.findall(asked)}
-        inputs = {name: _text(asked, name) for name in self._inputs(request) if name not in long}
+        blocks = {found["name"] for found in _DATA.finditer(asked)}  # an input that is empty has none
+        inputs = {name: _text(asked, name) for name in self._inputs(request) if name in blocks}
         for name, path in long.items():
-            windows = [text for call, text in _done(request, "read_file") if call["file_path"] == path]
+            windows = [text for call, text in _done(request, "read_file") if _path(call) == path]
             offset = _next_offset(windows)
             if offset is not None:
                 return Reply(calls=(Call("read_file", {"file_path": path, "offset": offset, "limit": _LINES}),))
@@ -61,17 +62,19 @@ class Hand:
         return list(self._skill(request).blueprint().input.model_fields)
 
     def _written(self, request: Request, output: Contribution) -> Reply:
-        done = {call["file_path"] for call, _ in _done(request, "write_file")}
-        left = [file for file in output.files if f"/{file.path}" not in done]
+        wanted = {f"/{file.path}": file.content for file in output.files}
+        there = _own_files(request)
+        if strays := [Call("delete", {"file_path": path}) for path in there if path not in wanted]:
+            return Reply(calls=tuple(strays[:WRITTEN_AT_ONCE]))
+        left = [
+            Call("write_file", {"file_path": path, "content": text})
+            for path, text in wanted.items()
+            if there.get(path) != text
+        ]
         if left:
-            return Reply(
-                text="The next files.",
-                calls=tuple(
-                    Call("write_file", {"file_path": f"/{file.path}", "content": file.content})
-                    for file in left[:WRITTEN_AT_ONCE]
-                ),
-            )
-        stated = {name: value for name, value in output.model_dump(mode="json").items() if name != "files"}
+            return Reply(text="The next files.", calls=tuple(left[:WRITTEN_AT_ONCE]))
+        asked_for = request.tools[SUBMIT]["properties"]
+        stated = {name: value for name, value in output.model_dump(mode="json").items() if name in asked_for}
         return Reply(calls=(Call(SUBMIT, stated),))
 
 
@@ -88,15 +91,32 @@ def _value(name: str, text: str) -> JSON:
     return value
 
 
-def _done(request: Request, tool: str) -> Iterator[tuple[Mapping[str, Any], str]]:
-    """Yield the calls of a tool that were answered: arguments and result."""
+def _done(request: Request, *tools: str) -> Iterator[tuple[Call, str]]:
+    """Yield the calls of tools that were answered well, in order, with the answers."""
     waiting: list[Call] = []
     for turn in request.turns:
         waiting.extend(turn.calls)
         if turn.role == "tool":
             call = waiting.pop(0)
-            if call.name == tool and isinstance(call.arguments, Mapping):
-                yield call.arguments, turn.text
+            if call.name in tools and not turn.text.startswith("Error"):
+                yield call, turn.text
+
+
+def _path(call: Call) -> str:
+    return cast("Mapping[str, str]", call.arguments)["file_path"]
+
+
+def _own_files(request: Request) -> dict[str, str | None]:
+    """Return the files that were left of work to be put right, or were written since; None for text not known."""
+    asked = request.turns[0].text
+    earlier = yaml.safe_load(_text(asked, "stated")) if "You did this before." in asked else {}
+    there: dict[str, str | None] = dict.fromkeys(earlier.get("files", ()))
+    for call, _ in _done(request, "write_file", "edit_file", "delete"):
+        if call.name == "delete":
+            there.pop(_path(call), None)
+        else:
+            there[_path(call)] = cast("Mapping[str, str]", call.arguments).get("content")
+    return there
 
 
 def _next_offset(windows: Sequence[str]) -> int | None:

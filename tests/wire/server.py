@@ -9,7 +9,9 @@ Not here: the protocols (`tests.wire.anthropic_api` and its siblings).
 from __future__ import annotations
 
 import json
+import sys
 import threading
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,6 +21,7 @@ from typing import Protocol, Self
 from tests.wire.exchange import (
     JSON,
     Closed,
+    Cut,
     Dropped,
     Overloaded,
     Player,
@@ -69,6 +72,7 @@ class Loopback:
         self.apis, self.player = apis, player
         self.asked: list[Request] = []
         self.refused: list[str] = []
+        self.broken: list[str] = []  # tracebacks
         self.over = threading.Event()
         self._lock = threading.Lock()
         self._server = _Server(("127.0.0.1", 0), _Handler)
@@ -84,12 +88,14 @@ class Loopback:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.over.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+        if self.broken and error is None:
+            raise AssertionError(f"the player or the protocol failed {len(self.broken)} times:\n{self.broken[0]}")
 
     def played(self, request: Request) -> tuple[Request, Reply | Trouble]:
         """Return the request with its number, and what the player says; one at a time, in the order they came."""
@@ -104,7 +110,10 @@ class _Server(ThreadingHTTPServer):
     loopback: Loopback
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of clients that went away."""
+        """Keep what failed here; that clients went away is no failure."""
+        error = sys.exception()
+        if not isinstance(error, ConnectionError):
+            self.loopback.broken.append("".join(traceback.format_exception(error)))
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -132,24 +141,33 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, api: Api, request: Request, said: Reply | Trouble) -> None:
         match said:
-            case Reply():
-                self._stream([*api.stream(said, request)], whole=True)
-            case Dropped(reply):
-                self._stream(_half([*api.stream(reply, request)]), whole=False)
-            case Overloaded(reply):
-                self._stream([*_half([*api.stream(reply, request)]), api.overloaded()], whole=True)
-            case Silent(headers):
-                if headers:
-                    self._stream([], whole=False)
-                self.server.loopback.over.wait()
-            case Raw(body, content_type):
-                self._body(200, body, content_type)
+            case Raw(body, headers):
+                self._body(200, body, headers)
             case Refusal(page=None):
                 self._json(said.status, api.error(said.status, said.message), said.headers)
             case Refusal():
-                self._body(said.status, str(said.page).encode(), "text/html", said.headers)
+                self._body(said.status, str(said.page).encode(), {"content-type": "text/html", **said.headers})
             case Closed():
                 self.close_connection = True
+            case _:
+                self._streamed(api, request, said)
+
+    def _streamed(self, api: Api, request: Request, said: Reply | Dropped | Cut | Overloaded | Silent) -> None:
+        reply = said if isinstance(said, Reply) else said.reply
+        events = [*api.stream(reply, request)] if reply is not None else []
+        match said:
+            case Reply():
+                self._stream(events, whole=True)
+            case Cut():
+                self._stream(_half(events), whole=True)
+            case Overloaded():
+                self._stream([*_half(events), api.overloaded()], whole=True)
+            case Dropped():
+                self._stream(_half(events), whole=False)
+            case Silent():
+                if events:
+                    self._stream(_half(events), whole=False)
+                self.server.loopback.over.wait()
 
     def _stream(self, events: Sequence[bytes], *, whole: bool) -> None:
         self.send_response(200)
@@ -164,14 +182,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
 
     def _json(self, status: int, value: JSON, headers: Mapping[str, str] | None = None) -> None:
-        self._body(status, json.dumps(value).encode(), "application/json", headers)
+        self._body(status, json.dumps(value).encode(), {"content-type": "application/json", **(headers or {})})
 
-    def _body(self, status: int, body: bytes, content_type: str, headers: Mapping[str, str] | None = None) -> None:
+    def _body(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
         self.send_response(status)
-        self.send_header("content-type", content_type)
         self.send_header("content-length", str(len(body)))
         self.send_header("connection", "close")
-        for name, value in (headers or {}).items():
+        for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
