@@ -13,11 +13,13 @@ from orchestrator.cli.console import say, say_json, say_table
 from orchestrator.cli.options import RunName
 from orchestrator.cli.progress import Watcher
 from orchestrator.cli.summary import KILLED, say_result, status_of
+from orchestrator.events import ModelSpent
 from orchestrator.orchestrator import Orchestrator
 from orchestrator.result import RunResult
 from orchestrator.storage.questions import Question
 from orchestrator.storage.runs import RunDetails
 from orchestrator.storage.steps import Attempt
+from skills.model.budget import Spending
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -40,6 +42,7 @@ async def _show(name: str, after: int, *, json: bool) -> None:
         run = await engine.run(run_id)
         status = await status_of(engine, run)
         attempts, questions = await engine.attempts(run_id), await engine.questions(run_id)
+        spent = await _spent(engine, run_id) if run.result is None else Spending()
     if json:
         say_json(dumps(_as_json(run, status, attempts, questions)))
     else:
@@ -49,7 +52,15 @@ async def _show(name: str, after: int, *, json: bool) -> None:
     elif json:
         say_json(dumps({"type": status, "run": run_id}))
     elif status == KILLED:
+        if spent.calls:
+            say(f"models have spent {spent}")
         say(f"run {run_id} was killed; go on with: baton resume {run_id}")
+
+
+async def _spent(engine: Orchestrator, run_id: str) -> Spending:
+    """Return what models spent in a run that has no result yet."""
+    told = [event.spent async for event in engine.events(run_id) if isinstance(event, ModelSpent)]
+    return sum(told, Spending())
 
 
 def _as_json(run: RunDetails, status: str, attempts: list[Attempt], questions: list[Question]) -> dict[str, object]:

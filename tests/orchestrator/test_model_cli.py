@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
+import re
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 import typer
+from rich.console import Console
 
 from orchestrator.cli.model_options import ModelOptionsRefused, PricesUnreadable, dollars, model_use_of
+from orchestrator.cli.progress import LiveView
+from orchestrator.events import ModelSpent, SkillStarted, StepStarted
 from orchestrator.model_use import ModelUse
-from skills.model.budget import Limits
+from skills.model.budget import Limits, Spending
 from skills.model.prices import Price
 from tests.orchestrator.small_agents import Kit
 from tests.orchestrator.test_cli_commands import Said, baton
@@ -85,6 +90,19 @@ def test_a_file_that_holds_no_prices_is_refused(tmp_path: Path, content: str | N
 def test_what_is_no_amount_of_money_is_refused(text: str) -> None:
     with pytest.raises(typer.BadParameter, match="no amount of US dollars"):
         dollars(text)
+
+
+def test_a_terminal_shows_which_skill_a_model_works_at_and_what_it_took() -> None:
+    screen = Console(file=io.StringIO(), width=150)
+    view = LiveView(screen)
+    view.show(StepStarted(agent="two-agent"))
+    view.show(SkillStarted(agent="two-agent", skill="make-two"))
+    for _ in range(2):
+        spent = Spending(calls=1, input_tokens=1000, output_tokens=20)
+        view.show(ModelSpent(agent="two-agent", skill="make-two", model="a:b", spent=spent))
+    with screen.capture() as shown:
+        screen.print(view._render())
+    assert re.search(r"make-two \d+ s; 2 calls of the model, 2,040 tokens", shown.get())
 
 
 # ---- runs

@@ -33,6 +33,7 @@ from skills.model.errors import ModelKeyMissing, ModelUnknown, PriceUnknown
 from skills.model.scripted import Script, ScriptedModel, call, submit, write
 from skills.registry import SkillUnknown
 from tests.orchestrator.small_agents import DATABASE_READ, PRD_READ, Compiles, Kit
+from tests.orchestrator.test_cli_commands import baton
 
 pytestmark = pytest.mark.slow
 
@@ -356,6 +357,8 @@ async def test_a_run_that_is_killed_while_a_model_works_has_spent_what_it_had_sp
     root = Path(__file__).parents[2]
     killed = await asyncio.to_thread(lambda: subprocess.run(program, cwd=root, check=False, timeout=300))
     assert killed.returncode == -signal.SIGKILL
+    shown = await asyncio.to_thread(baton, "show", "latest")
+    assert "models have spent 1 calls, " in shown.stdout
 
     async with engine(kit, tmp_path / "w", WELL) as orchestrator:
         run = await orchestrator.resume(await orchestrator.find("latest"))
