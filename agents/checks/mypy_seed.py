@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from agents.checks.cache import cache_key, cached_folder
+from agents.checks.derived import read_plain
 from agents.checks.environment import PythonEnvironment
 from agents.checks.scratch import Scratch
 
@@ -53,9 +54,9 @@ async def _learn(scratch: Scratch, folder: Path, environment: PythonEnvironment,
 
 def _configuration(tree: Path) -> str:
     """Return what decides whether mypy accepts a cache: its section of `pyproject.toml`."""
-    project = tree / "pyproject.toml"
+    project = read_plain(tree / "pyproject.toml")
     try:
-        table = tomllib.loads(project.read_text(encoding="utf-8"))["tool"]["mypy"] if project.is_file() else {}
+        table = tomllib.loads(project)["tool"]["mypy"] if project is not None else {}
     except (tomllib.TOMLDecodeError, KeyError, TypeError):
         table = {}
     return json.dumps(table, sort_keys=True, default=str)
@@ -78,8 +79,8 @@ def _third_party_modules(tree: Path, folders: Sequence[str]) -> list[str]:
 def _imports(path: Path) -> set[str]:
     """Return the modules that a file imports; none if it is not Python, which mypy itself will say."""
     try:
-        module = ast.parse(path.read_text(encoding="utf-8"))
-    except (SyntaxError, ValueError):
+        module = ast.parse(read_plain(path) or "")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return set()
     found: set[str] = set()
     for node in ast.walk(module):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from agents.agent import Work
 from agents.checks.check import Outcome
+from agents.checks.derived import read_plain
 from agents.checks.mypy_seed import seeded_cache
 from agents.checks.outcomes import failed_tool
 from agents.checks.rules import absent, claimed_rules, rule_tests
@@ -158,9 +159,13 @@ def measure_annotations(files: Sequence[Path], tree: Path) -> tuple[int, list[st
     annotated, missing = 0, []
     for path in files:
         where = path.relative_to(tree).as_posix()
+        text = read_plain(path)
+        if text is None:
+            missing.append(f"{where}: not a plain file")
+            continue
         try:
-            module = ast.parse(path.read_text(encoding="utf-8"))
-        except (SyntaxError, ValueError) as error:
+            module = ast.parse(text)
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:  # as deep code makes of the parser
             missing.append(f"{where}: not Python: {error}")
             continue
         for function in _functions(module):

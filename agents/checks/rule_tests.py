@@ -15,6 +15,7 @@ from pathlib import Path
 
 from agents.agent import Work
 from agents.checks.check import Outcome
+from agents.checks.derived import write_derived
 from agents.checks.outcomes import failed_tool
 from agents.checks.python_tools import unit_environment
 from agents.checks.scratch import Scratch
@@ -83,15 +84,14 @@ def _without(work: Work) -> dict[str, str]:
 @contextmanager
 def _in_place(tree: Path, files: Mapping[str, str]) -> Iterator[None]:
     """Have `files` in the tree instead of what is there, then what was there again."""
-    places = {safe_path(tree, path): text for path, text in files.items()}
-    before = {place: place.read_bytes() for place in places}
+    before = {path: safe_path(tree, path).read_bytes() for path in files}
     try:
-        for place, text in places.items():
-            place.write_text(text, encoding="utf-8", newline="")
+        for path, text in files.items():
+            write_derived(tree / path, tree, text.encode())
         yield
     finally:
-        for place, content in before.items():
-            place.write_bytes(content)
+        for path, content in before.items():
+            write_derived(tree / path, tree, content)
 
 
 def _listed(paths: Mapping[str, str]) -> str:

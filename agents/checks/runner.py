@@ -14,10 +14,10 @@ from graphlib import CycleError, TopologicalSorter
 
 from agents.agent import Work
 from agents.checks.check import Check, Outcome
+from agents.checks.derived import write_derived
 from agents.checks.errors import ScratchError
 from agents.checks.reasons import machine_trouble
 from agents.checks.scratch import Scratch
-from handoff.store import safe_path
 from schemas.base import JSON
 
 _UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
@@ -110,9 +110,7 @@ class _Run:
     def _take(self, check: Check, outcome: Outcome) -> None:
         self._measured[check.name] = outcome.measured
         for path, text in outcome.files.items():
-            place = safe_path(self._scratch.tree, path)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_text(text, encoding="utf-8")
+            write_derived(self._scratch.tree / path, self._scratch.tree, text.encode())
 
     def _finish(self, check: Check, outcome: Outcome) -> Outcome:
         self._notify(CheckProgress(check=check.name, outcome=outcome))

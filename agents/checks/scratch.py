@@ -34,6 +34,7 @@ from agents.checks.process import RUN_MARKER, Finished, minimal_environment, run
 from agents.checks.reasons import machine_trouble, why
 from agents.checks.sandbox import Sandbox
 from agents.checks.versions import tool_label
+from handoff.store import safe_path
 from skills.redaction import redact
 
 PYTHON_LOCK = "requirements-dev.lock"
@@ -244,7 +245,7 @@ class Scratch:
         environment = await self._environments.node(self._lock_file(NODE_LOCK))
         with machine_trouble("linking the frontend's packages", self.folders):
             async with self._linking:
-                await asyncio.to_thread(link_modules, environment, self.tree / "frontend")
+                await asyncio.to_thread(link_modules, environment, safe_path(self.tree, "frontend"))
         self._let_read(environment.bin, environment.bin.resolve().parent, environment.modules)
         return environment
 

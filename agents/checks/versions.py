@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
+from agents.checks.derived import read_plain
+
 
 def tool_label(argv: Sequence[str], package: str | None, cwd: Path) -> str:
     """Return `name version` (`mypy 2.4.1`) of the tool that `argv` runs in `cwd`; the bare name if it has no version.
@@ -34,7 +36,7 @@ def _python_version(program: Path, name: str) -> str | None:
 
 def _node_version(package: Path) -> str | None:
     try:
-        version = json.loads((package / "package.json").read_text(encoding="utf-8"))["version"]
-    except (OSError, ValueError, KeyError):
+        version = json.loads(read_plain(package / "package.json") or "{}")["version"]
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     return str(version)

@@ -10,16 +10,20 @@ import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from agents.checks import isolation as isolating
 from agents.checks.check import Evidence
+from agents.checks.derived import write_derived
 from agents.checks.environment import Environments
 from agents.checks.isolation import Isolation, isolation
+from agents.checks.mypy_seed import _configuration, _third_party_modules
+from agents.checks.python_tools import measure_annotations
 from agents.checks.scratch import Scratch
+from agents.checks.versions import tool_label
 from tests.agents.material import PYTHON_LOCK
 
 BUBBLEWRAP, LAUNCHER, LIMITS = "bubblewrap", "launcher", "limits"
@@ -227,6 +231,37 @@ async def test_baton_follows_nothing_that_a_tool_planted(
         evidence, output = await attack(scratch, code, tmp_path / "outside")
         assert not evidence.exit_code, output
         assert scratch.left(scratch.tree / "made" / "report.json") is None
+
+
+@pytest.mark.parametrize("planted", ["os.symlink(out + '/file', 'made/file')", "os.symlink(out, 'made')"])
+async def test_baton_writes_through_nothing_that_a_tool_planted(
+    planted: str, isolated: Isolated, tmp_path: Path
+) -> None:
+    """The first is replaced, the second refused."""
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "file").write_text("mine")
+    async with isolated(await level(LIMITS)) as scratch:
+        plant = f"'made/' in {planted!r} and os.mkdir('made'); {planted}"
+        evidence, output = await attack(scratch, f"import os, sys; out = sys.argv[1]; {plant}", tmp_path / "outside")
+        assert not evidence.exit_code, output
+        with suppress(OSError):
+            write_derived(scratch.tree / "made" / "file", scratch.tree, b"planted")
+    assert (tmp_path / "outside" / "file").read_text() == "mine"
+    assert [path.name for path in (tmp_path / "outside").iterdir()] == ["file"]
+
+
+async def test_baton_reads_no_endless_file_of_the_tree(tmp_path: Path) -> None:
+    """Where it looks at what a tool may have left beside the app's own files."""
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "zeros.py").symlink_to("/dev/zero")
+    os.mkfifo(tmp_path / "app" / "pipe.py")
+    os.mkfifo(tmp_path / "pyproject.toml")
+    _, missing = measure_annotations(sorted((tmp_path / "app").iterdir()), tmp_path)
+    assert missing == ["app/pipe.py: not a plain file", "app/zeros.py: not a plain file"]
+    assert (_configuration(tmp_path), _third_party_modules(tmp_path, ["app"])) == ("{}", [])
+    (tmp_path / "node_modules" / "vite").mkdir(parents=True)
+    os.mkfifo(tmp_path / "node_modules" / "vite" / "package.json")
+    assert tool_label(["vite"], None, tmp_path) == "vite"
 
 
 # ---- network and processes ------------------------------------------------------------------------------------------
