@@ -111,7 +111,8 @@ def _untrusted(run: RunContext, agent: Agent) -> bool:
             provenance = run.handoffs.read(reads.contract).provenance
         except (HandoffMissing, HandoffInvalid):
             continue  # nothing of it is staged
-        if provenance is None or (provenance.files and provenance.run != run.run_id):
+        # One without provenance, as a PRD, lists no files, so nothing of it is staged either.
+        if provenance is not None and provenance.files and provenance.run != run.run_id:
             return True
     return False
 
