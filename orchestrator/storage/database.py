@@ -239,7 +239,8 @@ class Database:
         )
 
     def _away(self, why: str) -> DatabaseLost:
-        which = "the embedded PostgreSQL" if self.server.embedded else "the PostgreSQL that BATON_DATABASE_URL names"
+        named = "BATON_CLOUD_SQL" if self.server.dial else "BATON_DATABASE_URL"
+        which = "the embedded PostgreSQL" if self.server.embedded else f"the PostgreSQL that {named} names"
         return DatabaseLost(
             f"{which} gave no connection for {PATIENCE:.0f} s: {why}\n"
             "What was stored is safe. When `baton doctor` finds it again, go on with `baton resume RUN`."
@@ -290,6 +291,9 @@ async def visit(server: Server, url: str) -> Connection:
 
 async def _open(server: Server, url: str) -> Connection:
     """Connect to the database at `url`, which is made first if it is Baton's and missing from the embedded server."""
+    if server.dial is not None and url == server.database:
+        opened: Connection = await server.dial(timeout=CONNECT_SECONDS, command_timeout=_COMMAND_SECONDS)
+        return opened
     if server.embedded is None:
         check_url(server, url)
     try:

@@ -22,10 +22,11 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeAlias
 from urllib.parse import quote
 
 from orchestrator.storage.remains import clear_away, postmaster
@@ -56,17 +57,22 @@ class PostgresUnavailable(RunError):
     code = "no_database"
 
 
+Dial: TypeAlias = Callable[..., Awaitable[Any]]  # takes asyncpg's settings of a connection, returns one
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Server:
     """Where PostgreSQL answers, as connection URLs. `admin` may create databases; `database` is Baton's own.
 
     `embedded` is null for a server that the user runs. With `pooled`, `database` leads through a transaction pooler.
+    With `dial`, no URL leads to `database`: it is a name, and `dial` connects to it.
     """
 
     admin: str
     database: str
     embedded: Embedded | None = field(default=None, compare=False, repr=False)
     pooled: bool = False
+    dial: Dial | None = field(default=None, compare=False, repr=False)
 
 
 @asynccontextmanager
@@ -85,10 +91,23 @@ async def serve(home: Path) -> AsyncIterator[Server]:
             "BATON_DATABASE_DIRECT_URL is set, but BATON_DATABASE_URL, which names the pooler before it, is not.\n"
             "Set both, or only BATON_DATABASE_URL if there is no pooler."
         )
+    async with _embedded(home) as embedded:
+        admin = embedded.url("postgres")
+        if instance := os.environ.get("BATON_CLOUD_SQL"):
+            from orchestrator.storage.cloud_sql import dialling  # noqa: PLC0415 - an optional extra
+
+            async with dialling(os.environ) as dial:  # the embedded server is for checks, whose tools need URLs
+                yield Server(admin=admin, database=f"cloud-sql://{instance}", dial=dial)
+        else:
+            yield Server(admin=admin, database=embedded.url("baton"), embedded=embedded)
+
+
+@asynccontextmanager
+async def _embedded(home: Path) -> AsyncIterator[Embedded]:
     embedded = await asyncio.to_thread(Embedded.at, home)
     await asyncio.to_thread(embedded.start)
     try:
-        yield Server(admin=embedded.url("postgres"), database=embedded.url("baton"), embedded=embedded)
+        yield embedded
     finally:
         await asyncio.to_thread(embedded.leave)
 

@@ -69,6 +69,8 @@ def said(server: Server, error: BaseException | None) -> str:
 
 
 def _setting(server: Server, url: str) -> str:
+    if server.dial is not None:
+        return "BATON_CLOUD_SQL"
     return "BATON_DATABASE_DIRECT_URL" if server.pooled and url == server.admin else "BATON_DATABASE_URL"
 
 
