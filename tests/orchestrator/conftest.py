@@ -81,6 +81,8 @@ def kit(tmp_path: Path, server: Server, baton_home: Path, monkeypatch: pytest.Mo
     """Small agents, and a database of their own for the engine that runs them."""
     monkeypatch.setenv("BATON_DATABASE_URL", server.database)
     monkeypatch.setenv("BATON_HOME", str(baton_home))
+    # The tools of these agents are the tests' own, and meet them through files outside of what they check.
+    monkeypatch.setenv("BATON_ISOLATION", "off")
     (tmp_path / "prd.md").write_text(PRD)
     (tmp_path / "skills").mkdir()
     return Kit(tmp_path / "skills")
