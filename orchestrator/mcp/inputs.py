@@ -42,6 +42,9 @@ class Start(Document):
     on_failure: Literal["ask", "fail"] = Field(
         default="ask", description="Ask what to do when a step failed, or let the run fail."
     )
+    outside: tuple[str, ...] = Field(
+        default=(), description="Agents whose work others do, you perhaps: the run asks for it, and takes what is left."
+    )
 
 
 class OfRun(Document):

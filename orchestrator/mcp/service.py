@@ -38,7 +38,7 @@ MOST_EVENTS = 100  # in one answer
 _LISTED = 20
 _LOOKED_AT = 1000  # newest runs, of all workspaces
 _PAUSES_IN = 30.0  # seconds
-_STAYS = frozenset({"nothing_to_resume", "run_busy"})  # a run that cannot go on yet, or does already
+_STAYS = frozenset({"nothing_to_resume", "outside_unfinished", "run_busy"})  # it cannot go on yet, or does already
 
 
 class RunUnfinished(InputError):
@@ -70,7 +70,7 @@ class Service:
         run = await self._engine.start(
             self._roots.path(asked.prd),
             agents=asked.agents or None,
-            policy=Policy(approve=asked.approve, on_failure=asked.on_failure),
+            policy=Policy(approve=asked.approve, on_failure=asked.on_failure, outside=asked.outside),
             workspace=self._roots.path(asked.workspace or "."),
         )
         return await self._taken_up(run)
