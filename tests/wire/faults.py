@@ -46,16 +46,16 @@ class Faulty:
     """A player that says what an honest one says, but for its fault, which strikes so many times."""
 
     def __init__(self, honest: Callable[[Request], Reply], fault: Fault, times: int) -> None:
-        self._honest, self._fault, self._left = honest, fault, times
+        self.fault, self.times = fault, times
         self.struck = 0
+        self._honest = honest
 
     def __call__(self, request: Request) -> Reply | Trouble:
         reply = self._honest(request)
-        if not self._left or not _is(reply, self._fault.on):
+        if self.struck == self.times or not _is(reply, self.fault.on):
             return reply
-        self._left -= 1
         self.struck += 1
-        return self._fault.twist(reply)
+        return self.fault.twist(reply)
 
 
 def _is(reply: Reply, kind: str) -> bool:

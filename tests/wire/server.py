@@ -109,7 +109,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     loopback: Loopback
 
-    def handle_error(self, request: object, client_address: object) -> None:
+    def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002  # the base's parameters
         """Keep what failed here; that clients went away is no failure."""
         error = sys.exception()
         if not isinstance(error, ConnectionError):
