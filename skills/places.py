@@ -10,6 +10,7 @@ Not here: what belongs there (`skills.model.gaps`), having it done (`skills.mode
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Literal
 
 from schemas.feature import Entity, Feature
@@ -34,6 +35,10 @@ class Places:
     code: tuple[str, ...]
     tests: tuple[str, ...] = ()
     guide: str
+
+    def guidance(self, folder: Path) -> str:
+        """Return the text of the guide of the skill in `folder`."""
+        return (folder / self.guide).read_text(encoding="utf-8").strip()
 
     def code_of(self, entity: Entity) -> tuple[str, ...]:
         """Return the paths of an entity's places."""

@@ -91,7 +91,7 @@ in the places left for that; if they do already, change nothing.
 
 def extension_prompt(skill: Skill, extension: Extension, bench: Workbench) -> Prompt:
     """Return what a model is told of an extension. `bench.rework` is its own work that did not stand."""
-    guide = (skill.folder / extension.places.guide).read_text(encoding="utf-8").strip()
+    guide = extension.places.guidance(skill.folder)
     implement = extension.places.work == "implement"
     told = (_IMPLEMENT if implement else _FOLLOW).format(guide=guide)
     owned = ", ".join(f"`/{path}`" for path in extension.writable)

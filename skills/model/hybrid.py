@@ -73,6 +73,8 @@ class HybridExecutor:
             layout=await self._laid_out(skill, materials, bench, every),
             assembled=assembled_in(materials),
         )
+        if not extension.code:
+            return await self._template.execute(skill, materials, bench)
         done = await self._model.extend(skill, extension, bench)
         ruled = places.ruled(feature, frozenset(file.path for file in done.files))
         made = await self._template.execute(skill, {**materials, RULED: list(ruled)}, bench)

@@ -154,6 +154,16 @@ async def test_without_gaps_no_model_is_asked(tmp_path: Path) -> None:
     assert await done(tmp_path, [], materials()) == run_template(Registry().skill(PATTERNS), materials())
 
 
+async def test_where_clients_change_nothing_there_is_no_place_and_no_model_is_asked(tmp_path: Path) -> None:
+    offered = materials(FIRST)
+    feature = offered["feature"]
+    assert isinstance(feature, Feature)
+    read_only = tuple(entity.model_copy(update={"operations": ("list", "read")}) for entity in feature.entities)
+    offered = {**offered, "feature": feature.model_copy(update={"entities": read_only})}
+
+    assert await done(tmp_path, [], offered) == run_template(Registry().skill(PATTERNS), offered)
+
+
 async def test_skills_without_places_leave_gaps_alone(tmp_path: Path) -> None:
     assert (await done(tmp_path, [], materials(FIRST), skill="pydantic-validation")).files
 
