@@ -46,7 +46,7 @@ class ScratchDatabases:
     def __init__(self, admin: str, relay: Path | None = None) -> None:
         """Use the server at the DSN `admin`, whose role may create databases; nothing is connected yet.
 
-        With `relay`, the databases are for isolated tools: they are reached by a socket in that folder, which is made,
+        With `relay`, the databases are for isolated tools: they are reached by a socket in that folder,
         by a role of their own, which the role of `admin` must be allowed to create.
         """
         self._admin = admin

@@ -26,6 +26,7 @@ from typing import Literal
 
 from agents.checks.bubblewrap import SETTINGS, SYSTEM, bubblewrap_argv
 from agents.checks.errors import ScratchError
+from agents.checks.limits import THREADS
 from agents.checks.process import minimal_environment, run_process
 from schemas.errors import InputError
 
@@ -245,7 +246,8 @@ def isolated_argv(
         limits: By the names of `resource.RLIMIT_…`.
     """
     readable = [*_python(), LAUNCHER, *read]
-    settings: dict[str, object] = {"limits": limits}
+    alone = bool(how.bwrap) or how.namespaces  # in a user namespace, whose processes are counted by themselves
+    settings: dict[str, object] = {"limits": {name: each for name, each in limits.items() if alone or name != THREADS}}
     if not how.bwrap:
         settings["namespaces"] = how.namespaces
         devices = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"]

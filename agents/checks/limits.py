@@ -23,6 +23,8 @@ from agents.checks.machine import size
 from schemas.errors import InputError
 
 VARIABLE = "BATON_CHECK_LIMITS"
+THREADS = "RLIMIT_NPROC"  # counted per user, so only to be limited where the tool's user is one of its own
+_THREADS_EACH = 16  # of a process, on average; Node and Go begin with about a dozen
 _LOOK = 0.2  # seconds between looks
 _KIB = 1024
 _BLOCK = 512  # bytes; what `st_blocks` counts
@@ -60,6 +62,7 @@ class Limits:
             "RLIMIT_FSIZE": self.file,
             "RLIMIT_CPU": self.cpu,
             "RLIMIT_NOFILE": self.open,
+            THREADS: _THREADS_EACH * self.processes,
             "RLIMIT_CORE": 0,
         }
 

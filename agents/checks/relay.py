@@ -49,7 +49,6 @@ class Relay:
             raise ScratchError(
                 f"`{path}` is too long for a socket ({_LONGEST_PATH} bytes). Set TMPDIR to a shorter path"
             )
-        self.folder.mkdir(mode=0o700, exist_ok=True)
         self._server = await asyncio.start_unix_server(self._begin, path)
 
     async def close(self) -> None:

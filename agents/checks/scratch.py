@@ -94,7 +94,11 @@ class Scratch:
         with machine_trouble("making a place for checks", (self._logs, Path(tempfile.gettempdir()))):
             self._logs.mkdir(parents=True, exist_ok=True)
             self.home = Path(tempfile.mkdtemp(prefix=home_prefix(self.run_id)))
-        self._databases = ScratchDatabases(self._admin_dsn, self.home / "pg" if self._sandbox else None)
+            # Not in `home`: a tool could put a server of its own in the place of the databases' socket.
+            self._sockets = Path(tempfile.mkdtemp(prefix=home_prefix(self.run_id))) if self._sandbox else None
+        if self._sockets is not None:
+            self._let_read(self._sockets)
+        self._databases = ScratchDatabases(self._admin_dsn, self._sockets)
         return self
 
     async def __aexit__(
@@ -103,7 +107,8 @@ class Scratch:
         try:
             await self._databases.close()
         finally:
-            await asyncio.to_thread(shutil.rmtree, self.home, ignore_errors=True)
+            for place in filter(None, (self.home, self._sockets)):
+                await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)
 
     async def tool(
         self,

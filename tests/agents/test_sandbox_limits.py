@@ -15,6 +15,7 @@ from agents.checks.check import Outcome
 from agents.checks.isolation import Isolation, IsolationInvalid, IsolationMissing, isolation_for
 from agents.checks.limits import Limits, LimitsInvalid, limits_from_environment
 from agents.checks.outcomes import failed_tool
+from agents.checks.relay import SOCKET
 from agents.checks.runner import run_checks
 from agents.checks.scratch import Scratch
 from tests.agents.material import feature, work
@@ -170,13 +171,15 @@ async def test_an_isolated_tool_s_role_has_its_own_databases_and_nothing_else(
 
 async def test_a_tool_s_databases_are_reached_through_the_isolation(how: Isolation, isolated: Isolated) -> None:
     code = (
-        "import os, socket; s = socket.socket(socket.AF_UNIX); s.connect(f'{os.environ[\"HOME\"]}/pg/.s.PGSQL.5432');"
+        "import os, socket; s = socket.socket(socket.AF_UNIX); s.connect(os.environ['SOCKET']);"
         "s.send(bytes.fromhex('0000000804d2162f')); print(s.recv(1))"
     )
     async with isolated(how) as scratch:
-        await scratch.database("own")
+        folder = (await scratch.database("own")).partition("host=")[2]
         argv = [sys.executable, "-I", "-c", code]
-        evidence, output = await scratch.tool("tool", argv)
+        evidence, output = await scratch.tool("tool", argv, env={"SOCKET": f"{folder}/{SOCKET}"})
+        unlinked, _ = await attack(scratch, "import os, sys; os.unlink(sys.argv[1])", f"{folder}/{SOCKET}")
+        assert unlinked.exit_code or how.by == "limits"
     assert (evidence.exit_code, output) == (0, "b'N'\n")
 
 
