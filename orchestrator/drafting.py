@@ -133,11 +133,15 @@ def _drafter() -> Skill:
 
 def shown(drafted: Drafted, prose: str) -> str:
     """Return a draft as people read it: the PRD or its difference, where each statement went, what is open."""
-    draft = drafted.draft
-    parts = [_difference(prose, draft.text), _went(drafted.said, draft.placed)]
-    if draft.open:
-        parts.append("\n".join(["What the text leaves open:", *(f"  - {each}" for each in draft.open)]))
-    return "\n\n".join(parts)
+    return f"{_difference(prose, drafted.draft.text)}\n\n{account(drafted)}"
+
+
+def account(drafted: Drafted) -> str:
+    """Return where each statement went, and what is open."""
+    went = _went(drafted.said, drafted.draft.placed)
+    if not drafted.draft.open:
+        return went
+    return "\n".join([went, "", "What the text leaves open:", *(f"  - {each}" for each in drafted.draft.open)])
 
 
 def _difference(prose: str, text: str) -> str:

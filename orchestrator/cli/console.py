@@ -38,6 +38,11 @@ def say(text: str = "") -> None:
     sys.stdout.write(f"{harmless(text)}\n")
 
 
+def say_aside(text: str) -> None:
+    """Print text to standard error: what is said about the output, and is not part of it."""
+    sys.stderr.write(f"{harmless(text)}\n")
+
+
 def say_json(text: str) -> None:
     """Print JSON, which has its own escapes, on a line of its own."""
     sys.stdout.write(f"{text}\n")

@@ -27,6 +27,7 @@ FAILED, BAD_INPUT = 1, 2
 # name: (module of `orchestrator.cli` with a Typer called `app`, what `baton --help` says of it)
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("init", "Write a PRD to start from."),
+    "draft": ("draft", "Have a model draft a PRD from prose."),
     "plan": ("plan", "Show which agents and skills a PRD needs, and why."),
     "run": ("run", "Build the app that a PRD describes."),
     "resume": ("resume", "Go on with a run that was answered, stopped or killed."),

@@ -13,6 +13,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator.cli.ending import carry_out
+from orchestrator.cli.model_options import (
+    MaxCalls,
+    MaxMinutes,
+    MaxMoney,
+    MaxTokens,
+    Model,
+    Prices,
+    Record,
+    Repairs,
+    Replay,
+    model_use_of,
+)
 from orchestrator.cli.options import Verbose
 from orchestrator.logs import configure_from
 from orchestrator.mcp.roots import Roots
@@ -22,6 +34,8 @@ from schemas.errors import InputError
 
 if TYPE_CHECKING:
     from types import ModuleType
+
+    from orchestrator.model_use import ModelUse
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -41,6 +55,15 @@ def mcp(
             " several times; by default the current folder."
         ),
     ] = None,
+    model: Model = None,
+    repairs: Repairs = None,
+    max_calls: MaxCalls = None,
+    max_tokens: MaxTokens = None,
+    max_money: MaxMoney = None,
+    max_minutes: MaxMinutes = None,
+    prices: Prices = None,
+    record: Record = None,
+    replay: Replay = None,
     verbose: Verbose = False,  # noqa: FBT002 - typer's way to say a flag
 ) -> None:
     """Serve coding agents over MCP, on standard input and output: they start, watch and answer runs.
@@ -48,16 +71,20 @@ def mcp(
     Runs go on while the server does. When the client closes its end, they are stopped, to be resumed.
     """
     server = _server()
+    use = model_use_of(
+        model=model, model_for="", all_model=False, repairs=repairs, calls=max_calls, tokens=max_tokens,
+        money=max_money, minutes=max_minutes, prices=prices, record=record, replay=replay,
+    )  # fmt: skip
     configure_from(os.environ, verbose=verbose)
-    raise typer.Exit(carry_out(_serve(server, workspace or [Path()])))
+    raise typer.Exit(carry_out(_serve(server, workspace or [Path()], use)))
 
 
-async def _serve(server: ModuleType, folders: list[Path]) -> int:
+async def _serve(server: ModuleType, folders: list[Path], use: ModelUse | None) -> int:
     roots = Roots(folders)
     stack = AsyncExitStack()
     try:
         engine = await stack.enter_async_context(Orchestrator(roots.default))
-        await server.serve(Service(engine, roots))
+        await server.serve(Service(engine, roots, use))
     finally:
         await _to_the_end(stack.aclose())
     return 0

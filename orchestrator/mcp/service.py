@@ -30,6 +30,7 @@ from schemas.base import JSON
 from schemas.errors import BatonError, InputError
 
 if TYPE_CHECKING:
+    from orchestrator.model_use import ModelUse
     from orchestrator.orchestrator import Orchestrator
     from orchestrator.run import Run
     from orchestrator.storage.questions import Question
@@ -50,9 +51,11 @@ class RunUnfinished(InputError):
 class Service:
     """The tools, one method each."""
 
-    def __init__(self, engine: Orchestrator, roots: Roots) -> None:
+    def __init__(self, engine: Orchestrator, roots: Roots, model: ModelUse | None = None) -> None:
+        """Serve the folders `roots`; runs that are started get `model`."""
         self._engine = engine
         self._roots = roots
+        self._model = model
         self._working: set[asyncio.Task[None]] = set()
         self._lost: dict[str, str] = {}  # why this process had to leave a run, by id
 
@@ -70,7 +73,7 @@ class Service:
         run = await self._engine.start(
             self._roots.path(asked.prd),
             agents=asked.agents or None,
-            policy=Policy(approve=asked.approve, on_failure=asked.on_failure, outside=asked.outside),
+            policy=Policy(approve=asked.approve, on_failure=asked.on_failure, model=self._model, outside=asked.outside),
             workspace=self._roots.path(asked.workspace or "."),
         )
         return await self._taken_up(run)

@@ -8,6 +8,7 @@ from pathlib import Path
 from langchain_core.messages import AIMessage
 
 from orchestrator import Orchestrator
+from orchestrator.model_use import ModelUse
 from orchestrator.policy import Policy
 from orchestrator.result import RunResult
 from orchestrator.run import Run
@@ -91,3 +92,12 @@ async def answered(engine: Orchestrator, result: RunResult, value: str) -> RunRe
     """Answer what a run asks, and go on."""
     await engine.answer(result.run, result.questions[0].id, value)
     return await (await engine.resume(result.run)).result()
+
+
+async def recorded(kit: Kit, tape: Path, note: Path) -> None:
+    """Record how a model drafts a PRD of the note."""
+    engine, _ = engine_with(kit, tape.parent / "recording", drafting())
+    async with engine:
+        run, asked = await started(engine, note, Policy(model=ModelUse(record=str(tape))))
+        assert asked.status == "waiting"
+        await engine.cancel(run.id)

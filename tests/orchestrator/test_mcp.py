@@ -9,7 +9,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from mcp.types import CallToolResult, TextContent
 
 from orchestrator.cli.main import main
 from orchestrator.mcp.roots import OutsideWorkspace, Roots
+from tests.orchestrator.drafts import NOTE, STRUCTURED, recorded
 from tests.orchestrator.small_agents import PRD, Kit
 
 ROOT = Path(__file__).parents[2]
@@ -65,9 +66,10 @@ class Agent:
 
 
 @asynccontextmanager
-async def serving(kit: Kit, *roots: Path, code: str = "") -> AsyncIterator[Agent]:
+async def serving(kit: Kit, *roots: Path, code: str = "", options: Sequence[str] = ()) -> AsyncIterator[Agent]:
     """A server with the small agents, and its client."""
     words = [str(CLI), str(kit.skills), code, "mcp", *(word for root in roots for word in ("--workspace", str(root)))]
+    words += options
     server = StdioServerParameters(command=sys.executable, args=words, env={**os.environ, "PYTHONPATH": str(ROOT)})
     async with Client(stdio_client(server)) as client:
         tools = (await client.list_tools()).tools
@@ -182,6 +184,21 @@ async def test_a_prose_prd_is_asked_about_and_answered_with_a_path_inside(
         assert outside == "outside_workspace"
         await agent.call("answer", run=run, value="prd.md")
         assert (await agent.paused(run))["status"] == "completed"
+
+
+async def test_a_draft_of_a_prose_prd_is_shown_and_approved(kit: Kit, place: Path, tmp_path: Path) -> None:
+    (place / "note.md").write_text(NOTE, encoding="utf-8")
+    await recorded(kit, tmp_path / "tape", place / "note.md")
+    options = ("--model", "ScriptedModel:scripted", "--replay", str(tmp_path / "tape"))
+    async with serving(kit, place, options=options) as agent:
+        run = (await agent.call("start", prd="note.md", workspace="app", approve="never"))["run"]
+        (question,) = (await agent.paused(run))["questions"]
+        assert question["kind"] == "draft"
+        assert STRUCTURED.rstrip() in question["text"]
+        await agent.call("approve", run=run)
+        assert (await agent.paused(run))["status"] == "completed with gaps"
+        prd = await agent.call("read_handoff", run=run, contract="feature-prd")
+        assert prd["text"].endswith(STRUCTURED)
 
 
 # ---- long runs, and the server's end
