@@ -14,14 +14,19 @@ from handoff.store import Handoff, safe_path
 from skills.model.desk import SKIPPED
 
 
-def clear(tree: Path, whose: Callable[[str], bool]) -> None:
-    """Remove the files of the tree whose path is `whose`: what an earlier attempt left is no part of the next one."""
+def staged(tree: Path, whose: Callable[[str], bool]) -> list[str]:
+    """Return the paths of the tree's files that are `whose`, sorted, tools' own folders aside."""
+    found = []
     for root, folders, names in os.walk(tree):
         folders[:] = [name for name in folders if name not in SKIPPED]
-        for name in names:
-            place = Path(root, name)
-            if whose(place.relative_to(tree).as_posix()):
-                place.unlink()
+        found += [Path(root, name).relative_to(tree).as_posix() for name in names]
+    return sorted(path for path in found if whose(path))
+
+
+def clear(tree: Path, whose: Callable[[str], bool]) -> None:
+    """Remove the files of the tree whose path is `whose`: what an earlier attempt left is no part of the next one."""
+    for path in staged(tree, whose):
+        (tree / path).unlink()
 
 
 def stage(tree: Path, files: Mapping[str, str]) -> None:

@@ -16,9 +16,12 @@ import yaml
 from agents.agent import Agent
 from handoff.codec import render
 from handoff.lead import fence
+from orchestrator.asking import EDIT, decided
 from orchestrator.harmless import harmless
 from orchestrator.outside.folder import handoff_name, task_name
 from orchestrator.outside.sample import sample
+from orchestrator.ownership import owns
+from orchestrator.staging import staged
 from schemas.base import JSON
 from schemas.contract import contract_of
 
@@ -48,6 +51,7 @@ def task(run: RunContext, agent: Agent, problems: Sequence[str] = ()) -> str:
         _reading(run, agent),
         _files(agent),
         *_gaps(run),
+        *_refused(run, agent),
         _handoff(agent),
         _judged(agent),
         *_guidance(run, agent),
@@ -116,6 +120,15 @@ def _gaps(run: RunContext) -> Iterable[str]:
     if gaps:
         listed = harmless("\n".join(f"{gap.text} ({gap.reason})" for gap in gaps))
         yield f"## What templates do not do\n\nThe PRD asks for it, too:\n\n{fence('text', listed)}"
+
+
+def _refused(run: RunContext, agent: Agent) -> Iterable[str]:
+    """Say where the last work of a model is that was refused, to begin from."""
+    tree = run.tree(agent.name)
+    left = staged(tree, lambda path: owns(agent, path)) if decided(run, agent.name) == EDIT else []
+    if left:
+        listed = harmless("\n".join(left))
+        yield f"## What a model left\n\nIt was refused; it lies in `{tree}`:\n\n{fence('text', listed)}"
 
 
 def _handoff(agent: Agent) -> str:

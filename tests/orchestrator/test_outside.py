@@ -17,11 +17,13 @@ from agents.agent import Work
 from agents.checks.check import Outcome
 from agents.checks.scratch import Scratch
 from orchestrator import Orchestrator
+from orchestrator.model_use import ModelUse
 from orchestrator.outside.taking import OutsideUnfinished
 from orchestrator.pipeline import AgentUnknown, Pipeline
 from orchestrator.policy import Policy
 from orchestrator.result import RunResult
 from orchestrator.storage.runs import RunBusy
+from skills.model.scripted import ScriptedModel, submit, write
 from tests.orchestrator.small_agents import Compiles, Kit
 
 pytestmark = pytest.mark.slow
@@ -250,6 +252,27 @@ async def test_work_that_changes_after_it_was_taken_is_not_written_over(kit: Kit
         assert late.read_text().endswith("# later\n")
         assert (await resumed(engine, run)).status == "completed"
     assert late.read_text() == 'NAMES = ["Thing"]\n# later\n'
+
+
+async def test_what_a_model_could_not_do_is_edited_by_hand(kit: Kit, tmp_path: Path) -> None:
+    workspace = tmp_path / "w"
+    model = ScriptedModel([write({"two/names.py": "NAMES = []\n", "two/x.md": "x\n"}), submit(entities=1)])
+    kit.checks = {"two": (Compiles("two", code="raise SystemExit(1)"),)}
+    policy = Policy(model=ModelUse(skills=("make-two",), repairs=0))
+    async with Orchestrator(workspace, pipeline=kit.pipeline(), registry=kit.registry(), model=model) as engine:
+        run = await engine.start(tmp_path / "prd.md", policy=policy)
+        (question,) = (await run.result()).questions
+        await engine.answer(run.id, question.id, "edit by hand")
+        assert [each.kind for each in (await resumed(engine, run.id)).questions] == ["outside"]
+        task = (workspace / FOLDER / "task.md").read_text()
+        assert "## What a model left" in task
+        assert "two/names.py\ntwo/x.md\n" in task
+    kit.checks = {}
+    async with Orchestrator(workspace, pipeline=kit.pipeline(), registry=kit.registry(), model=model) as engine:
+        do_the_work(workspace)
+        result = await resumed(engine, run.id)
+    assert result.status == "completed", result.problems
+    assert "two/x.md" not in result.files
 
 
 async def test_of_two_who_resume_one_takes_the_work(kit: Kit, tmp_path: Path) -> None:
