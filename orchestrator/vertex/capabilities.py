@@ -13,6 +13,7 @@ from pathlib import Path
 
 import uv
 
+from agents.checks.isolation import isolation_for
 from agents.checks.node import find_node
 from orchestrator.home import cache_folder
 from orchestrator.storage import database
@@ -45,6 +46,7 @@ class Capabilities:
             await _look("database: migrations up and down, the app's tests", _database(server)),
             await _look("python: mypy, pytest, imports", _python()),
             await _look("frontend: types, tests, build", self._node()),
+            await _look("a model's work: isolated", _isolation()),
         )
         for each in self._found:
             if not each.possible:
@@ -81,6 +83,13 @@ async def _database(server: Server) -> str:
             " BATON_DATABASE_URL"
         )
     return f"PostgreSQL {version}"
+
+
+async def _isolation() -> str:
+    found = await isolation_for(untrusted=True)
+    if found is None:
+        return "not isolated, by BATON_ISOLATION"
+    return "; ".join([found.by, *(f"{each.name}: {each.said}" for each in found.aspects() if not each.held)])
 
 
 async def _python() -> str:
