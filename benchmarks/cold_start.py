@@ -1,6 +1,6 @@
 """How long an instance of the deployed app takes to be ready, beside a bare LangGraph app of the same shape.
 
-Run: python benchmarks/cold_start.py [--runs 7] [--json]
+Run: python -m benchmarks.cold_start [--runs 7] [--json]
 
 The source archive is made and installed with its requirements in an environment of its own, as the platform does. There
 each program is begun anew, in turns, bytecode in place: importing the entrypoint, `set_up`, the memory it then has. The

@@ -19,7 +19,8 @@ from orchestrator.vertex.deploying.cloud import Cloud, DeployedEngine
 from orchestrator.vertex.deploying.deployment import LABEL, MADE_BY, MOST_MAX, MOST_MIN, Deployment, SecretRef
 from orchestrator.vertex.deploying.logs import entries
 from orchestrator.vertex.deploying.naming import Place, engine_name, place_of
-from orchestrator.vertex.deploying.operations import Begun, remember, remembered
+from orchestrator.vertex.deploying.operations import Begun, forget, remember, remembered
+from orchestrator.vertex.deploying.refusals import CloudRefused
 from orchestrator.vertex.deploying.requirements import python_version
 from orchestrator.vertex.deploying.sending import going_on, prepare, send, served
 
@@ -34,6 +35,7 @@ def deploy() -> None:
 
 
 _HOUR = 3600.0
+_GONE = 404
 Project = Annotated[
     str | None, typer.Option("--project", envvar="GOOGLE_CLOUD_PROJECT", help="Id of the Google Cloud project.")
 ]
@@ -134,6 +136,15 @@ async def _wait(cloud: Cloud, begun: Begun, before: DeployedEngine | None, said:
         await served(cloud, begun, before, said.note)
 
 
+async def _wait_again(cloud: Cloud, begun: Begun, said: Said) -> None:
+    try:
+        await _wait(cloud, begun, None, said)
+    except CloudRefused as error:
+        if error.status != _GONE:
+            raise
+        forget(begun.engine)  # it ended so long ago that the service has forgotten it
+
+
 @asynccontextmanager
 async def _leaving(begun: Begun) -> AsyncIterator[None]:
     try:
@@ -165,7 +176,7 @@ async def _status(place: Place, name: str, said: Said) -> int:
     async with Cloud(place.project, place.location) as cloud:
         if begun is not None:
             said.note(f"operation: {begun.operation} ({begun.doing})")
-            await _wait(cloud, begun, None, said)
+            await _wait_again(cloud, begun, said)
             if begun.doing == "delete":
                 said.result("deleted", f"{engine} is deleted", engine=engine)
                 return 0

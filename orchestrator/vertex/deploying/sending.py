@@ -72,16 +72,23 @@ async def send(cloud: Cloud, deployment: Deployment, source: Source | None, upda
     """
     token = secrets.token_hex(8)
     wanted = resource(deployment, source, class_methods(), token)
+    sending = asyncio.create_task(
+        cloud.create(wanted) if update is None else cloud.update(update, wanted, mask(wanted))
+    )
+    left: asyncio.CancelledError | None = None
     try:
-        if update is None:
-            operation = await cloud.create(wanted)
-        else:
-            operation = await cloud.update(update, wanted, mask(wanted))
+        try:
+            operation = await asyncio.shield(sending)
+        except asyncio.CancelledError as error:
+            left, operation = error, await sending  # its answer says what there is now
     except CloudLost as error:
         raise await _lost(cloud, token, update, error) from error
     begun = Begun(engine=operation.engine, operation=operation.name, doing="create" if update is None else "update")
     remember(begun)
     tell(f"engine: {begun.engine}\noperation: {begun.operation}")
+    if left is not None:
+        tell(going_on(begun))
+        raise left
     return begun
 
 
@@ -96,10 +103,9 @@ async def served(cloud: Cloud, begun: Begun, before: DeployedEngine | None, tell
         operation = await finished(cloud, Operation(name=begun.operation, engine=begun.engine), tell)
     except CloudLost as error:
         raise CloudLost(f"{error}\n{going_on(begun)}") from error
+    forget(begun.engine)
     if operation.error is not None:
         raise DeploymentFailed(_failed(begun, before, str(operation.error.get("message") or dict(operation.error))))
-    if begun.doing == "delete":
-        forget(begun.engine)
 
 
 def going_on(begun: Begun) -> str:

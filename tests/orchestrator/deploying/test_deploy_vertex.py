@@ -340,6 +340,30 @@ def test_ctrl_c_while_waiting_leaves_the_operation_and_says_how_to_get_back(serv
     assert f"baton deploy vertex status {PARENT}/8000000" in ran.err
 
 
+def test_ctrl_c_while_the_engine_is_being_created_still_names_it(service: AgentEngine, baton: Baton) -> None:
+    service.faults = [Fault("^POST .*/reasoningEngines$", then=lambda: os.kill(os.getpid(), signal.SIGINT))]
+
+    ran = baton("deploy", "vertex", *DATABASE, *IMAGE)
+
+    assert ran.code == 130
+    assert f"engine: {PARENT}/8000000" in ran.out
+    assert f"baton deploy vertex status {PARENT}/8000000" in ran.out
+
+
+def test_an_operation_that_the_service_has_forgotten_does_not_hide_the_engine(
+    service: AgentEngine, baton: Baton
+) -> None:
+    service.polls = 1000
+    service.faults = [Fault(POLLING, then=lambda: os.kill(os.getpid(), signal.SIGINT))]
+    baton("deploy", "vertex", *DATABASE, *IMAGE)
+    service.operations.clear()
+
+    ran = baton("deploy", "vertex", "status", "8000000")
+
+    assert ran.code == 0, ran.err
+    assert f"{PARENT}/8000000: baton" in ran.out
+
+
 def test_an_engine_whose_creation_got_no_answer_is_found_and_named(service: AgentEngine, baton: Baton) -> None:
     service.faults = [Fault("^POST .*/reasoningEngines$", drop="after")]
 

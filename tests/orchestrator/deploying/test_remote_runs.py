@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.cli import attending, prompting
 from orchestrator.vertex import remote
 from orchestrator.vertex.app import BatonApp
 from tests.orchestrator.deploying.agent_engine import AgentEngine, Fault, Json, problem
@@ -112,6 +113,27 @@ def test_a_question_is_answered_from_here_and_the_run_goes_on(baton: Baton, prd:
     assert done.code == 0, done.err
     assert numbers(done)[0] != "run_started"
     assert (tmp_path / "app/three/names.py").is_file()
+
+
+def test_on_a_terminal_the_person_is_asked_and_the_run_goes_on(
+    engine: AgentEngine, baton: Baton, prd: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed = iter(["app"])  # the beginning of `approve`
+
+    async def read_line(_prompt: str) -> str:
+        return next(typed)
+
+    monkeypatch.setattr(attending, "is_attended", lambda *, json: not json)
+    monkeypatch.setattr(prompting, "read_line", read_line)
+
+    ran = baton("remote", "run", prd, "--engine", NAME, "--workspace", str(tmp_path / "app"))
+
+    assert ran.code == 0, ran.err
+    assert "  1  approve\n  2  reject" in ran.out
+    assert f"completed: Small -> {tmp_path / 'app'}" in ran.out
+    assert [
+        each.body["input"]["value"] for each in engine.sent("POST", ":query") if each.body["classMethod"] == "answer"
+    ] == ["approve"]
 
 
 def test_a_stream_that_breaks_off_or_ends_early_loses_no_event_and_shows_none_twice(
