@@ -1,0 +1,106 @@
+"""What a model may make of statements, and what it is told of the format."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handoff.codec import parse
+from handoff.feature import read_feature
+from handoff.prd_labels import _ALLOWED
+from handoff.prd_stack import _MADE, _PARTS
+from schemas.contract import contract_of
+from schemas.handoffs import FeaturePrd
+from skills.contribution import ContributedFile
+from skills.prd_drafter.blueprint import Output, Placed, Said
+from skills.prd_drafter.draft import BACKGROUND, DESCRIPTION, FILE, RULE, TITLE, Draft, judged
+from skills.registry import Registry
+
+INSTRUCTIONS = Registry().skill("prd-drafter").instructions()
+FORMAT = (Path(__file__).parents[2] / "docs" / "prd-format.md").read_text("utf-8")
+PRD = contract_of("feature-prd")
+WRITTEN = """# Feature PRD: Rooms
+
+## Entities
+
+### Room
+
+**Sort:** name
+
+| Field | Type | Required | Rules |
+|---|---|---|---|
+| name | string | yes | |
+"""
+PLACES = (TITLE, DESCRIPTION, RULE, BACKGROUND, "Room", "Room.name", "Room.Sort")
+TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=40).map(str.strip)
+STATEMENTS = st.lists(st.tuples(TEXTS.filter(bool), st.booleans()), min_size=3, max_size=12)
+
+
+def output(*placed: Placed, text: str = WRITTEN) -> Output:
+    return Output(files=(ContributedFile(path=FILE, content=text),), placed=placed)
+
+
+def test_the_example_that_a_model_is_shown_is_a_prd() -> None:
+    (example,) = re.findall(r"```markdown\n(.*?)```", INSTRUCTIONS, re.DOTALL)
+    assert [entity.name for entity in read_feature(parse(PRD, example)).entities] == ["Room", "Booking"]
+
+
+def test_a_model_is_told_every_label_and_every_choice_that_can_be_built() -> None:
+    assert [label for label in _ALLOWED if f"**{label}:**" not in INSTRUCTIONS] == []
+    for part, choices in _PARTS.items():
+        told = re.search(rf"{re.escape(part)}\s+((?:`[^`]+`(?:,\s+)?)+)", INSTRUCTIONS)
+        assert told is not None, part
+        assert re.findall(r"`([^`]+)`", told[1]) == list(_MADE.get(part, choices))
+
+
+def test_a_model_is_told_every_type_and_every_rule() -> None:
+    tables = re.findall(r"### (?:Types|Rules)\n(.*?)(?=\n##)", f"{FORMAT}\n### ", re.DOTALL)
+    first = [row.split(" | ")[0] for table in tables for row in re.findall(r"^\| `.*$", table, re.MULTILINE)]
+    words = {re.split(r"[ (\[]", each)[0] for cell in first for each in re.findall(r"`([^`]+)`", cell)}
+    assert {"decimal", "enum", "slug", "unique", "matches"} <= words
+    assert [
+        word for word in words if f"`{word}" not in INSTRUCTIONS and word not in {"a..b", "Tag", "restrict", "set"}
+    ] == []
+
+
+@given(
+    STATEMENTS, st.lists(st.tuples(st.integers(1, 12), st.integers(0, 3), st.sets(st.sampled_from(PLACES), min_size=1)))
+)
+def test_whatever_a_model_claims_no_statement_is_lost(
+    texts: list[tuple[str, bool]], claims: list[tuple[int, int, set[str]]]
+) -> None:
+    """Each has a place in the entities, or stands in the PRD word for word; and the PRD is read as it was made."""
+    said = tuple(Said(number=at, text=text, heading=heading) for at, (text, heading) in enumerate(texts, start=1))
+    named = (Placed(first=1, places=("Room.name",)), Placed(first=2, places=("Room.Sort",)))
+    more = [
+        Placed(first=first, last=min(first + run, len(said)), places=tuple(sorted(places)))
+        for first, run, places in claims
+        if first <= len(said)
+    ]
+    draft = judged(output(*named, *more), said)
+    assert isinstance(draft, Draft)
+    assert FeaturePrd.model_validate(parse(PRD, draft.text).data) == draft.prd
+    prd = draft.prd
+    described = [prd.description, *(entity.description for entity in prd.entities)]
+    kept = "\n".join([prd.title, *described, *prd.business_rules, *(note.text for note in prd.notes), draft.text])
+    for each in said:
+        structured = [
+            place for place in draft.placed.get(each.number, ()) if place in {TITLE, "Room.name", "Room.Sort"}
+        ]
+        assert structured or each.text in kept
+    unplaced = [each.text for each in said if each.number not in draft.placed and not each.heading]
+    assert [text for text in unplaced if text not in prd.business_rules] == []
+
+
+def test_what_the_reader_answered_is_no_rule_of_the_feature() -> None:
+    said = (Said(number=1, text="Rooms have names."), Said(number=2, text="No, sort them.", by="the reader"))
+    draft = judged(output(Placed(first=1, places=("Room.name", "Room.Sort"))), said)
+    assert isinstance(draft, Draft)
+    assert draft.prd.business_rules == ()
+
+
+def test_a_draft_that_is_not_there_is_told() -> None:
+    assert judged(Output(), (Said(number=1, text="Rooms."),)) == ("`/feature-prd.md` was not written",)
