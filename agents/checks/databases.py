@@ -133,7 +133,7 @@ class ScratchDatabases:
         except asyncpg.InsufficientPrivilegeError as error:
             raise ScratchError(
                 "code that nobody here wrote is checked with a database role of its own, and the role in"
-                f" BATON_DATABASE_URL may not create one: {error}. It needs CREATEROLE (docs/security.md)"
+                f" BATON_DATABASE_URL may not create one: {error.args[0]}. It needs CREATEROLE (docs/security.md)"
             ) from error
         relay = Relay(folder, lambda: _second_way(session), role=role, prefix=role)
         await relay.open()

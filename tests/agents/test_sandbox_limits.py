@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import asyncpg
@@ -12,6 +13,8 @@ import pytest
 
 from agents.agent import Work
 from agents.checks.check import Outcome
+from agents.checks.databases import ScratchDatabases
+from agents.checks.errors import ScratchError
 from agents.checks.isolation import Isolation, IsolationInvalid, IsolationMissing, isolation_for
 from agents.checks.limits import Limits, LimitsInvalid, limits_from_environment
 from agents.checks.outcomes import failed_tool
@@ -167,6 +170,47 @@ async def test_an_isolated_tool_s_role_has_its_own_databases_and_nothing_else(
     names = await admin.fetch("select datname from pg_database union all select rolname from pg_roles")
     await admin.close()
     assert not [name for (name,) in names if name.startswith(role) or name == "another name"]
+
+
+@pytest.fixture
+async def given_role(admin_dsn: str) -> AsyncIterator[Callable[[str], Awaitable[str]]]:
+    """Make a role with these rights, as a server of the user's own has it; return its DSN."""
+    admin = await asyncpg.connect(admin_dsn)
+
+    async def make(rights: str) -> str:
+        await admin.execute(f"create role given login {rights}")
+        return admin_dsn.replace("postgres@", "given@")
+
+    yield make
+    await admin.execute("drop role given")
+    await admin.close()
+
+
+async def test_a_role_that_is_no_superuser_can_have_isolated_databases(
+    given_role: Callable[[str], Awaitable[str]], tmp_path: Path
+) -> None:
+    given = await given_role("createdb createrole")
+    databases = ScratchDatabases(given, tmp_path)
+    mine = await asyncpg.connect(await databases.get("own"))
+    await mine.execute("create table t ()")
+    await mine.execute(f'create database "{await mine.fetchval("select current_database()")}_test"')
+    await mine.close()
+    copied = await asyncpg.connect(await databases.get("copy", like="own"))
+    assert await copied.fetchval("select count(*) from pg_tables where tablename = 't'") == 1
+    await databases.close()
+    left = await asyncpg.connect(given)
+    assert not await left.fetch("select from pg_roles where starts_with(rolname, 'baton_scratch')")
+    await left.close()
+    copied.terminate()
+
+
+async def test_a_role_that_may_make_no_role_is_told_what_it_needs(
+    given_role: Callable[[str], Awaitable[str]], tmp_path: Path
+) -> None:
+    databases = ScratchDatabases(await given_role("createdb"), tmp_path)
+    with pytest.raises(ScratchError, match=r"may not create one: .*\. It needs CREATEROLE \(docs/security\.md\)"):
+        await databases.get("own")
+    await databases.close()
 
 
 async def test_a_tool_s_databases_are_reached_through_the_isolation(how: Isolation, isolated: Isolated) -> None:
