@@ -333,7 +333,7 @@ async def test_a_retry_asks_anew_and_notices_what_is_gone(kit: Kit, tmp_path: Pa
     assert "two/names2.py" in result.files
 
 
-EVERY = 9  # moments between two kills; by hand with 1, it takes minutes
+EVERY = 13  # moments between two kills; by hand with 1, it takes minutes
 
 
 async def test_a_run_killed_between_taking_and_publishing_publishes_once_what_was_taken(

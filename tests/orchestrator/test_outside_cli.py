@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.outside.survey import MAX_ALL, MAX_FILE, MAX_FILES
 from tests.orchestrator.small_agents import Kit
 from tests.orchestrator.test_cli_commands import baton
 from tests.orchestrator.test_outside import DRAFT, FOLDER, do_the_work, put
@@ -70,6 +71,16 @@ def test_a_watcher_says_what_is_wrong_and_goes_on_by_itself(small: Kit, tmp_path
         draft.write_text(draft.read_text().replace("status: draft", "status: done"))
         until(lines, "completed:")
         assert watcher.wait() == 0
+
+
+def test_the_guide_names_the_limits_and_the_commands_as_they_are() -> None:
+    guide = (ROOT / "docs" / "outside.md").read_text("utf-8")
+    assert f"more than {MAX_FILE // 1_000_000} MB, a symbolic link" in guide
+    assert f"more than {MAX_FILES:,} files or {MAX_ALL // 1_000_000} MB" in guide
+    for command, option in (("run", "--outside"), ("resume", "--watch")):
+        assert f"baton {command} " in guide
+        assert option in guide
+        assert option in baton(command, "--help").stdout
 
 
 def until(lines: Iterator[str], text: str) -> None:
