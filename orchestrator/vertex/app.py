@@ -68,7 +68,7 @@ class BatonApp:
         self._opening = threading.Lock()
         self._loop: BackgroundLoop | None = None
         self._service: Service | None = None
-        self._draining = False
+        self._draining = self._watching = False
 
     def __getstate__(self) -> dict[str, object]:
         return {"_pipeline": self._pipeline, "_registry": self._registry}
@@ -95,7 +95,9 @@ class BatonApp:
 
         It does not raise: an instance that cannot start is only told to be one, and each call says why instead.
         """
-        _drain_at_sigterm(self)
+        if not self._watching:
+            self._watching = True
+            _drain_at_sigterm(self)
         try:
             self.open()
         except BatonError as error:
@@ -206,9 +208,9 @@ def _told(error: Exception) -> Reply:
 
 def _drain_at_sigterm(app: BatonApp) -> None:
     """At SIGTERM, close the app first, then do what was done before. Only possible from the main thread."""
-    if threading.current_thread() is not threading.main_thread():
-        return
     before = signal.getsignal(signal.SIGTERM)
+    if threading.current_thread() is not threading.main_thread() or before is signal.SIG_IGN:
+        return
     drained = threading.Event()
 
     def drain() -> None:

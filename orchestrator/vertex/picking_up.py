@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from weakref import WeakValueDictionary
 
 from orchestrator.orchestrator import Orchestrator
 from orchestrator.published import published
@@ -41,6 +42,7 @@ class PickingUp:
         """
         self._engine, self._ledger, self._workspaces, self._begun = engine, ledger, workspaces, begun
         self._working: dict[str, Run] = {}
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self.refusals: dict[str, BatonError] = {}
 
     async def keep_looking(self) -> None:
@@ -58,8 +60,7 @@ class PickingUp:
             self._working = {name: run for name, run in self._working.items() if run.is_working}
             if len(self._working) >= _AT_ONCE:
                 return
-            if run_id not in self.refusals:
-                await self.take(run_id)
+            await self.take(run_id)
 
     async def take(self, run_id: str) -> None:
         """Take a run up if it can go on and nobody works on it; what is refused is remembered.
@@ -67,18 +68,34 @@ class PickingUp:
         Raises:
             BatonError: It cannot be taken up now, but perhaps later.
         """
-        if run_id not in await self._ledger.runs.idle(f"{self._workspaces.root}/"):
-            return
-        try:
-            await self.prepare(await self.mine(run_id))
-            self.began(await self._engine.resume(run_id))
-        except (RunBusy, WorkspaceBusy):
-            return  # somebody else was quicker
-        except BatonError as error:
-            if error.transient:
-                raise
-            _log.error("run %s cannot be picked up: %s", run_id, error)
-            self.refusals[run_id] = error
+        async with self._alone(run_id):
+            if run_id in self.refusals or run_id not in await self._ledger.runs.idle(f"{self._workspaces.root}/"):
+                return
+            try:
+                await self._prepare(await self.mine(run_id))
+                self.began(await self._engine.resume(run_id))
+            except (RunBusy, WorkspaceBusy):
+                return  # somebody else was quicker
+            except BatonError as error:
+                if error.transient:
+                    raise
+                _log.error("run %s cannot be picked up: %s", run_id, error)
+                self.refusals[run_id] = error
+
+    async def retry(self, run_id: str, from_agent: str | None) -> None:
+        """Do steps of a run again.
+
+        Raises:
+            RunBusy, WorkspaceBusy: Somebody works on it.
+            RunRefused: As `Orchestrator.retry`.
+        """
+        async with self._alone(run_id):
+            await self._prepare(await self.mine(run_id))
+            self.began(await self._engine.retry(run_id, from_agent=from_agent))
+
+    def _alone(self, run_id: str) -> asyncio.Lock:
+        """Return the lock that keeps calls for one run from getting in each other's way on this instance."""
+        return self._locks.setdefault(run_id, asyncio.Lock())
 
     def began(self, run: Run) -> None:
         """Note that this instance works on a run."""
@@ -100,7 +117,7 @@ class PickingUp:
             )
         return run
 
-    async def prepare(self, run: RunDetails) -> None:
+    async def _prepare(self, run: RunDetails) -> None:
         """Bring a run's workspace to what the run has published.
 
         Raises:

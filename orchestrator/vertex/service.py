@@ -12,6 +12,7 @@ import asyncio
 import base64
 import hashlib
 import logging
+import shutil
 import tempfile
 from collections.abc import AsyncGenerator, Coroutine, Mapping
 from contextlib import aclosing, suppress
@@ -20,6 +21,7 @@ from types import TracebackType
 from typing import Any, Self, TypeAlias
 
 from orchestrator.events import HandoffPublished
+from orchestrator.home import run_folder
 from orchestrator.orchestrator import Orchestrator
 from orchestrator.outcome import StepOutcome
 from orchestrator.published import published
@@ -68,6 +70,7 @@ class Service:
     def __init__(self, engine: Orchestrator, home: Path, workspaces: Workspaces, artifacts: Artifacts) -> None:
         """Describe the service; nothing is started before it is entered."""
         self._engine, self._workspaces, self._artifacts = engine, workspaces, artifacts
+        self._home = home
         self._capabilities = Capabilities(home)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -107,8 +110,7 @@ class Service:
 
     async def retry(self, given: contracts.Retry) -> Reply:
         """Do steps of a run again."""
-        await self._picking_up.prepare(await self._picking_up.mine(given.run))
-        self._picking_up.began(await self._engine.retry(given.run, from_agent=given.from_agent))
+        await self._picking_up.retry(given.run, given.from_agent)
         return await self._status(given.run)
 
     async def cancel(self, given: contracts.OfRun) -> Reply:
@@ -132,14 +134,18 @@ class Service:
 
     async def events(self, given: contracts.Events) -> AsyncGenerator[Reply, None]:
         """Yield a run's events until it is over or pauses, also if its instance dies meanwhile."""
-        number, running = given.after, True
+        number = given.after
         await self._picking_up.mine(given.run)
-        while running:
+        while True:
             await self._picking_up.take(given.run)
             async for event in self._engine.events(given.run, after=number):
                 number += 1
                 yield {"n": number, **event.model_dump(mode="json")}
-            running = (await self._ledger.runs.get(given.run)).status == "running"
+            if (refusal := self._picking_up.refusals.get(given.run)) is not None:
+                raise refusal
+            if (await self._ledger.runs.get(given.run)).status != "running":
+                return
+            await asyncio.sleep(_PAUSE)  # somebody picks it up
 
     async def step(self, given: contracts.Step) -> Reply:
         """Return how a step of a run ended, once it has; or what it asks, while it waits."""
@@ -271,7 +277,7 @@ class Service:
         self._in_background(self._keep(run))
 
     async def _keep(self, run: Run) -> None:
-        """Store an archive after each step that publishes, and let go of the workspace when the run is over."""
+        """Store an archive after each step that publishes; when the run is over, let go of what can be made anew."""
         last = await self._engine.last_event(run.id)
         async for event in run.events(after=last):
             if isinstance(event, HandoffPublished):
@@ -282,6 +288,7 @@ class Service:
             if result.status in ENDED:
                 with suppress(WorkspaceBusy):
                     await asyncio.to_thread(self._workspaces.drop, result.workspace)
+                await asyncio.to_thread(shutil.rmtree, run_folder(self._home, run.id) / "trees", ignore_errors=True)
 
     async def _store(self, run_id: str) -> None:
         """Store the archive of a run as it is now. If that fails, it is made when it is asked for."""

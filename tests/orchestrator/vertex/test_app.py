@@ -255,3 +255,26 @@ def test_a_check_that_cannot_run_is_told_as_not_run_and_never_as_passed(
     ]
     assert (result["status"], [each["agent"] for each in result["handoffs"]]) == ("failed", ["one-agent"])
     assert "Install Node 20 or newer." in result["problems"][0]
+
+
+def test_a_run_that_does_not_fit_a_newer_app_is_not_picked_up_and_says_why(app: BatonApp, kit: Kit) -> None:
+    run = started(app, policy={"approve": "plan"})
+    last = followed(app, run)[-1]["n"]
+    app.close()
+    newer = BatonApp(pipeline=kit.pipeline().subset(["one-agent"]), registry=kit.registry())
+    try:
+        refused: Any = newer.approve(run=run)["refused"]
+        standing: Any = newer.status(run=run)
+        told = followed(newer, run, after=last)
+    finally:
+        newer.close()
+    fitting = app.clone()
+    try:
+        assert followed(fitting, run)[-1]["status"] == "completed"
+    finally:
+        fitting.close()
+
+    assert refused["code"] == "run_refused"
+    assert "`two-agent`" in refused["message"]
+    assert (standing["status"], standing["refused"]) == ("waiting", refused)
+    assert [each["error"]["code"] for each in told] == ["run_refused"]

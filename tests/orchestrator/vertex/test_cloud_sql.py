@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -31,6 +32,7 @@ async def instance(
         monkeypatch.setenv("CLOUDSDK_API_ENDPOINT_OVERRIDES_SQL", instance.url)
         monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(instance.credentials()))
         yield instance
+        await asyncio.to_thread(app.close)
 
 
 async def test_runs_are_kept_there_and_checks_have_a_server_of_their_own(app: BatonApp, instance: CloudSql) -> None:
