@@ -121,7 +121,8 @@ async def _ask_about_draft(run: RunContext, node: str, made: Drafted, prose: str
     stored = Proposal(given=given, text=text, output=made.output).model_dump_json().encode()
     await run.ledger.content.keep(run.run_id, [stored], lambda rows: run.events.commit(*rows))
     asked = ask(run, node, "draft", f"{_HEAD}\n\n{shown(made, prose)}\n\n{_ways(rounds)}")
-    return asked.model_copy(update={"proposal": sha256(stored)})
+    # A draft is as long as the prose, and the graph's state must not be: the whole text is in the question.
+    return asked.model_copy(update={"proposal": sha256(stored), "question_text": _HEAD})
 
 
 _HEAD = "The PRD is prose. A model drafted a structured PRD from it, for you to approve."

@@ -273,6 +273,9 @@ async def test_a_very_long_text_loses_no_sentence(kit: Kit, tmp_path: Path) -> N
         message = next(each.text for each in model.asked[0].messages if each.type == "human")
         assert "Read what you need of `/.inputs/statements.yaml`" in message
         assert "Of 3007 statements, 3 are" in asked.questions[0].text
+        (attempt,) = await engine.attempts(asked.run)
+        assert attempt.outcome is not None
+        assert len(attempt.outcome.model_dump_json()) < 1000  # it is part of every checkpoint
         await run.cancel()
     for number in range(3000):
         assert f"- Regel {number}: die Bibliothek hat {number} Regale.\n" in asked.questions[0].text
