@@ -10,7 +10,7 @@ import typer
 
 from handoff.store import FOLDER, Handoff, as_data, read_file
 from orchestrator.cli.console import say, say_error, say_json
-from schemas.contract import HANDOFF_MODELS
+from schemas.contract import HANDOFF_MODELS, is_handoff
 from schemas.errors import BatonError, InputError
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True)
@@ -85,7 +85,7 @@ def _shown(found: Handoff) -> dict[str, object]:
 
 
 def _handoffs_of(workspace: Path) -> list[Path]:
-    files = sorted(path for path in (workspace / FOLDER).glob("*.md") if path.stem in HANDOFF_MODELS)
+    files = sorted(path for path in (workspace / FOLDER).glob("*.md") if is_handoff(path.stem))
     if not files:
         raise InputError(f"`{workspace / FOLDER}` holds no handoffs.")
     return files
@@ -93,7 +93,7 @@ def _handoffs_of(workspace: Path) -> list[Path]:
 
 def _contract_of(path: Path) -> str:
     """Return the contract that a file's name says; a file of another name is a PRD if its first line says so."""
-    if path.stem in HANDOFF_MODELS:
+    if is_handoff(path.stem):
         return path.stem
     try:
         with path.open(encoding="utf-8", errors="replace") as file:

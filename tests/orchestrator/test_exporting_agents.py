@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from agents.own import own_agent
 from orchestrator.exchange.claude_code import exported
 from orchestrator.exchange.exporting import ExportRefused, export
 from orchestrator.exchange.formats import command_problems, skill_problems, subagent_problems
 from orchestrator.exchange.importing import NothingToImport, import_project
 from orchestrator.exchange.marks import marked, whose
-from orchestrator.pipeline import full_stack
+from orchestrator.pipeline import Pipeline, full_stack
 from skills.registry import Registry
 from tests.orchestrator.test_cli_commands import baton
 
@@ -133,3 +134,11 @@ def test_the_command_writes_checks_and_says_so(tmp_path: Path) -> None:
     assert (checked.returncode, checked.stdout) == (0, f"{len(FILES)} of {len(FILES)} files are up to date\n")
     lines = [json.loads(line) for line in baton("export", "claude-code", tmp_path, "--json").stdout.splitlines()]
     assert {line["found"] for line in lines} == {"up to date"}
+
+
+def test_an_agent_without_prose_of_its_own_is_described_by_what_it_may_do() -> None:
+    own = own_agent("copy-editor", title="Copy Editor", reads=["feature-prd"], owns=["docs/**"], excludes=[])
+    text = exported(Pipeline(agents=(own,)), Registry(built_in=False))[".claude/agents/copy-editor.md"]
+    assert list(subagent_problems(front_of(text))) == []
+    assert "- `.claude/handoff/feature-prd.md`" in text
+    assert "nothing else:\n\n- `docs/**`" in text

@@ -16,6 +16,7 @@ from orchestrator.pipeline import Pipeline
 from orchestrator.policy import Policy
 from skills.registry import Registry
 from tests.orchestrator.small_agents import Kit
+from tests.orchestrator.test_cli_commands import baton
 from tests.orchestrator.test_importing import AGENT, SKILL, put
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "claude-code.md").read_text("utf-8")
@@ -65,3 +66,5 @@ async def test_an_own_agent_works_after_those_it_reads_and_leaves_its_own_handof
     assert handoff.provenance is not None
     assert list(handoff.provenance.files) == ["docs/guide.md"]
     assert ".claude/handoff/python-backend-agent-output.md" in handoff.provenance.reads
+    checked = baton("handoff", "check", workspace / ".claude/handoff/copy-editor-handoff.md")
+    assert checked.stdout.endswith("copy-editor-handoff.md: copy-editor-handoff: fine\n")
