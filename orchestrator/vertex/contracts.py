@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, TypeAlias, TypeVar
 
-from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from orchestrator.policy import Policy
 from schemas.base import JSON, Document
@@ -53,6 +53,17 @@ class Start(Input):
     agents: Annotated[list[str] | None, Field(min_length=1, description="Names of the agents to run.")] = None
     policy: Annotated[Policy, Field(description="What people are asked, and how long is waited for them.")] = Policy()
 
+    @field_validator("policy")
+    @classmethod
+    def _is_of_a_caller_elsewhere(cls, policy: Policy) -> Policy:
+        """Refuse what only somebody at the instance may ask for: its files, and work in its folders."""
+        use = policy.model
+        asked = {"model.record": use and use.record, "model.replay": use and use.replay, "outside": policy.outside}
+        local = [name for name, value in asked.items() if value]
+        if local:
+            raise ValueError(f"{', '.join(local)}: a caller cannot reach files or folders of the instance")
+        return policy
+
 
 class OfRun(Input):
     """Names a run by its id."""
@@ -79,7 +90,7 @@ class Events(OfRun):
 
 
 class Answer(OfRun):
-    """`value` satisfies the question's schema; `question` may be left out if one is open."""
+    """`value` satisfies the question's schema; a PRD is its text. `question` may be left out if one is open."""
 
     value: Annotated[JSON, Field(description="The answer.")]
     question: Annotated[str | None, Field(description="The question's id.")] = None

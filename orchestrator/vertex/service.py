@@ -20,13 +20,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
+from orchestrator.asking import GIVE_UP
 from orchestrator.events import HandoffPublished
 from orchestrator.home import run_folder
 from orchestrator.orchestrator import Orchestrator
 from orchestrator.outcome import StepOutcome
 from orchestrator.published import published
 from orchestrator.run import Run
-from orchestrator.storage.questions import Question
+from orchestrator.storage.questions import AnswerRefused, Question, QuestionKind
 from orchestrator.storage.runs import ENDED, RunDetails
 from orchestrator.vertex import contracts
 from orchestrator.vertex.archives import SUFFIX, pack
@@ -209,6 +210,7 @@ class Service:
         """Answer a question; the run goes on once it has all its answers."""
         run = await self._picking_up.mine(given.run)
         question = given.question or (await self._asked(run)).id
+        await self._refuse_path(run.id, question, given.value)
         await self._engine.answer(run.id, question, given.value)
         await self._picking_up.take(run.id)
         return await self._status(run.id)
@@ -216,18 +218,27 @@ class Service:
     async def approve(self, given: contracts.Approve) -> Reply:
         """Approve of what a run plans to do, or reject it."""
         run = await self._picking_up.mine(given.run)
-        question = given.question or (await self._asked(run, kind="approval")).id
+        question = given.question or (await self._asked(run, kinds=("approval", "draft"))).id
         rejected = f"reject: {given.reason}" if given.reason else "reject"
         await self._engine.answer(run.id, question, "approve" if given.approved else rejected)
         await self._picking_up.take(run.id)
         return await self._status(run.id)
 
-    async def _asked(self, run: RunDetails, *, kind: str | None = None) -> Question:
-        """Return the one open question of a run."""
-        asked = [each for each in await self._open_questions(run.id) if kind in {None, each.kind}]
+    async def _refuse_path(self, run_id: str, question_id: str, value: JSON) -> None:
+        """Refuse a PRD that is named by a path: a file of the instance would be read, and quoted in what is wrong."""
+        for question in await self._engine.questions(run_id):
+            if question.id == question_id and question.kind == "prd" and value != GIVE_UP and "\n" not in str(value):
+                raise AnswerRefused(
+                    f"question `{question_id}` is answered with the text of the PRD, or with `{GIVE_UP}`: a path would"
+                    " be one of the instance."
+                )
+
+    async def _asked(self, run: RunDetails, *, kinds: tuple[QuestionKind, ...] = ()) -> Question:
+        """Return the one open question of a run, of one of some kinds."""
+        asked = [each for each in await self._open_questions(run.id) if not kinds or each.kind in kinds]
         if len(asked) == 1:
             return asked[0]
-        what = kind or "answer"
+        what = kinds[0] if kinds else "answer"
         if not asked:
             raise NothingAsked(f"run `{run.id}` ({run.status}) waits for no {what}.")
         listed = ", ".join(f"`{each.id}`" for each in asked)

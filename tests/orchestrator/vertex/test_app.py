@@ -278,3 +278,25 @@ def test_a_run_that_does_not_fit_a_newer_app_is_not_picked_up_and_says_why(app: 
     assert "`two-agent`" in refused["message"]
     assert (standing["status"], standing["refused"]) == ("waiting", refused)
     assert [each["error"]["code"] for each in told] == ["run_refused"]
+
+
+def test_a_prd_is_answered_with_its_text_and_no_file_of_the_instance_is_read(app: BatonApp, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("of the instance\n")
+    begun: Any = app.start(prd="# Feature PRD: Small\n\nThings have names.\n")
+    run = begun["run"]
+    followed(app, run)
+    error: Any = app.answer(run=run, value=str(tmp_path / "secret"))["error"]
+    assert error["code"] == "answer_refused"
+    assert "with the text of the PRD" in error["message"]
+    assert "of the instance\n" not in error["message"]
+
+    app.answer(run=run, value=PRD)
+    assert followed(app, run)[-1]["status"] == "completed"
+
+
+def test_what_needs_files_or_folders_of_the_instance_is_refused(app: BatonApp, tmp_path: Path) -> None:
+    policy: JSON = {"outside": ["two-agent"], "model": {"name": "openai:any", "record": str(tmp_path / "record.json")}}
+    error: Any = app.start(prd=PRD, policy=policy)["error"]
+
+    assert error["code"] == "input_refused"
+    assert "model.record, outside: a caller cannot reach files or folders of the instance" in error["message"]

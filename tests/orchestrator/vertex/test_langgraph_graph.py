@@ -9,10 +9,12 @@ import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
+from orchestrator.phase14.phase import FieldsMissing
 from orchestrator.pipeline import full_stack
 from orchestrator.server import graph as server
 from orchestrator.server.graph import CallFailed, server_graph
 from orchestrator.vertex.app import BatonApp
+from tests.e2e.test_phase14_run import REQUEST
 from tests.orchestrator.small_agents import PRD, Kit
 
 
@@ -48,6 +50,14 @@ async def test_a_question_is_an_interrupt_and_the_answer_goes_on(graph: Any, app
     assert done["status"] == "completed"
     known: Any = app.runs()["runs"]
     assert len(known) == 1
+
+
+async def test_a_phase14_request_is_an_input_too(graph: Any) -> None:  # noqa: ANN401
+    state = await graph.ainvoke({"request": REQUEST}, config("1"))
+
+    assert state["status"] == "completed with gaps"  # the endpoint that nobody serves
+    with pytest.raises(FieldsMissing, match="Which fields do `Note` have"):
+        await graph.ainvoke({"request": {**REQUEST, "entities": []}}, config("2"))
 
 
 async def test_a_run_that_is_refused_fails_with_the_reason(graph: Any) -> None:  # noqa: ANN401
