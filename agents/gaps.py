@@ -8,7 +8,7 @@ from __future__ import annotations
 from agents.agent import Work
 from schemas.feature import Gap
 from schemas.handoffs import BusinessRule
-from skills.model.gaps import rules_in
+from skills.model.gaps import rules_in, still_open
 
 
 def business_rules(work: Work) -> tuple[BusinessRule, ...] | None:
@@ -17,6 +17,5 @@ def business_rules(work: Work) -> tuple[BusinessRule, ...] | None:
 
 
 def open_gaps(work: Work) -> tuple[Gap, ...]:
-    """Return the feature's gaps that nobody has implemented so far."""
-    implemented = {rule.text for rule in business_rules(work) or ()}
-    return tuple(gap for gap in work.feature.gaps if gap.text not in implemented)
+    """Return the feature's gaps that nobody has implemented so far, with the last word on why."""
+    return still_open(work.feature.gaps, (*work.handoffs.values(), *work.outputs.values()))

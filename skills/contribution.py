@@ -15,6 +15,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from schemas.base import Document
 from schemas.errors import RunError
+from schemas.feature import Gap
 from schemas.handoffs import BusinessRule
 
 
@@ -56,9 +57,10 @@ class Contribution(Document):
     routes: tuple[Route, ...] = ()
     dependencies: tuple[Dependency, ...] = ()
     # What an executor adds, and no skill states. Gaps of the feature that a model implemented; the files that hold them
-    # as they were without them: there the rules' tests must fail.
+    # as they were without them: there the rules' tests must fail; gaps that it left, with what it says of them.
     business_rules: SkipJsonSchema[tuple[BusinessRule, ...]] = ()
     without: SkipJsonSchema[tuple[ContributedFile, ...]] = ()
+    left: SkipJsonSchema[tuple[Gap, ...]] = ()
 
 
 class ContributionConflict(RunError):

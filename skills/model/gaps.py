@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Collection, Mapping, Sequence
+from textwrap import shorten
 
 from pydantic import Field
 
@@ -20,6 +21,8 @@ from schemas.feature import Feature, Gap
 from schemas.handoffs import BusinessRule
 from skills.places import BUSINESS_RULE, Places
 
+LONGEST_REASON = 300  # characters
+_LEFT = "the model left it"
 _LABEL = re.compile(r"[^,]+,([^:]+):")
 
 
@@ -74,6 +77,14 @@ def rules_in(handoffs: Collection[object]) -> tuple[BusinessRule, ...]:
     return tuple({rule.text: rule for rule in stated if isinstance(rule, BusinessRule)}.values())
 
 
+def still_open(gaps: Sequence[Gap], stated: Collection[object]) -> tuple[Gap, ...]:
+    """Return the gaps that are not implemented according to handoffs and contributions, with the last reason stated."""
+    implemented = {rule.text for rule in rules_in(stated)}
+    said = [getattr(each, "left", None) or getattr(each, "not_implemented", None) or () for each in stated]
+    reasons = {gap.text: gap for each in said for gap in each}
+    return tuple(reasons.get(gap.text, gap) for gap in gaps if gap.text not in implemented)
+
+
 def judged(
     claims: Claims, gaps: Sequence[Gap], changed: Mapping[str, str], tests: Collection[str] | None
 ) -> tuple[BusinessRule, ...] | list[str]:
@@ -100,6 +111,15 @@ def judged(
         if claim.gap == number and claim.implemented
     )
     return problems or rules
+
+
+def left(claims: Claims, gaps: Sequence[Gap]) -> tuple[Gap, ...]:
+    """Return the gaps that are not implemented, with a model's own words as the reason."""
+    return tuple(
+        Gap(text=gaps[claim.gap - 1].text, reason=f"{_LEFT}: {shorten(claim.why_not, LONGEST_REASON)}")
+        for claim in claims.gaps
+        if not claim.implemented
+    )
 
 
 def unclaimed(rules: Sequence[BusinessRule], changed: Collection[str]) -> list[str]:

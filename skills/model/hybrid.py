@@ -96,4 +96,5 @@ def _joined(made: Contribution, done: Contribution, extension: Extension) -> Con
     written = {file.path for file in done.files}
     without = tuple(file for file in extension.layout.files if file.path in written)
     files = (*kept, *(file for file in done.files if file.path in changed))
-    return made.model_copy(update={"files": files, "business_rules": done.business_rules, "without": without})
+    added = {"business_rules": done.business_rules, "without": without, "left": done.left}
+    return made.model_copy(update={"files": files, **added})

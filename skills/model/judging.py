@@ -17,7 +17,7 @@ from skills.executor import refusals
 from skills.formatting import FormattingFailed, format_python
 from skills.model.desk import Changes
 from skills.model.extension import Extension, Followed
-from skills.model.gaps import Claims, judged, unclaimed
+from skills.model.gaps import Claims, judged, left, unclaimed
 from skills.model.prompt import GAPS, answer_schema
 
 Judge: TypeAlias = Callable[[Mapping[str, JSON], Changes], "Contribution | tuple[str, ...]"]
@@ -63,7 +63,7 @@ class WholeSkill:
         rules = judged(claims, self._gaps, files, None)
         if isinstance(rules, list):
             return (*problems, *rules)
-        return tuple(problems) or output.model_copy(update={"business_rules": rules})
+        return tuple(problems) or output.model_copy(update={"business_rules": rules, "left": left(claims, self._gaps)})
 
 
 class Extended:
@@ -94,7 +94,9 @@ class Extended:
         if isinstance(rules, list):
             return (*problems, *rules)
         problems += unclaimed(rules, files)
-        return tuple(problems) or Contribution(files=changed, business_rules=rules)
+        if problems:
+            return tuple(problems)
+        return Contribution(files=changed, business_rules=rules, left=left(claims, self._extension.gaps))
 
 
 def _claims(stated: Mapping[str, JSON]) -> Claims | tuple[str, ...]:
