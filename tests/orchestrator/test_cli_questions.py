@@ -283,7 +283,7 @@ def test_a_resume_says_what_changed_meanwhile(small: Kit, tmp_path: Path) -> Non
 @pytest.mark.parametrize("kind", list(SCHEMAS))
 def test_any_value_is_an_answer_or_refused_with_a_reason(kind: QuestionKind, value: JSON) -> None:
     question = Question(id="q", run_id="r", node="n", kind=kind, text="t", answer_schema=SCHEMAS[kind])
-    fits = {"approval": {"reject"}, "prd": {"Approve", "reject", "approve\n", "reject:"}}
+    fits = {"approval": {"reject"}, "draft": {"reject"}, "prd": {"Approve", "reject", "approve\n", "reject:"}}
     if isinstance(value, str) and value in fits.get(kind, ()):
         refuse_invalid(question, value)
     else:
@@ -680,7 +680,7 @@ def test_the_shell_completes_runs_agents_and_questions_without_langgraph(tmp_pat
         "from orchestrator.cli.main import main\ntry:\n    main()\nfinally:\n    print(*sys.modules, file=sys.stderr)"
     )
     for line, completed in (
-        ("baton re", ["resume", "reject", "retry"]),
+        ("baton re", ["resume", "reject", "retry", "remote"]),
         ("baton show ", ["latest", "20260102-000000-bbbbbb", "20260101-000000-aaaaaa"]),
         ("baton show 20260101", ["20260101-000000-aaaaaa"]),
         ("baton retry latest --from da", ["database-agent"]),
