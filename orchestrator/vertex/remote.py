@@ -23,15 +23,15 @@ from orchestrator.policy import Policy
 from orchestrator.result import RunResult
 from orchestrator.storage.questions import Question
 from orchestrator.vertex.deploying.cloud import Cloud
-from orchestrator.vertex.deploying.refusals import CloudLost
+from orchestrator.vertex.deploying.refusals import CloudLost, QuotaUsedUp
 from schemas.base import JSON
 from schemas.errors import InputError, RunError
 
 T = TypeVar("T")
 
 NOT_OVER, ARCHIVE_GONE = "not_over", "archive_gone"  # codes of the app's errors
-_ATTEMPTS = 6
-_FIRST_WAIT, _LONGEST_WAIT = 1.0, 30.0  # seconds between attempts
+_ATTEMPTS = 8
+_FIRST_WAIT, _LONGEST_WAIT = 1.0, 30.0  # seconds between attempts; together longer than the minute that quotas are of
 _BETWEEN_STREAMS = 1.0  # seconds: an engine answers 90 queries a minute by default
 _PART = 1024 * 1024  # bytes of an archive in one answer
 
@@ -121,7 +121,7 @@ class RemoteEngine:
                     async for item in items:
                         number, lost, idle = number + 1, 0, 0
                         yield _event(item)
-            except CloudLost:
+            except (CloudLost, QuotaUsedUp):
                 lost += 1
                 if lost == _ATTEMPTS:
                     raise
@@ -192,7 +192,7 @@ class RemoteEngine:
         for attempt in range(1, _ATTEMPTS):
             try:
                 return await ask()
-            except CloudLost:
+            except (CloudLost, QuotaUsedUp):
                 await asyncio.sleep(_wait(attempt))
         return await ask()
 

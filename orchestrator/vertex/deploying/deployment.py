@@ -13,7 +13,7 @@ from schemas.base import Document
 
 ClassMethods: TypeAlias = list[dict[str, Any]]
 
-LABEL = "made-by"
+LABEL = "made_by"
 MADE_BY = {LABEL: "baton"}
 FEWEST, MOST_MIN, MOST_MAX, MOST_MAX_PSC = 0, 10, 1000, 100  # instances, as Agent Engine bounds them
 

@@ -1,6 +1,7 @@
 """What can go wrong between here and the cloud, in words that say what to do.
 
-    CloudRefused        the service says no: credentials, project, permission, quota, region (exit code 1)
+    CloudRefused        the service says no: credentials, project, permission, region (exit code 1)
+    └── QuotaUsedUp     it says no for now; `transient`
     CloudLost           no answer: the network, or the service is down; `transient`
     DeploymentFailed    the long-running operation ended without an engine that serves
 
@@ -17,6 +18,7 @@ from schemas.errors import RunError
 from skills.redaction import redact
 
 API = "aiplatform.googleapis.com"
+_TOO_MANY = 429  # RFC 6585
 LOGIN = "Log in with `gcloud auth application-default login`, or point GOOGLE_APPLICATION_CREDENTIALS to a key file"
 
 
@@ -31,6 +33,13 @@ class CloudRefused(RunError):
 
     def __str__(self) -> str:
         return self.text
+
+
+class QuotaUsedUp(CloudRefused):
+    """Too much was asked of the service in too short a time."""
+
+    code = "quota_used_up"
+    transient = True
 
 
 class CloudLost(RunError):
@@ -74,7 +83,8 @@ def refused(error: Any, what: str, project: str, location: str) -> CloudRefused 
     if status >= 500:  # noqa: PLR2004 - RFC 9110: the server's fault
         return CloudLost(f"Vertex AI failed while {what}: {status} {said}\nThat may pass; try again.")
     fix = _fix(status, set(_reasons(error.details)), said, project, location)
-    return CloudRefused(f"Vertex AI refuses ({status}) while {what}: {said}\n{fix}", status)
+    kind = QuotaUsedUp if status == _TOO_MANY else CloudRefused
+    return kind(f"Vertex AI refuses ({status}) while {what}: {said}\n{fix}", status)
 
 
 def _fix(status: int, reasons: set[str], said: str, project: str, location: str) -> str:
@@ -87,7 +97,7 @@ def _fix(status: int, reasons: set[str], said: str, project: str, location: str)
             f"There is no project `{project}` that these credentials may use. Correct `--project`:"
             " `gcloud projects list` lists yours."
         )
-    if status == 429:  # noqa: PLR2004 - RFC 6585: too many requests
+    if status == _TOO_MANY:
         return (
             "A quota is used up (by default 10 creations, updates and deletions and 90 queries a minute). Wait a minute"
             f" and try again, or ask for more: https://console.cloud.google.com/iam-admin/quotas?project={project}"

@@ -67,7 +67,7 @@ def test_it_sends_the_source_its_entrypoint_and_what_the_options_say(service: Ag
 
     assert ran.code == 0, ran.err
     (engine,) = service.engines.values()
-    assert engine["labels"]["made-by"] == "baton"
+    assert engine["labels"]["made_by"] == "baton"
     assert re.fullmatch(r"Baton [0-9.]+, source [0-9a-f]{12}", engine["description"])
     spec = engine["spec"]
     assert spec["serviceAccount"] == f"baton@{PROJECT}.iam.gserviceaccount.com"

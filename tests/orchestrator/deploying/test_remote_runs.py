@@ -241,6 +241,22 @@ def test_a_lost_connection_is_tried_again_for_what_only_looks(
     assert (tmp_path / "two/one/names.py").is_file()
 
 
+def test_a_used_up_quota_is_waited_for_by_what_only_looks(
+    engine: AgentEngine, baton: Baton, prd: str, tmp_path: Path
+) -> None:
+    ran = baton("remote", "run", prd, "--engine", NAME, "--workspace", str(tmp_path / "one"), "--json")
+    full = problem(429, "RESOURCE_EXHAUSTED", "Quota exceeded.")
+    engine.faults = [Fault(":query", times=2, status=429, body=full), Fault(STREAM, times=2, status=429, body=full)]
+
+    again = baton("remote", "follow", run_of(ran), "--engine", NAME, "--workspace", str(tmp_path / "two"), "--json")
+    engine.faults = [Fault(":query", times=1, status=429, body=full)]
+    refused = baton("remote", "run", prd, "--engine", NAME)
+
+    assert again.code == 0, again.err
+    assert refused.code == 1
+    assert "Quota exceeded." in refused.err
+
+
 def test_a_start_that_got_no_answer_is_not_sent_twice(engine: AgentEngine, baton: Baton, prd: str) -> None:
     engine.faults = [Fault(":query", drop="after")]
 
