@@ -22,6 +22,7 @@ from tests.orchestrator.test_cli_commands import baton
 AGENT = (
     "---\nname: copy-editor\ndescription: Edits texts. Use when text changed.\ntools: Read, Edit\n---\n\nBe brief.\n"
 )
+EXAMPLES = "---\nname: x\ndescription: Do.\n<example>\nuser: a: b\n</example>\nmodel: opus\n---\nB\n"
 SKILL = "---\nname: house-style\ndescription: How texts are written here.\n---\n\nShort words.\n"
 
 
@@ -100,7 +101,7 @@ def test_an_agent_gets_the_skills_that_it_names(tmp_path: Path) -> None:
         ("---\nname: x-y\ndescription: d\nmodel: gpt-7\n---\nB\n", "x-y", "d", "`model` is `gpt-7`"),
         ("---\nname: x-y\ndescription: d\nfoo: 1\n---\nB\n", "x-y", "d", "unknown keys: `foo`"),
         ("---\nname: test-agent\ndescription: d\n---\nB\n", "own-test-agent", "d", "is called `own-test-agent`"),
-        ("---\nname: x\ndescription: Do.\n<example>\nuser: a: b\n</example>\nmodel: opus\n---\nB\n", "x", "Do. <example>", "by line"),
+        (EXAMPLES, "x", "Do. <example>", "read line by line"),
         (f"---\nname: {'n' * 80}\ndescription: d\n---\nB\n", "n" * 64, "d", "at most 64"),
         (f"---\nname: x-y\ndescription: {'d' * 2000}\n---\nB\n", "x-y", "d" * 1023 + "…", "cut to 1,024"),
     ],
