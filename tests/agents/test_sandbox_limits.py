@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
+import ssl
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
@@ -18,7 +22,7 @@ from agents.checks.errors import ScratchError
 from agents.checks.isolation import Isolation, IsolationInvalid, IsolationMissing, isolation_for
 from agents.checks.limits import Limits, LimitsInvalid, limits_from_environment
 from agents.checks.outcomes import failed_tool
-from agents.checks.relay import SOCKET
+from agents.checks.relay import SOCKET, _copy
 from agents.checks.runner import run_checks
 from agents.checks.scratch import Scratch
 from tests.agents.material import feature, work
@@ -225,6 +229,49 @@ async def test_a_tool_s_databases_are_reached_through_the_isolation(how: Isolati
         unlinked, _ = await attack(scratch, "import os, sys; os.unlink(sys.argv[1])", f"{folder}/{SOCKET}")
         assert unlinked.exit_code or how.by == "limits"
     assert (evidence.exit_code, output) == (0, "b'N'\n")
+
+
+@asynccontextmanager
+async def encrypted(folder: Path, socket: str) -> AsyncIterator[tuple[int, list[bool]]]:
+    """Stand before a server as one that wants TLS; yield the port, and for each connection whether it was encrypted."""
+    certificate, key = str(folder / "certificate.pem"), str(folder / "key.pem")
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=server"]
+    await asyncio.to_thread(
+        subprocess.run, [*made, "-keyout", key, "-out", certificate], check=True, capture_output=True
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    seen: list[bool] = []
+
+    async def front(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked = await reader.readexactly(8)
+        seen.append(asked == bytes.fromhex("0000000804d2162f"))
+        writer.write(b"S")
+        await writer.start_tls(context)
+        behind, to_behind = await asyncio.open_unix_connection(socket)
+        ways = [asyncio.create_task(_copy(reader, to_behind)), asyncio.create_task(_copy(behind, writer))]
+        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        for way in ways:
+            way.cancel()
+        to_behind.close()
+        writer.close()
+
+    server = await asyncio.start_server(front, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1], seen
+    finally:
+        server.close()
+
+
+async def test_the_way_to_a_server_is_encrypted_as_its_dsn_says(admin_dsn: str, tmp_path: Path) -> None:
+    folder = admin_dsn.partition("host=")[2]
+    async with encrypted(tmp_path, f"{folder}/{SOCKET}") as (port, seen):
+        databases = ScratchDatabases(f"postgresql://postgres@127.0.0.1:{port}/postgres?sslmode=require", tmp_path)
+        mine = await asyncpg.connect(await databases.get("own"))
+        assert await mine.fetchval("select 1") == 1
+        await mine.close()
+        await databases.close()
+    assert seen == [True, True]
 
 
 # ---- checks ---------------------------------------------------------------------------------------------------------
