@@ -1,7 +1,7 @@
 """One call of a model: wait for it so long, try again so often, and tell what may pass from what will not.
 
 Rate limits, overload, timeouts and broken connections pass; the provider's `Retry-After` is honoured up to the longest
-wait. Anything else the provider says is final.
+wait. An answer that cannot be read is asked for once more. Anything else the provider says is final.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ _CONNECTION = frozenset({"TransportError", "APIConnectionError", "ClientConnecti
 _PASSING = frozenset({"overloaded_error", "rate_limit_error", "api_error", "timeout_error", "server_error"})
 # Clients keep connections for the next call; the loop they were made in may be over by then.
 _OTHER_LOOP = "Event loop is closed"
+# What packages raise over an answer that is empty, no JSON, or other than they expect.
+_GARBLED = (ValueError, TypeError, LookupError, AttributeError)
+_TRIES_GARBLED = 2
 _LONGEST_DETAIL = 500
 
 
@@ -53,10 +56,12 @@ async def call(skill: str, patience: Patience, once: Callable[[], Awaitable[Repl
         except BatonError:
             raise
         except Exception as error:
-            if not _passes(error):
+            passes, garbled = _passes(error), _is_garbled(error)
+            if not passes and not garbled:
                 raise ModelCallFailed(skill, _detail(error)) from error
-            if tried >= patience.tries:
-                raise ModelUnavailable(skill, f"{_detail(error, patience)} (tried {tried} times)") from error
+            if tried >= (patience.tries if passes else min(_TRIES_GARBLED, patience.tries)):
+                what = "" if passes else "no answer that can be read: "
+                raise ModelUnavailable(skill, f"{what}{_detail(error, patience)} (tried {tried} times)") from error
             asked = _retry_after(error)
         await asyncio.sleep(min(patience.longest, max(wait, asked)))
         wait *= 2
@@ -74,6 +79,11 @@ def _passes(error: BaseException) -> bool:
         or (isinstance(each, RuntimeError) and str(each) == _OTHER_LOOP)
         for each in _causes(error)
     )
+
+
+def _is_garbled(error: BaseException) -> bool:
+    """Return whether an answer came that the provider's package could make nothing of. The next may be another."""
+    return not any(map(_status, _causes(error))) and isinstance(error, _GARBLED)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

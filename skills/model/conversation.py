@@ -33,9 +33,9 @@ from skills.model.budget import Spending
 from skills.model.calling import Patience, call
 from skills.model.desk import Desk
 from skills.model.errors import ModelRefused
-from skills.model.models import model_name
+from skills.model.models import PROVIDERS, model_name
 from skills.model.prompt import SUBMIT, Prompt, data
-from skills.model.replies import fault, refusal, without_calls
+from skills.model.replies import as_kept, fault, is_whole, refusal, without_calls
 from skills.model.tools import DESCRIPTIONS
 from skills.paths import encodable
 from skills.redaction import redact
@@ -157,8 +157,7 @@ class _Supervision(AgentMiddleware[Any, Any, Any]):
         name = model_name(request.model)
         self._bench.meter.require(self._bench.agent, self._skill, name)
         started = time.monotonic()
-        response = await call(self._skill, self._patience, lambda: handler(request))
-        message = next(each for each in response.result if isinstance(each, AIMessage))
+        message = await call(self._skill, self._patience, lambda: _whole_reply(name, handler(request)))
         took = Spending(seconds=time.monotonic() - started)
         spent = self._bench.meter.cost(name, _spent(request, message)) + took
         self._bench.meter.add(self._bench.agent, self._skill, spent)
@@ -166,7 +165,7 @@ class _Supervision(AgentMiddleware[Any, Any, Any]):
             raise ModelRefused(self._skill, redact(words))
         self.fault = fault(message)
         # Half a call may be valid JSON: a file cut in the middle must not be written.
-        return ModelResponse(result=[without_calls(message)]) if self.fault else response
+        return ModelResponse(result=[without_calls(message) if self.fault else as_kept(message)])
 
     async def awrap_tool_call(
         self,
@@ -199,6 +198,18 @@ class _Supervision(AgentMiddleware[Any, Any, Any]):
         if not all(encodable(str(argument)) for argument in arguments.values()):
             return "Error: paths and contents must be text that UTF-8 can hold; there is half a surrogate pair in it."
         return None
+
+
+async def _whole_reply(model: str, asked: Awaitable[ModelResponse[Any]]) -> AIMessage:
+    """Return what a model says.
+
+    Raises:
+        ConnectionError: Its provider did not say that this is all.
+    """
+    message = next(each for each in (await asked).result if isinstance(each, AIMessage))
+    if model.partition(":")[0] in PROVIDERS and not is_whole(message):
+        raise ConnectionError("the stream ended before the reply did")
+    return message
 
 
 def _cut(text: str) -> str:

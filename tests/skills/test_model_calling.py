@@ -71,7 +71,7 @@ FINAL = (
     Response(status_code=401),
     Response(status_code=404),
     Response(code="model_not_found"),
-    ValueError("a message that is too long"),
+    RuntimeError("the package will not"),
 )
 
 
@@ -79,6 +79,22 @@ FINAL = (
 async def test_what_does_not_pass_is_final(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     with pytest.raises(ModelCallFailed):
         await waits(monkeypatch, [error], Patience())
+
+
+GARBLED = (
+    ValueError("No generations found in stream."),
+    UnicodeDecodeError("utf-8", b"\xff", 0, 1, "no"),
+    KeyError("id"),
+)
+
+
+@pytest.mark.parametrize("error", GARBLED, ids=range(len(GARBLED)))
+async def test_an_answer_that_cannot_be_read_is_asked_for_once_more(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    assert await waits(monkeypatch, [error], Patience(first=3.0)) == [3.0]
+    with pytest.raises(ModelUnavailable, match=r"no answer that can be read: .* \(tried 2 times\)"):
+        await waits(monkeypatch, [error] * 3, Patience())
 
 
 async def test_waits_double_up_to_the_longest(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -222,7 +222,7 @@ DONE = (
     Fault(name="half a surrogate pair", twist=_beside("half.py", "x = '\ud800'\n"), on="write"),
     Fault(name="half a surrogate pair in a path", twist=_beside("\udc00.py"), on="write"),
     Fault(name="half a surrogate pair in words", twist=lambda reply: replace(reply, text="\ud83d")),
-    Fault(name="a file of three megabytes", twist=_beside("huge.py", "x = 1  # more\n" * 220_000), on="write"),
+    Fault(name="a file of a megabyte", twist=_beside("huge.py", "x = 1  # more\n" * 75_000), on="write"),
     Fault(name="a file of one long line", twist=_beside("line.py", "x = '" + "a" * 400_000 + "'\n"), on="write"),
     Fault(name="Python nested too deep", twist=_beside("deep.py", "(" * 5000 + ")" * 5000 + "\n"), on="write"),
     Fault(name="an injected instruction in a file", twist=_beside("said.py", f'"""{INJECTED}"""\n'), on="write"),

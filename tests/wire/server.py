@@ -203,7 +203,7 @@ def event(value: JSON, name: str | None = None) -> bytes:
     return f"{head}data: {json.dumps(value)}\n\n".encode()
 
 
-def pieces(text: str, size: int = 2000) -> Iterator[str]:
+def pieces(text: str, size: int = 100) -> Iterator[str]:
     """Yield a text as a stream brings it."""
     for start in range(0, len(text), size):
         yield text[start : start + size]
