@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from benchmarks.faults import Ending, Tally, lines, measure
-from orchestrator.storage.postgres import Server
 from tests.wire.faults import FAULTS
 from tests.wire.trials import CRASHED, QUESTION, VERIFIED, Verdict
 
@@ -18,13 +17,14 @@ SWIFT = [
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("kit")
-async def test_misbehaving_models_end_verified_or_in_a_question(tmp_path: Path, server: Server) -> None:
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # google-genai, over a page for an error
+async def test_misbehaving_models_end_verified_or_in_a_question(tmp_path: Path) -> None:
     """A few of all trials, drawn by lot; `python -m benchmarks.faults` does them all."""
-    tally = await measure(tmp_path, SWIFT, seed=7, skills=0.02, runs=0.06)
+    tally = await measure(tmp_path, SWIFT, seed=7, skills=0.01, runs=0.03)
 
     assert [(each.where, each.fault, each.verdict) for each in tally.wrong()] == []
     assert {each.verdict.outcome for each in tally.endings} == {VERIFIED, QUESTION}
-    assert len(tally.endings) > len(SWIFT) / 3
+    assert len(tally.endings) >= 10
 
 
 def test_there_are_at_least_thirty_kinds_of_misbehaviour() -> None:

@@ -28,7 +28,7 @@ from tests.wire.workplaces import Workplace
 
 HASTY = Patience(tries=3, first=0.0, longest=0.0, call=60.0)
 WAITING = Patience(tries=2, first=0.0, longest=0.0, call=1.5)  # for a model that says nothing
-CALLS = 60  # of one step: a loop ends there
+CALLS = 40  # of one step: a loop ends there
 REPAIRS = 2
 WORDS = ("one", "two", "three")
 CHECKED_FOR = 10.0  # seconds: what a small agent's code may take in its check
