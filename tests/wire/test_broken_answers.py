@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import pytest
@@ -13,6 +13,8 @@ from skills.model.executor import ModelExecutor
 from tests.wire.conftest import Serve
 from tests.wire.exchange import Call, Cut, Dropped, Player, Raw, Reply, Request, Trouble
 from tests.wire.hand import Hand
+from tests.wire.openai_responses import MODEL, ResponsesApi
+from tests.wire.providers import KEY
 from tests.wire.workplaces import Workplace, in_order, workplaces
 
 pytestmark = pytest.mark.slow
@@ -92,3 +94,21 @@ async def test_half_a_character_in_words_harms_nothing(serve: Serve, place: Work
 
     assert await executed(place, model) == in_order(place.output)
     assert len(loopback.asked) == len({"write", "submit"})
+
+
+class Repeating(ResponsesApi):
+    """A server that gives every reply the same id."""
+
+    def stream(self, reply: Reply, request: Request) -> Iterator[bytes]:
+        for part in super().stream(reply, request):
+            yield part.replace(f'"resp_{request.number}"'.encode(), b'"resp_0"')
+
+
+async def test_replies_of_one_id_are_several_replies(serve: Serve) -> None:
+    loopback = serve(Hand())
+    loopback.apis = (Repeating(KEY),)
+    long = next(each for each in workplaces() if each.skill.name == "jwt-authentication")
+
+    assert await executed(long, f"openai:{MODEL}") == in_order(long.output)
+    assert [len(each.turns) for each in loopback.asked] == sorted({len(each.turns) for each in loopback.asked})
+    assert len(loopback.asked) > len({"write", "submit"})
