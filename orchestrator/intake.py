@@ -32,6 +32,7 @@ from schemas.handoffs import FeaturePrd
 from skills.model.executor import ModelExecutor
 
 NODE = "intake"
+NAME = "feature-prd.md"
 
 
 class PrdMissing(InputError):
@@ -63,11 +64,15 @@ def read_given(path: Path, *, modelled: bool) -> Given:
     Raises:
         InputError: There is none, or it is not prose and wrong: with every problem found.
     """
-    return given_of(_found(path), path, modelled=modelled)
+    return _given(_found(path), path, modelled=modelled)
 
 
-def given_of(found: Found, path: Path, *, modelled: bool) -> Given:
-    """Return the PRD that was found at `path`. Raises as `read_given` does."""
+def given_of(raw: bytes, *, name: str = NAME, modelled: bool) -> Given:
+    """Return the PRD that `raw` is, called `name` in errors. Raises as `read_given` does."""
+    return _given(Found(raw=raw, size=len(raw)), Path(name), modelled=modelled)
+
+
+def _given(found: Found, path: Path, *, modelled: bool) -> Given:
     try:
         return Given(raw=found.raw, prd=read_found(found, path, CONTRACT))
     except HandoffInvalid:
@@ -78,7 +83,7 @@ def given_of(found: Found, path: Path, *, modelled: bool) -> Given:
 
 def _found(path: Path) -> Found:
     if path.is_dir():
-        raise PrdMissing(f"`{path}` is a folder; name the PRD in it, for example `{path / 'feature-prd.md'}`.")
+        raise PrdMissing(f"`{path}` is a folder; name the PRD in it, for example `{path / NAME}`.")
     try:
         return find(path, CONTRACT)
     except HandoffMissing as error:

@@ -23,7 +23,7 @@ from schemas.errors import BatonError
 class Request:
     """A run to be. Runs of different groups (tenants, teams) take turns; within a group, in order."""
 
-    prd: str | Path
+    prd: str | Path | bytes
     workspace: str | Path
     group: str = ""
     agents: tuple[str, ...] | None = None

@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Self
 
 from handoff.feature import FeatureIncomplete
 from handoff.provenance import sha256
-from handoff.store import Found
 from orchestrator import question_files, taking_up
 from orchestrator.beginning import begin
 from orchestrator.context import RunContext
@@ -108,7 +107,7 @@ class Orchestrator:
 
     async def start(
         self,
-        prd: str | Path,
+        prd: str | Path | bytes,
         *,
         agents: Sequence[str] | None = None,
         policy: Policy | None = None,
@@ -117,7 +116,7 @@ class Orchestrator:
         """Start a run; what can be refused is refused here, with the workspace untouched.
 
         Args:
-            prd: Path of the feature PRD.
+            prd: Path of the feature PRD, or the bytes of one.
             agents: Names of the agents to run; all by default.
             policy: What to ask people, and how long to wait for them; by default nothing is asked that can be decided.
             workspace: Another folder than the engine's.
@@ -127,7 +126,9 @@ class Orchestrator:
             RunError: There is no database.
         """
         policy = self._engine.executors.settle(policy or Policy())
-        given = read_given(Path(prd), modelled=policy.model is not None)  # once: it may come through a pipe, or change
+        modelled = policy.model is not None
+        # A file is read once: it may come through a pipe, or change.
+        given = given_of(prd, modelled=modelled) if isinstance(prd, bytes) else read_given(Path(prd), modelled=modelled)
         pipeline = self.pipeline if agents is None else self.pipeline.subset(agents)
         plan = self._plan(given, pipeline)
         self._engine.prepare(plan)
@@ -159,7 +160,7 @@ class Orchestrator:
         pipeline = taking_up.pipeline_of(source, self.pipeline)
         raw = (await opened.ledger.content.get([source.prd]))[source.prd]
         policy = self._engine.executors.settle(policy or Policy.model_validate(source.policy))
-        given = given_of(Found(raw=raw, size=len(raw)), Path(source.id), modelled=policy.model is not None)
+        given = given_of(raw, name=source.id, modelled=policy.model is not None)
         plan = self._plan(given, pipeline)
         self._engine.prepare(plan)
         context = await self._new(

@@ -18,7 +18,7 @@ from orchestrator.vertex.settings import NotConfigured
 from schemas.errors import RunError
 
 if TYPE_CHECKING:
-    from google.cloud.storage import Bucket  # type: ignore[import-untyped]  # the package ships no types
+    from google.cloud.storage import Bucket
 
 GCS = "gs://"
 PATIENCE = 20.0  # seconds to try again for; a caller waits meanwhile
@@ -144,14 +144,14 @@ class GcsArtifacts:
             raise self._unavailable("read", name, error) from error
 
     def _patience(self) -> Any:  # noqa: ANN401 - the package ships no types
-        from google.cloud.storage.retry import DEFAULT_RETRY  # type: ignore[import-untyped]  # noqa: PLC0415 - as below
+        from google.cloud.storage.retry import DEFAULT_RETRY  # noqa: PLC0415 - as below
 
         return DEFAULT_RETRY.with_timeout(PATIENCE)
 
     def _bucket(self) -> Bucket:
         if self._opened is None:
             try:
-                from google.cloud import storage  # type: ignore[import-untyped]  # noqa: PLC0415 - an optional extra
+                from google.cloud import storage  # noqa: PLC0415 - an optional extra
             except ImportError as error:
                 raise NotConfigured(
                     "BATON_ARTIFACTS names a bucket, but `google-cloud-storage` is not installed."

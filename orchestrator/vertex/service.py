@@ -13,7 +13,6 @@ import base64
 import hashlib
 import logging
 import shutil
-import tempfile
 from collections.abc import AsyncGenerator, Coroutine, Mapping
 from contextlib import aclosing, suppress
 from pathlib import Path
@@ -41,7 +40,6 @@ from schemas.errors import BatonError, InputError
 
 Reply: TypeAlias = dict[str, JSON]
 _PAUSE = 0.2  # seconds, where nothing tells that a run goes on
-_PRD = "feature-prd.md"
 _HANDOFFS = ".claude/handoff/"
 
 _log = logging.getLogger("baton.vertex")
@@ -100,12 +98,8 @@ class Service:
 
     async def start(self, given: contracts.Start) -> Reply:
         """Start a run; what can be refused is refused here, with nothing begun."""
-        with tempfile.TemporaryDirectory(prefix="baton-prd-") as folder:
-            prd = Path(folder) / _PRD
-            prd.write_text(given.prd, encoding="utf-8")
-            run = await self._engine.start(
-                prd, agents=given.agents, policy=given.policy, workspace=self._workspaces.new()
-            )
+        prd = given.prd.encode()
+        run = await self._engine.start(prd, agents=given.agents, policy=given.policy, workspace=self._workspaces.new())
         self._picking_up.began(run)
         return await self._status(run.id)
 

@@ -145,7 +145,9 @@ def test_no_method_raises(app: BatonApp) -> None:
     assert code(app.status(run="20260101-000000-abcdef")) == "run_unknown"
     assert code(next(iter(app.events(run="nobody")))) == "run_unknown"
     assert code(app.answer(run=waiting, value="perhaps")) == "answer_refused"
-    assert code(app.start(prd="no PRD at all")) == "handoff_invalid"
+    refused: Any = app.start(prd="no PRD at all")["error"]
+    assert refused["code"] == "handoff_invalid"
+    assert "  feature-prd.md:1: this is not the expected kind of file\n" in refused["message"]
     assert code(app.start(prd=PRD, agents=["four-agent"])) == "agent_unknown"
     assert code(app.retry(run=waiting, from_agent="four-agent")) in {"agent_unknown", "run_refused"}
     assert code(app.download(run=waiting, archive="0" * 64)) == "archive_gone"
