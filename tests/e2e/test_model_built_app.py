@@ -18,5 +18,5 @@ def test_a_model_builds_the_app_that_templates_build(todo: Built, tmp_path: Path
     made = run(EXAMPLES / "todo-lists.md", tmp_path / "app", "--model", MODELS[0], "--all-model")
 
     assert (made.exit_code, made.result["status"], made.refused) == (0, "completed", ())
-    assert made.requests >= len(made.result["skills"])
+    assert {each["by"] for each in made.result["work"]} == {MODELS[0]}
     assert made.app == app(todo.workspace)

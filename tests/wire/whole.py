@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.e2e.running import BATON, EXAMPLES, RUN_TIMEOUT, tree
+from tests.wire.exchange import JSON
 from tests.wire.hand import Hand
 from tests.wire.providers import APIS, MODELS, environment
 from tests.wire.server import Loopback
@@ -28,7 +29,7 @@ class Whole:
     """What `baton run` made of a PRD. `app` are the files that are the app, by path; `seconds` of wall."""
 
     exit_code: int
-    result: Mapping[str, object]
+    result: Mapping[str, JSON]
     app: Mapping[str, bytes]
     requests: int
     refused: Sequence[str]
