@@ -37,7 +37,6 @@ from skills.model.models import PROVIDERS, model_name
 from skills.model.prompt import SUBMIT, Prompt, data
 from skills.model.replies import as_kept, fault, is_whole, refusal, without_calls
 from skills.model.tools import DESCRIPTIONS
-from skills.paths import encodable
 from skills.redaction import redact
 
 LONGEST_RESULT = 40_000  # characters of a tool's output that a model is shown at once
@@ -195,8 +194,6 @@ class _Supervision(AgentMiddleware[Any, Any, Any]):
         if not self._desk.writable(path):
             patterns = ", ".join(f"`/{pattern}`" for pattern in self._desk.shown)
             return f"Error: `/{path}` is not a path that you may write. You may write {patterns}."
-        if not all(encodable(str(argument)) for argument in arguments.values()):
-            return "Error: paths and contents must be text that UTF-8 can hold; there is half a surrogate pair in it."
         return None
 
 

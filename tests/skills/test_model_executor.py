@@ -133,6 +133,8 @@ BAD: dict[str, tuple[Reply, str]] = {
         AIMessage("", response_metadata={"finish_reason": "MALFORMED_FUNCTION_CALL"}),
         "your tool call could not be read",
     ),
+    "text that is no text": (write({"docs/a.md": "\ud800"}), "there is half a surrogate pair in what your call says"),
+    "a call of no tool": (call(""), "you called a tool without saying which"),
 }
 
 
@@ -208,7 +210,6 @@ CALLS = {
     "a file outside": (call("read_file", file_path="/../../../../etc/passwd"), "Path traversal not allowed"),
     "a name that is too long": (write({f"docs/{'x' * 300}": "x"}), "File name too long"),
     "a name with a NUL": (write({"docs/a\0b": "x"}), "null byte"),
-    "text that is no text": (write({"docs/a.md": "\ud800"}), "there is half a surrogate pair in it"),
     "a pattern that is none": (call("glob", pattern="[", path="/nowhere"), ""),
     "the whole folder": (call("delete", file_path="/"), "is not a path that you may write"),
 }
