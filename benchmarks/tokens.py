@@ -98,7 +98,7 @@ def _attached(place: Workplace) -> list[str]:
     """Return the inputs that are too long for the prompt, as files."""
     blueprint = place.skill.blueprint()
     request = request_of(place.skill, blueprint, place.materials)
-    prompt = prompt_of(place.skill, blueprint.output, request, place.bench, there=(), fixed=())
+    prompt = prompt_of(place.skill, blueprint, request, place.bench, there=(), fixed=())
     return list(prompt.attachments.values())
 
 

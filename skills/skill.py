@@ -3,6 +3,7 @@
 `blueprint.py` exposes `Input` (the materials it wants, each a field), `Output` (a `Contribution` with the facts it
 states) and, if templates do the skill, `contribute(request, templates)`, a pure function: same input, same bytes. A
 skill without `blueprint.py` wants the feature and leaves files; like one without `contribute`, it needs a model.
+`PLACES` and `GIVEN`, the paths of templates that are files of the app as they are, say what a model finds.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from types import ModuleType
 
 from schemas.base import Document
 from schemas.feature import Feature
-from skills.contribution import Contribution
+from skills.contribution import ContributedFile, Contribution
 from skills.manifest import Preparation, SkillInvalid, instructions
 from skills.places import RULED, Places
 from skills.templates import Templates
@@ -33,13 +34,15 @@ class FeatureInput(Document):
 class Blueprint:
     """The Python of a skill. Without `contribute`, it has no template: a model must do it.
 
-    `places` are those that its template leaves for a model's work, if there are any.
+    `places` are those that its template leaves for a model's work, if there are any. `given` are files that nobody can
+    write by hand (locks with hashes), and what belongs to them: a model finds them there.
     """
 
     input: type[Document]
     output: type[Contribution]
     contribute: Callable[[Document, Templates], object] | None
     places: Places | None = None
+    given: tuple[ContributedFile, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,7 +79,7 @@ class Skill:
             module = importlib.import_module(f"{self._package()}.blueprint")
         except Exception as error:  # whatever a stranger's module raises at import
             raise SkillInvalid((f"{path}: cannot be imported: {type(error).__name__}: {error}",)) from error
-        return _blueprint(module, path)
+        return _blueprint(module, path, self.templates)
 
     def _package(self) -> str:
         if self.built_in:
@@ -90,7 +93,7 @@ class Skill:
         return name
 
 
-def _blueprint(module: ModuleType, path: Path) -> Blueprint:
+def _blueprint(module: ModuleType, path: Path, templates: Templates) -> Blueprint:
     request, output = getattr(module, "Input", None), getattr(module, "Output", None)
     contribute = getattr(module, "contribute", None)
     problems = []
@@ -105,6 +108,15 @@ def _blueprint(module: ModuleType, path: Path) -> Blueprint:
         problems.append(f"{path}: `PLACES` must be a `skills.places.Places`")
     elif places is not None and RULED not in getattr(request, "model_fields", {}):
         problems.append(f"{path}: with `PLACES`, `Input` needs the field `{RULED}: tuple[str, ...] = ()`")
+    given = getattr(module, "GIVEN", ())
+    if unknown := [name for name in given if not (path.parent / "templates" / name).is_file()]:
+        problems.append(f"{path}: `GIVEN` names {', '.join(f'`{name}`' for name in unknown)}: no file of `templates/`")
     if problems:
         raise SkillInvalid(tuple(problems))
-    return Blueprint(input=request, output=output, contribute=contribute, places=places)  # type: ignore[arg-type]  # checked above
+    return Blueprint(
+        input=request,  # type: ignore[arg-type]  # checked above
+        output=output,  # type: ignore[arg-type]  # checked above
+        contribute=contribute,
+        places=places,
+        given=tuple(ContributedFile(path=name, content=templates.read(name)) for name in given),
+    )

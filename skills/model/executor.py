@@ -84,16 +84,17 @@ class ModelExecutor:
         assembled = assembled_in(materials)
         prompt = prompt_of(
             skill,
-            blueprint.output,
+            blueprint,
             request,
             bench,
             there=laid_out(bench),
             fixed=sorted(file.path for file in assembled.files),
             gaps=gaps,
         )
+        fixed = (*assembled.files, *blueprint.given)
         begun = bench.rework.contribution.files if bench.rework is not None else ()
-        with desk(bench, assembled.files, prompt.attachments, begun=begun) as place:
-            return await self._done(skill, prompt, place, WholeSkill(skill.name, blueprint.output, assembled, gaps))
+        with desk(bench, fixed, prompt.attachments, begun=begun) as place:
+            return await self._done(skill, prompt, place, WholeSkill(skill.name, blueprint, assembled, gaps))
 
     async def extend(self, skill: Skill, extension: Extension, bench: Workbench) -> Contribution:
         """Return the files that the model wrote or changed in the places of a skill's template, and the rules in them.

@@ -19,6 +19,7 @@ from skills.model.desk import Changes
 from skills.model.extension import Extension, Followed
 from skills.model.gaps import Claims, judged, left, unclaimed
 from skills.model.prompt import GAPS, answer_schema
+from skills.skill import Blueprint
 
 Judge: TypeAlias = Callable[[Mapping[str, JSON], Changes], "Contribution | tuple[str, ...]"]
 """Returns the output that an answer and the files make, or what is wrong with them."""
@@ -27,10 +28,11 @@ Judge: TypeAlias = Callable[[Mapping[str, JSON], Changes], "Contribution | tuple
 class WholeSkill:
     """Judges a skill that a model does as a whole, gaps included if there are any."""
 
-    def __init__(self, skill: str, output: type[Contribution], assembled: Contribution, gaps: Sequence[Gap]) -> None:
-        """Hold the work to `output`, and to what earlier skills of the step left."""
-        self._skill, self._output, self._assembled, self._gaps = skill, output, assembled, gaps
-        self._known = answer_schema(output)["properties"]
+    def __init__(self, skill: str, blueprint: Blueprint, assembled: Contribution, gaps: Sequence[Gap]) -> None:
+        """Hold the work to the skill's output contract, and to what earlier skills of the step left."""
+        self._skill, self._assembled, self._gaps = skill, assembled, gaps
+        self._output, self._given = blueprint.output, blueprint.given
+        self._known = answer_schema(blueprint.output)["properties"]
 
     def __call__(self, stated: Mapping[str, JSON], changes: Changes) -> Contribution | tuple[str, ...]:
         """Return the skill's output, or what is wrong with it."""
@@ -40,7 +42,7 @@ class WholeSkill:
         facts = {name: value for name, value in stated.items() if name != GAPS or not self._gaps}
         unknown = self._unknown(facts)
         try:
-            output = self._output.model_validate({**facts, "files": changes.files})
+            output = self._output.model_validate({**facts, "files": (*self._given, *changes.files)})
         except ValidationError as error:
             return (*problems, *refusals("`submit`:", error))
         problems += [*unknown, *_conflicts(self._skill, self._assembled, output)]
@@ -56,7 +58,7 @@ class WholeSkill:
     ) -> Contribution | tuple[str, ...]:
         if not self._gaps:
             return tuple(problems) or output
-        files = {file.path: file.content for file in output.files}
+        files = {file.path: file.content for file in output.files if file not in self._given}
         claims = _claims({GAPS: stated.get(GAPS, [])})
         if not isinstance(claims, Claims):
             return (*problems, *claims)

@@ -25,7 +25,7 @@ from schemas.base import JSON, Document
 from schemas.feature import Gap
 from skills.contribution import ContributedFile, Contribution
 from skills.model.gaps import Claims
-from skills.skill import Skill
+from skills.skill import Blueprint, Skill
 from skills.workbench import Workbench
 
 SUBMIT = "submit"
@@ -80,7 +80,7 @@ class Prompt:
 
 def prompt_of(
     skill: Skill,
-    output: type[Contribution],
+    blueprint: Blueprint,
     request: Document,
     bench: Workbench,
     *,
@@ -92,7 +92,7 @@ def prompt_of(
 
     Args:
         skill: Whose `SKILL.md` are the instructions.
-        output: Its output contract.
+        blueprint: Its contracts, and the files that it is given.
         request: Its validated input: what the contract declares, and so all that the model sees.
         bench: Where the work is done.
         there: The files that are there, relative to the project.
@@ -100,13 +100,15 @@ def prompt_of(
         gaps: What may be implemented beyond the skill.
     """
     inputs = _inputs(request)
+    given = sorted(file.path for file in blueprint.given)
     texts = {name: as_text(value) for name, value in inputs.items()}
     attachments = {f"{INPUTS}/{name}.yaml": text for name, text in texts.items() if len(text) > LONGEST_INPUT}
     message = [
         *_heading(skill, texts),
         *(_input(name, inputs[name], text) for name, text in texts.items()),
         *listing("Files that earlier skills of this step made:", "made", fixed),
-        *listing("Other files that are there:", "files", sorted(set(there) - set(fixed))),
+        *listing("Files of this skill that are there and stay as they are:", "given", given),
+        *listing("Other files that are there:", "files", sorted({*there}.difference(fixed, given))),
         *_gaps(skill, gaps),
         *_rework(bench),
         f"Write the files of the skill `{skill.name}`, then call `{SUBMIT}`.",
@@ -114,7 +116,7 @@ def prompt_of(
     return Prompt(
         system=rules_of(skill.name, bench.agent, _owned(bench), skill.instructions().strip()),
         message="\n\n".join(message),
-        answer=_with_claims(answer_schema(output)) if gaps else answer_schema(output),
+        answer=_with_claims(answer_schema(blueprint.output)) if gaps else answer_schema(blueprint.output),
         attachments=attachments,
     )
 

@@ -36,6 +36,8 @@ _COPIED = (
     "src/auth/access.ts",
     "src/auth/session.tsx",
 )
+# The lock holds hashes, so nobody writes it by hand; npm refuses it beside another list of packages.
+GIVEN = (f"{ROOT}/package.json", f"{ROOT}/package-lock.json")
 _ACCOUNT_CALLS = ("register", "login", "refresh", "logout", "read_me")
 _ACCOUNT_SCHEMAS = ("UserResponse", "RegisterRequest", "LoginRequest", "TokenResponse", "ErrorResponse")
 

@@ -68,7 +68,7 @@ def _prompt(
     bench = Workbench(agent=agent.name, tree=tree, owned=partial(owns, agent), owns=agent.owns, excludes=agent.excludes)
     made = sorted(file.path for output in outputs.values() for file in output.files)
     request = request_of(skill, blueprint, offered)
-    return prompt_of(skill, blueprint.output, request, bench, there=laid_out(bench), fixed=made)
+    return prompt_of(skill, blueprint, request, bench, there=laid_out(bench), fixed=made)
 
 
 def _drafting() -> Prompt:
@@ -78,7 +78,7 @@ def _drafting() -> Prompt:
     request = request_of(skill, blueprint, materials_of(said_in(NOTE)))
     with tempfile.TemporaryDirectory() as name:
         bench = desk_of("intake", Path(name), Meter())
-        return prompt_of(skill, blueprint.output, request, bench, there=(), fixed=())
+        return prompt_of(skill, blueprint, request, bench, there=(), fixed=())
 
 
 def handed_on(agent: Agent, outputs: Mapping[str, Contribution]) -> dict[str, Document | JSON]:

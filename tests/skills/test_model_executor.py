@@ -25,7 +25,7 @@ from skills.model.errors import (
 from skills.model.executor import ModelExecutor
 from skills.model.scripted import Dropped, Reply, ScriptedModel, call, submit, write
 from skills.workbench import Rework
-from tests.skills.model_skill import NOW, PAGE, bench, done, feature, note_writer
+from tests.skills.model_skill import BLUEPRINT, NOW, PAGE, bench, done, feature, note_writer
 
 GOOD = [write(PAGE), submit(listed=1)]
 
@@ -324,6 +324,24 @@ async def test_a_cancelled_skill_leaves_no_folder(tmp_path: Path, monkeypatch: p
     with pytest.raises(asyncio.CancelledError):
         await work
     assert not list(tmp_path.glob("baton-desk-*"))
+
+
+async def test_files_that_nobody_writes_by_hand_are_given_and_cannot_be_changed(tmp_path: Path) -> None:
+    skill = note_writer(tmp_path)
+    (skill.folder / "templates/docs").mkdir(parents=True)
+    (skill.folder / "templates/docs/notes.lock").write_text("sha256:1\n")
+    (skill.folder / "blueprint.py").write_text(f'{BLUEPRINT}\n\nGIVEN = ("docs/notes.lock",)\n')
+    write_it = write({**PAGE, "docs/notes.lock": "made up"})
+    model = ScriptedModel([call("read_file", file_path="/docs/notes.lock"), write_it, write(PAGE), submit(listed=1)])
+
+    output = await ModelExecutor(model, patience=NOW).execute(skill, {"feature": feature()}, bench(tmp_path))
+
+    assert {file.path: file.content for file in output.files} == {**PAGE, "docs/notes.lock": "sha256:1\n"}
+    asked = str(model.asked[0].messages[-1].text)
+    assert "Files of this skill that are there and stay as they are:" in asked
+    assert "/docs/notes.lock" in asked
+    assert "sha256:1" in feedback(model, 2)
+    assert any("`/docs/notes.lock` is not yours to change" in str(each.text) for each in model.asked[2].messages)
 
 
 # ---- ownership, whatever tool was used -----------------------------------------------------------------------------

@@ -344,7 +344,8 @@ async def test_a_model_that_does_every_skill_does_the_gaps_with_it(tmp_path: Pat
     model = ScriptedModel([write(files), submit(**stated, gaps=[KEPT])])
     output = await done(tmp_path, model, materials(FIRST), all_skills=True)
 
-    assert {file.path: file.content for file in output.files} == files
+    locks = {file.path: file.content for file in whole.files if file.path.endswith(".lock")}
+    assert {file.path: file.content for file in output.files} == files | locks
     assert output.business_rules == (RULE,)
     assert output.without == ()
     assert "these are gaps: what the PRD asks for and no template can do" in str(model.asked[0].messages[-1].text)

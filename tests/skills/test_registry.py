@@ -157,6 +157,7 @@ def test_a_folder_without_skill_md_is_no_skill(tmp_path: Path) -> None:
         ("raise RuntimeError('boom')", "cannot be imported: RuntimeError: boom"),
         ("contribute = 1", "`contribute(request, templates)` must be a function"),
         ("Input = Output = contribute = 1", "`Input` must be a class that extends"),
+        ("GIVEN = ('app.lock',)", "`GIVEN` names `app.lock`: no file of `templates/`"),
     ],
 )
 def test_a_broken_blueprint_is_refused_with_the_file(tmp_path: Path, source: str, message: str) -> None:

@@ -62,7 +62,8 @@ class Hand:
         return list(self._skill(request).blueprint().input.model_fields)
 
     def _written(self, request: Request, output: Contribution) -> Reply:
-        wanted = {f"/{file.path}": file.content for file in output.files}
+        given = {file.path for file in self._skill(request).blueprint().given}
+        wanted = {f"/{file.path}": file.content for file in output.files if file.path not in given}
         there = _own_files(request)
         if strays := [Call("delete", {"file_path": path}) for path in there if path not in wanted]:
             return Reply(calls=tuple(strays[:WRITTEN_AT_ONCE]))
