@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from importlib import import_module
 from itertools import islice
-from re import _constants as op  # type: ignore[attr-defined]  # typeshed leaves the parser out
-from re import _parser as parser  # type: ignore[attr-defined]  # typeshed leaves the parser out
 from typing import Any, Final
+
+# Imported by name, for no stub describes them.
+op: Any = import_module("re._constants")
+parser: Any = import_module("re._parser")
 
 _ALPHABET: Final = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_ .,:/@#+!"
 _CATEGORIES: Final = {
