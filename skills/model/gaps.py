@@ -54,12 +54,15 @@ def kind_of(gap: Gap) -> str:
     return " ".join(label[1].casefold().split()) if label else ""
 
 
-def gaps_of(places: Places | None, materials: Mapping[str, Document | JSON]) -> tuple[Gap, ...]:
+def gaps_of(
+    places: Places | None, materials: Mapping[str, Document | JSON], *, whole: bool = False
+) -> tuple[Gap, ...]:
     """Return the gaps that a model works on for a skill with these places, in the PRD's order.
 
     Args:
         places: Of the skill.
         materials: All that the step offers.
+        whole: Whether the model does the whole skill, and so can do gaps of kinds that need more than its places.
     """
     feature = materials.get("feature")
     if places is None or not isinstance(feature, Feature):
@@ -67,7 +70,8 @@ def gaps_of(places: Places | None, materials: Mapping[str, Document | JSON]) -> 
     kept = {rule.text for rule in rules_in(materials.values())}
     if places.work == "follow":
         return tuple(gap for gap in feature.gaps if gap.text in kept)
-    return tuple(gap for gap in feature.gaps if gap.text not in kept and kind_of(gap) in places.kinds)
+    asked = (gap for gap in feature.gaps if gap.text not in kept)
+    return tuple(gap for gap in asked if (kind := kind_of(gap)) in places.kinds or (whole and kind))
 
 
 def rules_in(handoffs: Collection[object]) -> tuple[BusinessRule, ...]:

@@ -53,8 +53,10 @@ class HybridExecutor:
             ModelFailed, PriceUnknown: As `ModelExecutor.execute`.
         """
         blueprint = skill.blueprint()
-        places, gaps = blueprint.places, gaps_of(blueprint.places, materials)
-        if self._all_skills or skill.name in self._skills or blueprint.contribute is None:
+        places = blueprint.places
+        whole = self._all_skills or skill.name in self._skills or blueprint.contribute is None
+        gaps = gaps_of(places, materials, whole=whole)
+        if whole:
             mine = gaps if places is not None and places.work == "implement" else ()
             return await self._model.execute(skill, materials, bench, gaps=mine)
         if places is None or not gaps:

@@ -351,6 +351,22 @@ async def test_a_model_that_does_every_skill_does_the_gaps_with_it(tmp_path: Pat
     assert "these are gaps: what the PRD asks for and no template can do" in str(model.asked[0].messages[-1].text)
 
 
+async def test_only_who_does_the_whole_skill_is_asked_for_what_needs_more_than_its_places(tmp_path: Path) -> None:
+    search = Gap(text="Todo, Search: title", reason=NOT_YET)
+    whole = run_template(Registry().skill(PATTERNS), materials(search))
+    stated = whole.model_dump(mode="json", exclude={"files", "business_rules", "without", "left"})
+    why = {"gap": 1, "implemented": False, "why_not": "There is no index for it."}
+    model = ScriptedModel([write({"app/main.py": "x = 1\n"}), submit(**stated, gaps=[why])])
+    output = await done(tmp_path, model, materials(search), all_skills=True)
+
+    assert "Todo, Search: title" in str(model.asked[0].messages[-1].text)
+    assert [(gap.text, "There is no index for it." in gap.reason) for gap in output.left] == [(search.text, True)]
+
+    nobody = ScriptedModel([])
+    assert (await done(tmp_path, nobody, materials(search))).files == whole.files
+    assert nobody.asked == ()
+
+
 async def test_named_skills_are_the_models_and_the_others_the_templates(tmp_path: Path) -> None:
     model = ModelExecutor(ScriptedModel([write(PAGE), submit(listed=1)]), patience=NOW)
     executor = HybridExecutor(TemplateExecutor(), model, skills=["note-writer"])
