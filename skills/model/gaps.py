@@ -54,9 +54,7 @@ def kind_of(gap: Gap) -> str:
     return " ".join(label[1].casefold().split()) if label else ""
 
 
-def gaps_of(
-    places: Places | None, materials: Mapping[str, Document | JSON], *, whole: bool = False
-) -> tuple[Gap, ...]:
+def gaps_of(places: Places | None, materials: Mapping[str, Document | JSON], *, whole: bool = False) -> tuple[Gap, ...]:
     """Return the gaps that a model works on for a skill with these places, in the PRD's order.
 
     Args:
