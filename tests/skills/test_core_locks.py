@@ -21,7 +21,7 @@ SKILLS = Path(next(iter(skills.__path__)))
 TEMPLATES = SKILLS / "python_api_patterns" / "templates"
 RUNTIME, DEVELOPMENT = "requirements.lock", "requirements-dev.lock"
 HASH = re.compile(r"    --hash=sha256:[0-9a-f]{64}( \\)?")
-PIN = re.compile(r"(?P<name>[a-z0-9._-]+)==(?P<version>\S+)(?: ; (?P<marker>.+?))? \\")
+PIN = re.compile(r"(?P<name>[a-z0-9._-]+)(?:\[[a-z0-9,_-]+\])?==(?P<version>\S+)(?: ; (?P<marker>.+?))? \\")
 
 
 def pins(lock: str) -> dict[str, set[str]]:

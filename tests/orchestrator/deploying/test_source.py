@@ -72,7 +72,7 @@ def test_nothing_that_hides_holds_keys_or_was_made_by_a_tool_is_in_it(checkout: 
 
 
 def test_the_lock_holds_what_the_project_asks_for() -> None:
-    """Refreshed with: uv pip compile --universal --no-header --no-annotate --no-emit-index-url --extra vertex …"""
+    """Refreshed with `python -m deploy.locks`."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     asked = [Requirement(each) for each in (*project["dependencies"], *extras["vertex"], *extras["model"])]
