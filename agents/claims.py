@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Literal
 
-from skills.contribution import Dependency
+from skills.core.contribution import Dependency
 
 _REQUIREMENT = re.compile(
     r"(?P<name>@?[\w.-]+(?:/[\w.-]+)?(?:\[[\w,. -]*\])?)\s*@?(?P<version>[^()]*?)\s*(?:\((?P<group>runtime|dev)\))?"

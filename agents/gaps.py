@@ -5,7 +5,7 @@ Not here: trying that what is said to be implemented holds (`agents.checks.rules
 
 from __future__ import annotations
 
-from agents.agent import Work
+from agents.contracts import Work
 from schemas.feature import Gap
 from schemas.handoffs import BusinessRule
 from skills.model.gaps import rules_in, still_open

@@ -29,8 +29,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any, TypedDict
 
+from orchestrator.runtime.langgraph.saver import PostgresSaver  # before LangGraph, to make that strict
 from orchestrator.storage import postgres
-from orchestrator.storage.checkpoint import PostgresSaver  # before LangGraph, to make that strict
 from orchestrator.storage.database import connect
 
 # isort: split

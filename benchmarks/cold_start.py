@@ -26,8 +26,8 @@ from pathlib import Path
 import uv
 
 from orchestrator.storage.postgres import serve
-from orchestrator.vertex.deploying.requirements import python_version, resolve
-from orchestrator.vertex.deploying.source import (
+from orchestrator.vertex.deployment.requirements import python_version, resolve
+from orchestrator.vertex.deployment.source import (
     ENTRYPOINT_MODULE,
     ENTRYPOINT_OBJECT,
     LARGEST,

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator.storage.postgres import Embedded
-from tests.orchestrator.killing import own_home
+from tests.support.killable_home import own_home
 from tests.wire.faults import FAULTS, FOR_EVER, Fault, Faulty
 from tests.wire.hand import Hand
 from tests.wire.providers import APIS, KEY, MODELS, environment

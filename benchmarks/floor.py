@@ -19,15 +19,15 @@ from types import TracebackType
 from typing import Any
 from unittest.mock import patch
 
-from agents.checks.check import Evidence
-from agents.checks.databases import ScratchDatabases
-from agents.checks.environment import Environments, link_modules
+from agents.checks.environments.environments import Environments, link_modules
+from agents.checks.postgres.databases import ScratchDatabases
 from agents.checks.process import minimal_environment
 from agents.checks.scratch import DEFAULT_TIMEOUT, NODE_LOCK, Scratch
-from orchestrator.home import cache_folder
+from agents.contracts import Evidence
 from orchestrator.orchestrator import Orchestrator
-from orchestrator.pipeline import full_stack
+from orchestrator.planning.pipeline import full_stack
 from orchestrator.storage import postgres
+from orchestrator.storage.home import cache_folder
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -151,7 +151,7 @@ def _timed(command: Command, seconds: float) -> Command:
 async def record(prd: Path, workspace: Path, home: Path, kept: Path) -> Recording:
     """Run a PRD once, in this process, and note every tool of its checks; `kept` is an empty folder."""
     recorder = _Recorder(kept=kept)
-    with patch("orchestrator.measuring.Scratch", _recording(recorder)):
+    with patch("orchestrator.steps.run_checks.Scratch", _recording(recorder)):
         async with Orchestrator(workspace, home=home) as engine:
             result = await (await engine.start(prd)).result()
     if result.status not in {"completed", "completed with gaps"}:

@@ -24,16 +24,16 @@ from pathlib import Path
 import psutil
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 
-from agents.agent import Agent, Reads, Work
+from agents.contracts import Agent, Reads, Work
 from benchmarks.checkpoint import KILOBYTE, Contents, graph, one_run
 from orchestrator import Orchestrator
-from orchestrator.many import Request
-from orchestrator.pipeline import Pipeline
+from orchestrator.planning.pipeline import Pipeline
+from orchestrator.runtime.batch import Request
 from orchestrator.storage import postgres
 from orchestrator.storage.database import Database, connect
 from schemas.base import Document
 from schemas.handoffs import DatabaseAgentOutput, FrontendAgentOutput, PythonBackendAgentOutput, TestAgentOutput
-from skills.registry import Registry
+from skills.core.registry import Registry
 
 TARGET = 2.0  # times the runs a second of bare LangGraph with the official saver
 PRD = """# Feature PRD: Small
@@ -59,7 +59,7 @@ Makes a file.
 BLUEPRINT = """
 from schemas.base import Document
 from schemas.feature import Feature
-from skills.contribution import ContributedFile, Contribution
+from skills.core.contribution import ContributedFile, Contribution
 
 
 class Input(Document):

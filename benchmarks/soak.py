@@ -5,7 +5,8 @@ random time, some while another one resumes the same run, and now and then Postg
 disturbs the run, and its workspace, handoffs and events must equal those of a run that was never killed; no step may
 have been done twice. What differs is printed with the seed that led to it, and the exit code is 1.
 
-The crash matrix (`tests/orchestrator/test_crash_matrix.py`) kills at each moment known to matter; this one at any.
+The crash matrix (`tests/orchestrator/runtime/test_crash_matrix.py`) kills at each moment known to matter; this one at
+any.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.storage.postgres import Embedded
-from tests.orchestrator.crash_points import Child, files_of, go
-from tests.orchestrator.killing import own_home, postmaster_id
-from tests.orchestrator.small_agents import PRD, Kit
+from tests.support.crash_points import Child, files_of, go
+from tests.support.killable_home import own_home, postmaster_id
+from tests.support.small_agents import PRD, Kit
 
 WORKERS = 2
 MOST_KILLS = 4  # of one run

@@ -22,15 +22,15 @@ from itertools import groupby
 from langchain_core.messages import BaseMessage
 
 from benchmarks.run import verdict
-from skills.contribution import ContributedFile
-from skills.executor import TemplateExecutor, request_of
-from skills.model.calling import Patience
+from skills.core.contribution import ContributedFile
+from skills.core.executor import TemplateExecutor, request_of
+from skills.model.call import Patience
 from skills.model.errors import ModelUnavailable
 from skills.model.executor import ModelExecutor
 from skills.model.hybrid import HybridExecutor
 from skills.model.prompt import as_text, prompt_of
 from skills.model.scripted import Asked, ScriptedModel
-from tests.skills.core_build import EXAMPLES
+from tests.support.core_build import EXAMPLES
 from tests.wire.workplaces import Workplace, workplaces
 
 CHARACTERS = 4  # of a token

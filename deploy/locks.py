@@ -48,7 +48,7 @@ LOCKS = (
     Lock(path="deploy/requirements-build.lock", source="", groups=("build",), agrees_with="requirements-dev.lock"),
     Lock(path="deploy/requirements.lock", source="deploy/requirements.in", agrees_with="requirements-dev.lock"),
     Lock(
-        path="orchestrator/vertex/deploying/requirements.lock",
+        path="orchestrator/vertex/deployment/requirements.lock",
         source="pyproject.toml",
         extras=("vertex",),
         hashes=False,  # Agent Engine takes none

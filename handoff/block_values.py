@@ -11,7 +11,7 @@ from handoff.blocks import Block, Row, items, rows
 from handoff.inline import is_quoted
 from handoff.json_text import loads
 from handoff.layout import Bullets, Groups, Lines, Member, Shape, Table, key
-from handoff.lead import block_kind
+from handoff.preamble import block_kind
 from handoff.reading import ABSENT, Place, ValueReader, listed
 from schemas.base import JSON
 

@@ -30,7 +30,7 @@ from handoff.prd_references import (
     check_named_fields,
     check_unique_groups,
 )
-from handoff.prd_report import PROSE_RULE, Report, Spot
+from handoff.prd_report import PROSE_RULE, Cursor, Diagnostics
 from handoff.prd_rules import read_rules
 from handoff.prd_stack import read_stack
 from handoff.prd_types import read_type
@@ -84,7 +84,7 @@ def feature_of(prd: FeaturePrd, *, file: str = "", lines: Mapping[str, int] = _N
         HandoffInvalid: With every problem, in document order.
         FeatureIncomplete: It has no entities.
     """
-    root = Spot(Report(file, lines))
+    root = Cursor(Diagnostics(file, lines))
     stack = read_stack(prd.stack, root)
     slug = _slug(prd, root)
     user, entities = _entities(prd, root)
@@ -109,7 +109,7 @@ def feature_of(prd: FeaturePrd, *, file: str = "", lines: Mapping[str, int] = _N
     )
 
 
-def _slug(prd: FeaturePrd, root: Spot) -> str:
+def _slug(prd: FeaturePrd, root: Cursor) -> str:
     if prd.slug is None:
         slug = slug_of(prd.title)[:MAX_SLUG].strip("-")
         if not slug:
@@ -128,7 +128,7 @@ def _slug(prd: FeaturePrd, root: Spot) -> str:
     return slug
 
 
-def _entities(prd: FeaturePrd, root: Spot) -> tuple[Entity, tuple[Entity, ...]]:
+def _entities(prd: FeaturePrd, root: Cursor) -> tuple[Entity, tuple[Entity, ...]]:
     """Return `User` and the others."""
     check_entity_names(prd.entities, root)
     known = {entity.name: None for entity in prd.entities} | {USER: None}
@@ -142,7 +142,7 @@ def _entities(prd: FeaturePrd, root: Spot) -> tuple[Entity, tuple[Entity, ...]]:
     return user, everyone[:-1]
 
 
-def _entity(entity: PrdEntity, known: Mapping[str, None], spot: Spot) -> Entity:
+def _entity(entity: PrdEntity, known: Mapping[str, None], spot: Cursor) -> Entity:
     owner = has_owner(entity.labels)
     fields, spots = _fields(entity, known, spot)
     there = {name: field for name, field in fields.items() if field is not None}
@@ -191,11 +191,11 @@ def _user(fields: tuple[FeatureField, ...], description: str = "") -> Entity:
 
 
 def _fields(
-    entity: PrdEntity, known: Mapping[str, None], spot: Spot
-) -> tuple[dict[str, FeatureField | None], dict[str, Spot]]:
+    entity: PrdEntity, known: Mapping[str, None], spot: Cursor
+) -> tuple[dict[str, FeatureField | None], dict[str, Cursor]]:
     """Return the fields by name, None where a type could not be read, and where each stands."""
     fields: dict[str, FeatureField | None] = {}
-    spots: dict[str, Spot] = {}
+    spots: dict[str, Cursor] = {}
     cased: dict[str, str] = {}
     for index, row in enumerate(entity.fields):
         at = spot.at("fields", index)
@@ -209,7 +209,7 @@ def _fields(
     return fields, spots
 
 
-def _field(row: PrdField, known: Mapping[str, None], spot: Spot) -> FeatureField | None:
+def _field(row: PrdField, known: Mapping[str, None], spot: Cursor) -> FeatureField | None:
     named = check_field_name(row.name, spot.at("name"))
     type_ = read_type(row.type, known, spot.at("type"))
     if type_ is None:

@@ -18,7 +18,7 @@ from handoff.block_values import BlockReader
 from handoff.blocks import Section, Source
 from handoff.inline import NO_ITEMS, NULL
 from handoff.layout import Items, Labels, Layout, Member, Notes, Object, Prose, key
-from handoff.lead import Label, lead_of
+from handoff.preamble import Label, lead_of
 from handoff.reading import ABSENT, Place, Reading, listed
 from handoff.sections import headed, nearest, note_text
 from schemas.base import JSON

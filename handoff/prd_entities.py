@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from handoff.prd_names import ENTITY_NAME, FIELD_NAME, MAX_NAME_BYTES, kebab_case, pascal_case, plural, snake_case
-from handoff.prd_report import Spot
+from handoff.prd_report import Cursor
 from schemas.feature import Entity, FeatureField
 from schemas.handoffs import PrdEntity
 
@@ -46,7 +46,7 @@ def names_of(entity: str) -> EntityNames:
     return EntityNames(entity, singular, table, kebab_case(table))
 
 
-def check_entity_names(entities: Sequence[PrdEntity], root: Spot) -> None:
+def check_entity_names(entities: Sequence[PrdEntity], root: Cursor) -> None:
     """Report every entity name that is malformed, taken, or cannot be told from another's."""
     seen: dict[str, str] = {}
     tables: dict[str, str] = {}
@@ -64,12 +64,12 @@ def check_entity_names(entities: Sequence[PrdEntity], root: Spot) -> None:
             _check_classes(entity.name, known, spot)
 
 
-def entity_spot(root: Spot, index: int, name: str) -> Spot:
+def entity_spot(root: Cursor, index: int, name: str) -> Cursor:
     """Return the place of an entity."""
     return root.at("entities", index, section=f"Entities, {name}")
 
 
-def _check_tables(names: EntityNames, tables: dict[str, str], spot: Spot) -> None:
+def _check_tables(names: EntityNames, tables: dict[str, str], spot: Cursor) -> None:
     earlier = tables.setdefault(names.table, names.name)
     if earlier != names.name:
         spot.problem(
@@ -88,7 +88,7 @@ def _check_tables(names: EntityNames, tables: dict[str, str], spot: Spot) -> Non
     _check_length(spot, names.table)
 
 
-def _check_classes(name: str, known: Iterable[str], spot: Spot) -> None:
+def _check_classes(name: str, known: Iterable[str], spot: Cursor) -> None:
     for suffix in _SCHEMA_SUFFIXES:
         base = name.removesuffix(suffix)
         if base != name and base in known:
@@ -98,7 +98,7 @@ def _check_classes(name: str, known: Iterable[str], spot: Spot) -> None:
             )
 
 
-def check_field_name(name: str, spot: Spot) -> bool:
+def check_field_name(name: str, spot: Cursor) -> bool:
     """Report a field name that no column can have; return whether it is fine."""
     if not FIELD_NAME.fullmatch(name):
         _malformed(spot, "field", name, "`snake_case`, as `due_at`", snake_case(pascal_case(name)))
@@ -110,7 +110,7 @@ def check_field_name(name: str, spot: Spot) -> bool:
 
 
 def check_field_clashes(
-    fields: Mapping[str, FeatureField], entity: str, spots: Mapping[str, Spot], *, owner: bool
+    fields: Mapping[str, FeatureField], entity: str, spots: Mapping[str, Cursor], *, owner: bool
 ) -> None:
     """Report fields whose columns or JSON keys are taken, by every record's own or by another field."""
     taken = dict.fromkeys(_OWN_COLUMNS, "every record has it")
@@ -125,7 +125,7 @@ def check_field_clashes(
         taken |= dict.fromkeys(keys, f"the field `{name}` takes it")
 
 
-def check_join_tables(entities: Sequence[Entity], spots: Mapping[str, Spot]) -> None:
+def check_join_tables(entities: Sequence[Entity], spots: Mapping[str, Cursor]) -> None:
     """Report many-to-many fields whose join table is another's table."""
     tables = {entity.table: f"`{entity.name}`" for entity in entities}
     for entity in entities:
@@ -145,14 +145,14 @@ def _suffixed(field: FeatureField) -> list[str]:
     return [f"{field.name}{suffix}"] if suffix else []
 
 
-def _check_length(spot: Spot, name: str) -> bool:
+def _check_length(spot: Cursor, name: str) -> bool:
     if len(name) > MAX_NAME_BYTES:
         spot.problem("a name is too long for PostgreSQL", got=name, expected=f"at most {MAX_NAME_BYTES} characters")
         return False
     return True
 
 
-def _malformed(spot: Spot, what: str, name: str, form: str, suggestion: str) -> None:
+def _malformed(spot: Cursor, what: str, name: str, form: str, suggestion: str) -> None:
     pattern = ENTITY_NAME if what == "entity" else FIELD_NAME
     fits = name.isascii() and pattern.fullmatch(suggestion)
     hint = f"did you mean `{suggestion}`?" if fits else _ASCII

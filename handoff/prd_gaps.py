@@ -12,7 +12,7 @@ from typing import Final, get_args
 
 from handoff.prd_entities import MOMENTS
 from handoff.prd_names import FIELD_NAME
-from handoff.prd_report import Spot, flag, words
+from handoff.prd_report import Cursor, flag, words
 from schemas.feature import FeatureField, Operation
 
 Fields = Mapping[str, FeatureField | None]
@@ -22,7 +22,7 @@ _STATES = re.compile(r"([^:\s]+)\s*:(.*)", re.DOTALL)
 _NO_OVERLAP = re.compile(r"(\S+?)\s*\.\.\s*(\S+)\s+per\s+(\S+)", re.IGNORECASE)
 
 
-def _check(value: str, fields: Fields, spot: Spot) -> bool:
+def _check(value: str, fields: Fields, spot: Cursor) -> bool:
     found = _CHECK.fullmatch(value.strip())
     if not found:
         spot.problem("`Check` cannot be read", got=value, expected="`ends_at > starts_at`")
@@ -30,7 +30,7 @@ def _check(value: str, fields: Fields, spot: Spot) -> bool:
     return _field(found[1], fields, spot)
 
 
-def _states(value: str, fields: Fields, spot: Spot) -> bool:
+def _states(value: str, fields: Fields, spot: Cursor) -> bool:
     found = _STATES.fullmatch(value.strip())
     if not found or not found[2].strip():
         spot.problem("`States` cannot be read", got=value, expected="`status: pending -> confirmed -> cancelled`")
@@ -48,7 +48,7 @@ def _states(value: str, fields: Fields, spot: Spot) -> bool:
     return not missing
 
 
-def _no_overlap(value: str, fields: Fields, spot: Spot) -> bool:
+def _no_overlap(value: str, fields: Fields, spot: Cursor) -> bool:
     found = _NO_OVERLAP.fullmatch(value.strip())
     if not found:
         spot.problem("`No overlap` cannot be read", got=value, expected="`starts_at..ends_at per room`")
@@ -56,18 +56,18 @@ def _no_overlap(value: str, fields: Fields, spot: Spot) -> bool:
     return _fields(found.groups(), fields, spot)
 
 
-def _soft_delete(value: str, _: Fields, spot: Spot) -> bool:
+def _soft_delete(value: str, _: Fields, spot: Cursor) -> bool:
     said = flag(value)
     if said is None:
         spot.problem("`Soft delete` must say yes or no", got=value, expected="`yes` or `no`")
     return bool(said)
 
 
-def _search(value: str, fields: Fields, spot: Spot) -> bool:
+def _search(value: str, fields: Fields, spot: Cursor) -> bool:
     return _fields(words(value), fields, spot)
 
 
-def _toggle(value: str, fields: Fields, spot: Spot) -> bool:
+def _toggle(value: str, fields: Fields, spot: Cursor) -> bool:
     name = value.strip()
     if not FIELD_NAME.fullmatch(name) or name in fields:
         spot.problem("`Toggle` needs a name in snake_case that is no field", got=value, expected="`favourite`")
@@ -75,7 +75,7 @@ def _toggle(value: str, fields: Fields, spot: Spot) -> bool:
     return True
 
 
-def _nested_under(value: str, fields: Fields, spot: Spot) -> bool:
+def _nested_under(value: str, fields: Fields, spot: Cursor) -> bool:
     name = value.strip()
     if not _field(name, fields, spot):
         return False
@@ -86,7 +86,7 @@ def _nested_under(value: str, fields: Fields, spot: Spot) -> bool:
     return True
 
 
-def _endpoints(value: str, _: Fields, spot: Spot) -> bool:
+def _endpoints(value: str, _: Fields, spot: Cursor) -> bool:
     operations = get_args(Operation)
     named = [name.casefold() for name in words(value)]
     unknown = [name for name in named if name not in operations]
@@ -95,19 +95,19 @@ def _endpoints(value: str, _: Fields, spot: Spot) -> bool:
     return not unknown and set(named) != set(operations)
 
 
-def _fields(names: Iterable[str], fields: Fields, spot: Spot) -> bool:
+def _fields(names: Iterable[str], fields: Fields, spot: Cursor) -> bool:
     there = [_field(name, fields, spot) for name in names]  # every unknown one is reported
     return all(there)
 
 
-def _field(name: str, fields: Fields, spot: Spot) -> bool:
+def _field(name: str, fields: Fields, spot: Cursor) -> bool:
     if name in fields or name in MOMENTS or name == "owner":
         return True
     spot.unknown("field", name, fields)
     return False
 
 
-LATER: Final[dict[str, Callable[[str, Fields, Spot], bool]]] = {
+LATER: Final[dict[str, Callable[[str, Fields, Cursor], bool]]] = {
     "check": _check,
     "states": _states,
     "no overlap": _no_overlap,

@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 from handoff.prd_entities import MOMENTS
 from handoff.prd_gaps import LATER
-from handoff.prd_report import Spot, flag, words
+from handoff.prd_report import Cursor, flag, words
 from schemas.feature import Access, FeatureField
 from schemas.handoffs import PrdLabel
 
@@ -64,7 +64,7 @@ def has_owner(labels: Sequence[PrdLabel]) -> bool:
     return any(_name(label.label) == "owner" and flag(label.value) for label in labels)
 
 
-def read_labels(labels: Sequence[PrdLabel], known: Known, spot: Spot) -> Labels:
+def read_labels(labels: Sequence[PrdLabel], known: Known, spot: Cursor) -> Labels:
     """Return what the labels say, reporting every one that is unknown, repeated, or names what is not there."""
     reader = _Reader(known)
     said: set[str] = set()
@@ -96,14 +96,14 @@ def _name(label: str) -> str:
     return " ".join(label.casefold().split())
 
 
-def _owner(reader: _Reader, value: str, spot: Spot) -> None:
+def _owner(reader: _Reader, value: str, spot: Cursor) -> None:
     said = flag(value)
     if said is None:
         spot.problem("`Owner` must say yes or no", got=value, expected="`yes` or `no`")
     reader.labels.owner = bool(said)
 
 
-def _access(reader: _Reader, value: str, spot: Spot) -> None:
+def _access(reader: _Reader, value: str, spot: Cursor) -> None:
     parts = [" ".join(part.casefold().replace("signed in", "signed-in").split()) for part in words(value)]
     read, write = parts[0], parts[1] if len(parts) > 1 else None
     for part, allowed in ((read, _READS), (write, _WRITES)):
@@ -126,7 +126,7 @@ def _access(reader: _Reader, value: str, spot: Spot) -> None:
         reader.labels.access = access
 
 
-def _unique(reader: _Reader, value: str, spot: Spot) -> None:
+def _unique(reader: _Reader, value: str, spot: Cursor) -> None:
     groups: list[tuple[str, ...]] = []
     for part in value.split(";"):
         found = _GROUP.fullmatch(part.strip())
@@ -147,7 +147,7 @@ def _unique(reader: _Reader, value: str, spot: Spot) -> None:
     reader.labels.unique = tuple(groups)
 
 
-def _filter(reader: _Reader, value: str, spot: Spot) -> None:
+def _filter(reader: _Reader, value: str, spot: Cursor) -> None:
     names = _names(reader, value, "Filter", spot)
     taken: dict[str, str] = {}
     for name in names:
@@ -166,11 +166,11 @@ def _parameters(known: Known, name: str) -> tuple[str, ...]:
     return (f"{name}_id" if kind == "reference" else name,)
 
 
-def _sort(reader: _Reader, value: str, spot: Spot) -> None:
+def _sort(reader: _Reader, value: str, spot: Cursor) -> None:
     reader.labels.sorts = _names(reader, value, "Sort", spot)
 
 
-def _names(reader: _Reader, value: str, label: str, spot: Spot) -> tuple[str, ...]:
+def _names(reader: _Reader, value: str, label: str, spot: Cursor) -> tuple[str, ...]:
     names: dict[str, None] = {}
     for name in words(value):
         if name in names:
@@ -180,7 +180,7 @@ def _names(reader: _Reader, value: str, label: str, spot: Spot) -> tuple[str, ..
     return tuple(names)
 
 
-def _usable(reader: _Reader, name: str, label: str, spot: Spot, *, own: tuple[str, ...]) -> bool:
+def _usable(reader: _Reader, name: str, label: str, spot: Cursor, *, own: tuple[str, ...]) -> bool:
     """Report a name that is no field or cannot serve the label; return whether it can."""
     known = reader.known
     if name in own or (name == "owner" and known.owner):
@@ -208,7 +208,7 @@ def _unusable(field: FeatureField, label: str) -> str | None:
     return None
 
 
-_READERS: Final[dict[str, Callable[[_Reader, str, Spot], None]]] = {
+_READERS: Final[dict[str, Callable[[_Reader, str, Cursor], None]]] = {
     "owner": _owner,
     "access": _access,
     "unique": _unique,

@@ -2,7 +2,7 @@
 
 They are decided once and kept in the `Feature`, so that the database, the API and the pages agree.
 
-Not here: names inside generated code (`skills.naming`).
+Not here: names inside generated code (`skills.codegen.naming`).
 """
 
 from __future__ import annotations

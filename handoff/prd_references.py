@@ -7,11 +7,11 @@ from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 
 from handoff.prd_entities import USER
-from handoff.prd_report import Spot
+from handoff.prd_report import Cursor
 from schemas.feature import Entity, FeatureField
 
 
-def check_named_fields(fields: Mapping[str, FeatureField], spots: Mapping[str, Spot], *, owner: bool) -> None:
+def check_named_fields(fields: Mapping[str, FeatureField], spots: Mapping[str, Cursor], *, owner: bool) -> None:
     """Report `unique per` and `slug of` rules that name what they cannot.
 
     Args:
@@ -27,7 +27,7 @@ def check_named_fields(fields: Mapping[str, FeatureField], spots: Mapping[str, S
 
 
 def check_unique_groups(
-    fields: Mapping[str, FeatureField], groups: Sequence[Sequence[str]], spots: Mapping[str, Spot]
+    fields: Mapping[str, FeatureField], groups: Sequence[Sequence[str]], spots: Mapping[str, Cursor]
 ) -> None:
     """Report `unique per` rules that say again what the label `Unique` says."""
     said = {frozenset(group) for group in groups}
@@ -36,7 +36,7 @@ def check_unique_groups(
             spots[name].problem("`unique per` says what the label `Unique` says already", hint="drop one of the two")
 
 
-def check_circles(entities: Sequence[Entity], spots: Mapping[str, Spot]) -> None:
+def check_circles(entities: Sequence[Entity], spots: Mapping[str, Cursor]) -> None:
     """Report entities whose required references go round in a circle: no first record could ever be made."""
     needs = {entity.name: _needs(entity) for entity in entities}
     for name, wanted in needs.items():
@@ -57,7 +57,7 @@ def check_circles(entities: Sequence[Entity], spots: Mapping[str, Spot]) -> None
         )
 
 
-def check_account_references(user: Entity, entities: Sequence[Entity], spot: Spot) -> None:
+def check_account_references(user: Entity, entities: Sequence[Entity], spot: Cursor) -> None:
     """Report references of `User` to what nobody may read before having an account, which is when they are sent."""
     public = {entity.name for entity in entities if entity.access.read == "public"}
     for field in user.fields:
@@ -76,7 +76,7 @@ def _needs(entity: Entity) -> dict[str, str]:
     return needs | ({USER: "owner"} if entity.owner else {})
 
 
-def _check_unique_per(name: str, other: str, fields: Mapping[str, FeatureField], spot: Spot, *, owner: bool) -> None:
+def _check_unique_per(name: str, other: str, fields: Mapping[str, FeatureField], spot: Cursor, *, owner: bool) -> None:
     if other == "owner" and owner:
         return
     if other not in fields:
@@ -92,7 +92,7 @@ def _check_unique_per(name: str, other: str, fields: Mapping[str, FeatureField],
         )
 
 
-def _check_slug(field: FeatureField, source: str, fields: Mapping[str, FeatureField], spot: Spot) -> None:
+def _check_slug(field: FeatureField, source: str, fields: Mapping[str, FeatureField], spot: Cursor) -> None:
     if source not in fields:
         spot.unknown("field", source, fields)
         return

@@ -18,7 +18,7 @@ PROSE_RULE = "a rule in prose, which only a model-backed skill could implement"
 
 
 @dataclass(slots=True)
-class Report:
+class Diagnostics:
     """`lines` maps JSON pointers (RFC 6901) to lines of `file`, counted from 1."""
 
     file: str
@@ -47,17 +47,17 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
+class Cursor:
     """A place in the document. `section` is for people: `Entities, Todo`."""
 
-    report: Report
+    report: Diagnostics
     pointer: str = ""
     section: str = ""
 
-    def at(self, *keys: str | int, section: str = "") -> Spot:
+    def at(self, *keys: str | int, section: str = "") -> Cursor:
         """Return the place of a value inside this one."""
         pointer = "/".join((self.pointer, *(str(key) for key in keys)))
-        return Spot(self.report, pointer, section or self.section)
+        return Cursor(self.report, pointer, section or self.section)
 
     def problem(self, message: str, *, got: str = "", expected: str = "", hint: str = "") -> None:
         report = self.report

@@ -15,7 +15,7 @@ from typing import Final, cast, get_args
 
 from pydantic_core import SchemaError, SchemaValidator, ValidationError, core_schema
 
-from handoff.prd_report import Spot, words
+from handoff.prd_report import Cursor, words
 from handoff.prd_values import MAX_LENGTH, STRING_LENGTH, NotAValue, largest, read_default, read_number
 from schemas.base import JSON
 from schemas.feature import FieldType, Kind, OnDelete
@@ -61,7 +61,7 @@ class _Form:
     read: Callable[[re.Match[str], Rules, FieldType], None]
 
 
-def read_rules(text: str, type_: FieldType, *, required: bool, spot: Spot) -> Rules:
+def read_rules(text: str, type_: FieldType, *, required: bool, spot: Cursor) -> Rules:
     """Return what `text` says for a field of `type_`; report each rule that is unknown, misplaced or contradictory."""
     rules, said = Rules(), set[str]()
     for rule in _split(text):
@@ -210,7 +210,7 @@ def _compile(pattern: str) -> SchemaValidator:
         raise NotAValue(f"a regular expression without back-references ({first})") from error
 
 
-def _check(rules: Rules, type_: FieldType, *, required: bool, spot: Spot) -> None:
+def _check(rules: Rules, type_: FieldType, *, required: bool, spot: Cursor) -> None:
     """Report rules that contradict one another."""
     lower, upper = _bounds(rules, type_)
     if lower is not None and upper is not None and lower > upper:
@@ -244,7 +244,7 @@ def _bounds(rules: Rules, type_: FieldType) -> tuple[Decimal | None, Decimal | N
     return lower, upper
 
 
-def _check_default(rules: Rules, type_: FieldType, spot: Spot) -> None:
+def _check_default(rules: Rules, type_: FieldType, spot: Cursor) -> None:
     lower, upper = _bounds(rules, type_)
     value = rules.default
     size = Decimal(len(str(value))) if type_.kind in TEXTS else Decimal(str(value)) if type_.kind in NUMBERS else None

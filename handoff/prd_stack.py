@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from handoff.prd_report import Spot, listed
+from handoff.prd_report import Cursor, listed
 from schemas.agents import SPECIALISTS
 from schemas.feature import Stack
 from schemas.handoffs import PrdChoice
@@ -31,7 +31,7 @@ _MADE: Final[dict[str, tuple[str, ...]]] = {
 }
 
 
-def read_stack(choices: Sequence[PrdChoice], root: Spot) -> Stack:
+def read_stack(choices: Sequence[PrdChoice], root: Cursor) -> Stack:
     """Return the stack, reporting unknown parts and choices and those that are not implemented.
 
     A part that can be left out without harm (background tasks, the dependency manager) becomes a gap.
@@ -50,7 +50,7 @@ def read_stack(choices: Sequence[PrdChoice], root: Spot) -> Stack:
     return Stack(**{_attribute(part): choice for part, choice in chosen.items()})
 
 
-def _choice(part: str, written: str, spot: Spot) -> str | None:
+def _choice(part: str, written: str, spot: Cursor) -> str | None:
     """Return the choice as the format spells it, if Baton can make it."""
     choice = {_plain(known): known for known in _PARTS[part]}.get(_plain(written))
     if choice is None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection
 from typing import Final, cast
 
-from handoff.prd_report import Spot
+from handoff.prd_report import Cursor
 from schemas.feature import FieldType, Kind
 
 PLAIN: Final = (
@@ -25,7 +25,7 @@ _EXPECTED = (
 )
 
 
-def read_type(text: str, entities: Collection[str], spot: Spot) -> FieldType | None:
+def read_type(text: str, entities: Collection[str], spot: Cursor) -> FieldType | None:
     """Return the type that `text` says, or report why it says none and return None."""
     text = text.strip()
     if text in PLAIN:
@@ -47,7 +47,7 @@ def _lists(text: str, entities: Collection[str]) -> list[str]:
     return [f"{entity}[]" for entity in entities] if text.endswith("]") else []
 
 
-def _decimal(text: str, spot: Spot) -> FieldType | None:
+def _decimal(text: str, spot: Cursor) -> FieldType | None:
     found = _DECIMAL.fullmatch(text)
     if not found:
         spot.problem("a decimal needs its digits", got=text, expected="`decimal(8,2)`: 8 digits, 2 after the point")
@@ -66,7 +66,7 @@ def _decimal(text: str, spot: Spot) -> FieldType | None:
     return FieldType(kind="decimal", precision=precision, scale=scale)
 
 
-def _enum(text: str, spot: Spot) -> FieldType | None:
+def _enum(text: str, spot: Cursor) -> FieldType | None:
     found = _ENUM.fullmatch(text)
     values = enum_values(found[1]) if found else None
     if values is None:

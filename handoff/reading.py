@@ -9,7 +9,7 @@ from typing import Any, cast
 from handoff.blocks import Block, Source
 from handoff.inline import NULL, Scalar, Unreadable, blank, decoded, decoded_list
 from handoff.layout import Cells, Layout, Member
-from handoff.lead import block_kind
+from handoff.preamble import block_kind
 from handoff.problems import Problem
 from schemas.base import JSON
 

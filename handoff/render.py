@@ -24,7 +24,7 @@ from handoff.layout import (
     Shape,
     Table,
 )
-from handoff.lead import DATA, LABEL, fence, fenced, is_inert, labelled, prose
+from handoff.preamble import DATA, LABEL, fence, fenced, is_inert, labelled, prose
 from handoff.sections import is_note, is_reserved, note_text
 from schemas.base import JSON
 

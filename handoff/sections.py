@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from handoff.blocks import Section, Source
 from handoff.inline import NO_ITEMS, NULL
 from handoff.layout import Member, Object, key
-from handoff.lead import fenced_text
+from handoff.preamble import fenced_text
 
 
 def headed(layout: Object, title: str) -> Member | None:

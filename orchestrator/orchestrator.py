@@ -22,38 +22,39 @@ from typing import TYPE_CHECKING, Self
 
 from handoff.feature import FeatureIncomplete
 from handoff.provenance import sha256
-from orchestrator import question_files, taking_up
-from orchestrator.beginning import begin
-from orchestrator.context import RunContext
-from orchestrator.contracts import refuse_unfit
-from orchestrator.engine import Engine, Opened
-from orchestrator.events import RunStatus
-from orchestrator.executors import Executors
-from orchestrator.giving_up import give_up
-from orchestrator.home import home as default_home
-from orchestrator.intake import Given, given_of, read_given, understand
-from orchestrator.many import Finished, Request, run_many
-from orchestrator.model_use import ModelChange
-from orchestrator.pipeline import Pipeline, full_stack
-from orchestrator.plan import Plan, make_plan
-from orchestrator.policy import Policy
-from orchestrator.pruning import Pruned, prune
-from orchestrator.run import Run
+from orchestrator.planning.compatibility import refuse_unfit
+from orchestrator.planning.executors import Executors
+from orchestrator.planning.model_policy import ModelChange
+from orchestrator.planning.pipeline import Pipeline, full_stack
+from orchestrator.planning.plan import Plan, make_plan
+from orchestrator.planning.policy import Policy
+from orchestrator.records.events import RunStatus
+from orchestrator.runtime import resume
+from orchestrator.runtime.batch import Finished, Request, run_many
+from orchestrator.runtime.cancel import cancel_run
+from orchestrator.runtime.engine import Connection, Engine
+from orchestrator.runtime.retention import Pruned, prune
+from orchestrator.runtime.run import Run
+from orchestrator.runtime.start import begin
+from orchestrator.steps import question_files
+from orchestrator.steps.context import RunContext
+from orchestrator.steps.intake.intake import PrdInput, given_of, read_given, understand
+from orchestrator.steps.workspace import Workspace
 from orchestrator.storage.event_log import follow, last
+from orchestrator.storage.home import home as default_home
 from orchestrator.storage.questions import Question
 from orchestrator.storage.runs import RunDetails, RunRecord
 from orchestrator.storage.steps import Attempt
-from orchestrator.workspace import Workspace
 from schemas.base import JSON
 from schemas.feature import Feature
-from skills.executor import Executor
-from skills.registry import Registry
+from skills.core.executor import Executor
+from skills.core.registry import Registry
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
     from opentelemetry.trace import TracerProvider
 
-    from orchestrator.events import Event
+    from orchestrator.records.events import Event
 
 
 class Orchestrator:
@@ -157,7 +158,7 @@ class Orchestrator:
         """
         opened = await self._engine.opened()
         source = await opened.ledger.runs.get(run_id)
-        pipeline = taking_up.pipeline_of(source, self.pipeline)
+        pipeline = resume.pipeline_of(source, self.pipeline)
         raw = (await opened.ledger.content.get([source.prd]))[source.prd]
         policy = self._engine.executors.settle(policy or Policy.model_validate(source.policy))
         given = given_of(raw, name=source.id, modelled=policy.model is not None)
@@ -207,7 +208,7 @@ class Orchestrator:
             RunRefused: It has ended; or its agents, contracts, skills, PRD or workspace are no longer what they were.
             NothingToResume: It waits for an answer.
         """
-        return await taking_up.take_up(self._engine, self.pipeline, run_id, change=change)
+        return await resume.resume_run(self._engine, self.pipeline, run_id, change=change)
 
     async def retry(self, run_id: str, *, from_agent: str | None = None, change: ModelChange | None = None) -> Run:
         """Do steps of a run again: those that are not done, or `from_agent` and all that come after it.
@@ -222,7 +223,7 @@ class Orchestrator:
             RunBusy: Somebody works on it.
             RunRefused: Nothing is left to do, or something before `from_agent` is not done; or as in `resume`.
         """
-        return await taking_up.take_up(self._engine, self.pipeline, run_id, again=True, agent=from_agent, change=change)
+        return await resume.resume_run(self._engine, self.pipeline, run_id, again=True, agent=from_agent, change=change)
 
     # ---- look
 
@@ -313,7 +314,7 @@ class Orchestrator:
             RunUnknown: There is no such run.
             RunRefused: It has ended.
         """
-        return await (await self._engine.opened()).ledger.runs.want(run_id, "stop")
+        return await (await self._engine.opened()).ledger.runs.request_stop(run_id, "stop")
 
     async def cancel(self, run_id: str) -> bool:
         """Give a run up, so that its workspace is free; what it published stays.
@@ -326,9 +327,9 @@ class Orchestrator:
             RunRefused: It has ended.
         """
         ledger = (await self._engine.opened()).ledger
-        if await ledger.runs.want(run_id, "cancel"):
+        if await ledger.runs.request_stop(run_id, "cancel"):
             return False
-        await give_up(ledger, run_id)
+        await cancel_run(ledger, run_id)
         return True
 
     # ---- forget
@@ -350,7 +351,7 @@ class Orchestrator:
         database = (await self._engine.opened()).ledger.database
         return await prune(database, self._engine.home, older_than, dry_run=dry_run)
 
-    async def opened(self) -> Opened:
+    async def opened(self) -> Connection:
         """Return the database once it answers, for what is built on the engine.
 
         Raises:
@@ -370,7 +371,7 @@ class Orchestrator:
 
     # ---- how
 
-    def _plan(self, given: Given, pipeline: Pipeline) -> Plan | None:
+    def _plan(self, given: PrdInput, pipeline: Pipeline) -> Plan | None:
         """Return the plan for a PRD; None for one of prose, whose run begins and asks."""
         refuse_unfit(pipeline, self.registry)
         if given.prd is None:
@@ -382,7 +383,7 @@ class Orchestrator:
         return make_plan(feature, pipeline, self.registry)
 
     async def _new(
-        self, opened: Opened, *, pipeline: Pipeline, policy: Policy, workspace: Workspace, prd: bytes
+        self, opened: Connection, *, pipeline: Pipeline, policy: Policy, workspace: Workspace, prd: bytes
     ) -> RunContext:
         now = datetime.now(UTC)
         for name in policy.outside:

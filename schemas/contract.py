@@ -3,7 +3,7 @@
 A contract says what a document may hold. How a handoff file lays it out is directed by the `x-markdown` hints in the
 same schema (`docs/handoff-format.md`); what it means is for whoever reads it.
 
-Not here: the markdown (`handoff.codec`), the contracts of skills (`skills.registry` knows those), the files
+Not here: the markdown (`handoff.codec`), the contracts of skills (`skills.core.registry` knows those), the files
 (`schemas.export`).
 """
 

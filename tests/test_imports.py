@@ -68,7 +68,7 @@ def test_contracts_and_handoffs_name_no_orchestration_or_cloud_library(layer: st
 
 LIGHT = {
     "reading handoffs": "import handoff.store, handoff.compatible, schemas.export",
-    "finding and running skills": "import skills.registry, skills.executor",
+    "finding and running skills": "import skills.core.registry, skills.core.executor",
     "naming a model, and what it may spend": "import skills.model.models, skills.model.budget, skills.model.executor",
 }
 

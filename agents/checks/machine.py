@@ -1,6 +1,6 @@
 """What the machine has left: memory, disk, limits. Facts for the errors of tools that ran out of them.
 
-Not here: telling that a tool ran out of something (`agents.checks.reasons`).
+Not here: telling that a tool ran out of something (`agents.checks.diagnostics`).
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ be another process's by now. (A signal at the parent's death would reach neither
 the right reason: the kernel sends it when the thread that started the tool ends.)
 
 Not here: ending the tools of a living run (`agents.checks.process`), and installers: they write where nobody else does
-(`agents.checks.cache`), and end by themselves.
+(`agents.checks.environments.cache`), and end by themselves.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agents.checks.check import Evidence, Outcome
+from agents.contracts import Evidence, Outcome
 
 _SHOWN_LINES = 40
 

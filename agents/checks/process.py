@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agents.checks.machine import oom_kills
-from skills.redaction import redact
+from skills.core.redaction import redact
 
 RUN_MARKER = "BATON_RUN"  # names the run in the environment of its tools, and of whatever they start
 LOG_LIMIT = 2_000_000  # bytes kept: the first half and the last half of what a tool prints

@@ -1,13 +1,13 @@
 """The business rules that a step's skills say they implement.
 
-Not here: running all tests (`agents.checks.python_tools`), trying that those of rules fail where the rules are missing
-(`agents.checks.rule_tests`).
+Not here: running all tests (`agents.checks.python.tools`), trying that those of rules fail where the rules are missing
+(`agents.checks.python.rule_tests`).
 """
 
 from __future__ import annotations
 
-from agents.agent import Work
 from agents.checks.scratch import Scratch
+from agents.contracts import Work
 from schemas.handoffs import BusinessRule
 
 

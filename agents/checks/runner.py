@@ -12,12 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 
-from agents.agent import Work
-from agents.checks.check import Check, Outcome
-from agents.checks.derived import write_derived
+from agents.checks.diagnostics import machine_trouble
 from agents.checks.errors import ScratchError
-from agents.checks.reasons import machine_trouble
+from agents.checks.sandbox.untrusted_files import write_derived
 from agents.checks.scratch import Scratch
+from agents.contracts import Check, Outcome, Work
 from schemas.base import JSON
 
 _UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)

@@ -7,8 +7,8 @@
 
 With an `isolation`, tools run as what nobody here wrote must: kept from everything but the place itself.
 
-Not here: making environments (`agents.checks.environment`), running a process (`agents.checks.process`), isolated or
-not (`agents.checks.sandbox`).
+Not here: making environments (`agents.checks.environments.environments`), running a process
+(`agents.checks.process`), isolated or not (`agents.checks.sandbox.sandbox`).
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from agents.checks.check import Evidence
-from agents.checks.databases import ScratchDatabases
-from agents.checks.derived import read_derived
-from agents.checks.environment import Environments, NodeEnvironment, PythonEnvironment, link_modules
+from agents.checks.diagnostics import machine_trouble, why
+from agents.checks.environments.environments import Environments, NodeEnvironment, PythonEnvironment, link_modules
+from agents.checks.environments.versions import tool_label
 from agents.checks.errors import ScratchError
-from agents.checks.isolation import Isolation
-from agents.checks.limits import limits_from_environment
 from agents.checks.orphans import home_prefix
+from agents.checks.postgres.databases import ScratchDatabases
 from agents.checks.process import RUN_MARKER, Finished, minimal_environment, run_process
-from agents.checks.reasons import machine_trouble, why
-from agents.checks.sandbox import Sandbox
-from agents.checks.versions import tool_label
+from agents.checks.sandbox.isolation import Isolation
+from agents.checks.sandbox.limits import limits_from_environment
+from agents.checks.sandbox.sandbox import Sandbox
+from agents.checks.sandbox.untrusted_files import read_derived
+from agents.contracts import Evidence
 from handoff.store import safe_path
-from skills.redaction import redact
+from skills.core.redaction import redact
 
 PYTHON_LOCK = "requirements-dev.lock"
 NODE_LOCK = "frontend/package-lock.json"
@@ -49,7 +49,7 @@ class Scratch:
         run_id: The run that the step belongs to.
         tree: The staged tree: the workspace as it would be. Tools run here and may leave caches in it.
         home: A temporary folder outside the tree, HOME of every tool.
-        cache: A folder that runs share; entries are made with `agents.checks.cache.cached_folder`.
+        cache: A folder that runs share; entries are made with `agents.checks.environments.cache.cached_folder`.
     """
 
     def __init__(

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import cast
 
-from agents.agent import Agent, Reads, Work
-from agents.checks.python_tools import RuffCheck
-from agents.checks.schema import LIVE_SCHEMA, LiveSchemaCheck, MigrationsCheck
+from agents.checks.postgres.schema import LIVE_SCHEMA, LiveSchemaCheck, MigrationsCheck
+from agents.checks.python.tools import RuffCheck
+from agents.contracts import Agent, Reads, Work
 from agents.guards.annotations import MissingTypeHints
 from agents.guards.ownership import Ownership
 from agents.guards.paths import PathEscape
 from agents.guards.source import PythonSyntax
 from schemas.base import JSON, Document
 from schemas.handoffs import DatabaseAgentOutput, Migration, Table
-from skills.contribution import Contribution
+from skills.core.contribution import Contribution
 
 _MIGRATIONS = "alembic/"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import cast
 
-from agents.agent import Agent, Reads, Work
 from agents.claims import package_claims
+from agents.contracts import Agent, Reads, Work
 from agents.frontend.checks import BuildCheck, ClientCheck, ComponentTestsCheck, InstallCheck, TypesCheck
 from agents.gaps import business_rules, open_gaps
 from agents.guards.ownership import Ownership
@@ -13,7 +13,7 @@ from agents.guards.paths import PathEscape
 from schemas.base import Document
 from schemas.feature import Gap
 from schemas.handoffs import FrontendAgentOutput, Page
-from skills.contribution import Contribution
+from skills.core.contribution import Contribution
 
 
 def compose(work: Work) -> FrontendAgentOutput:

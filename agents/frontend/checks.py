@@ -13,11 +13,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
-from agents.agent import Work
-from agents.checks.check import Evidence, Outcome
-from agents.checks.environment import NodeEnvironment
+from agents.checks.environments.environments import NodeEnvironment
 from agents.checks.outcomes import failed_tool
 from agents.checks.scratch import Scratch
+from agents.contracts import Evidence, Outcome, Work
 from schemas.base import JSON
 
 FRONTEND = "frontend"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
-from agents.guards.guard import Proposal, Violation
+from agents.contracts import Proposal, Violation
 from agents.guards.source import Function, functions, sources
 
 

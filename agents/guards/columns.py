@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from agents.guards.guard import Proposal, Violation
+from agents.contracts import Proposal, Violation
 from agents.guards.source import Source, sources
 from schemas.handoffs import DatabaseAgentOutput
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agents.guards.guard import Proposal, Violation
+from agents.contracts import Proposal, Violation
 
 
 class Ownership:

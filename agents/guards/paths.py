@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from agents.guards.guard import Proposal, Violation
+from agents.contracts import Proposal, Violation
 
 RESERVED = frozenset({".claude", ".git", ".baton"})  # the handoffs and the histories are not an agent's to write
 _LONGEST_SEGMENT = 255  # bytes, on every common file system

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from agents.guards.guard import Proposal, Violation
+from agents.contracts import Proposal, Violation
 from agents.guards.source import Source, sources
 
 _TEXTUAL = {"text", "literal_column", "TextClause"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from agents.guards.guard import Proposal, Violation
+from agents.contracts import Proposal, Violation
 from agents.guards.source import Function, Source, annotation_names, functions, sources
 
 _METHODS = {"get", "post", "put", "patch", "delete", "head", "options", "trace", "api_route"}

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from agents.guards.guard import Proposal, Violation
+from agents.contracts import Proposal, Violation
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import cast
 
-from agents.agent import Agent, Reads, Work
-from agents.checks.openapi import OpenApiCheck
-from agents.checks.python_tools import MypyCheck, RuffCheck, TypeHintsCheck, UnitTestsCheck
-from agents.checks.schema import OrmCheck
+from agents.checks.openapi.check import OpenApiCheck
+from agents.checks.postgres.schema import OrmCheck
+from agents.checks.python.tools import MypyCheck, RuffCheck, TypeHintsCheck, UnitTestsCheck
 from agents.claims import package_claims
+from agents.contracts import Agent, Reads, Work
 from agents.gaps import business_rules, open_gaps
 from agents.guards.annotations import MissingTypeHints
 from agents.guards.blocking import BlockingCalls
@@ -21,7 +21,7 @@ from agents.guards.source import PythonSyntax
 from agents.python_backend.notes import frontend_notes
 from schemas.base import JSON, Document
 from schemas.handoffs import Endpoint, PythonBackendAgentOutput
-from skills.contribution import Contribution, merge
+from skills.core.contribution import Contribution, merge
 
 _APP = "app/"
 

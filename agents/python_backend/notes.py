@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import cast
 
-from agents.checks.openapi import Operation, body_schema, needs_sign_in, operations, response_schema
+from agents.checks.openapi.check import Operation, body_schema, needs_sign_in, operations, response_schema
 from schemas.base import JSON
 from schemas.handoffs import Endpoint, FrontendNote
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import cast
 
-from agents.agent import Agent, Reads, Work
-from agents.checks.python_tools import MypyCheck, RuffCheck
+from agents.checks.python.tools import MypyCheck, RuffCheck
+from agents.contracts import Agent, Reads, Work
 from agents.gaps import business_rules, open_gaps
 from agents.guards.annotations import MissingTypeHints
 from agents.guards.ownership import Ownership

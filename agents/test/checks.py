@@ -13,12 +13,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
-from agents.agent import Work
-from agents.checks import openapi
-from agents.checks.check import Evidence, Outcome
+from agents.checks.openapi import check
 from agents.checks.outcomes import failed_tool
-from agents.checks.python_tools import APP_ENVIRONMENT
+from agents.checks.python.tools import APP_ENVIRONMENT
 from agents.checks.scratch import Scratch
+from agents.contracts import Evidence, Outcome, Work
 from schemas.base import JSON
 from schemas.handoffs import PythonBackendAgentOutput
 
@@ -45,7 +44,7 @@ class SuiteCheck:
         if evidence.exit_code or problems:
             failed = failed_tool("the test suite does not pass", evidence, output)
             return failed if evidence.exit_code else _failed(evidence, problems)
-        document: dict[str, JSON] = json.loads(scratch.left(scratch.tree / openapi.DOCUMENT) or "{}")
+        document: dict[str, JSON] = json.loads(scratch.left(scratch.tree / check.DOCUMENT) or "{}")
         endpoints = called_endpoints(document, _requests(scratch, report))
         uncalled = [name for name, calls in endpoints.items() if not calls]
         if uncalled:
@@ -73,14 +72,14 @@ class DriftCheck:
     after: tuple[str, ...] = ()
 
     async def run(self, scratch: Scratch, work: Work, /) -> Outcome:
-        target = scratch.home / "running-openapi.json"
-        argv: list[str | Path] = [await scratch.python(), openapi.PROBE, target]
+        target = scratch.home / "running-check.json"
+        argv: list[str | Path] = [await scratch.python(), check.PROBE, target]
         evidence, output = await scratch.tool(self.name, argv, env=APP_ENVIRONMENT, tool="fastapi")
         found = scratch.left(target)
         if evidence.exit_code or found is None:
             return failed_tool("the app cannot be imported", evidence, output)
         running = json.loads(found)
-        published = json.loads(scratch.left(scratch.tree / openapi.DOCUMENT) or "null")
+        published = json.loads(scratch.left(scratch.tree / check.DOCUMENT) or "null")
         handed_on = cast("PythonBackendAgentOutput", work.handoffs["backend"]).api_contract
         problems = _differences(running, published, [f"{e.method} {e.path}" for e in handed_on])
         if problems:
@@ -114,7 +113,7 @@ def called_endpoints(
     """
     endpoints: dict[str, dict[str, set[str]]] = {}
     patterns: list[tuple[str, re.Pattern[str], str]] = []
-    for method, path, _ in openapi.operations(document):
+    for method, path, _ in check.operations(document):
         name = f"{method} {path}"
         endpoints[name] = {}
         pattern = "[^/]+".join(re.escape(part) for part in re.split(r"\{[^}]*\}", path))
@@ -131,8 +130,8 @@ def called_endpoints(
 def _differences(running: JSON, published: JSON, handed_on: Sequence[str]) -> list[str]:
     problems = []
     if running != published:
-        problems.append(f"{openapi.DOCUMENT} is not the document of the running app; publish it again")
-    served = {f"{method} {path}" for method, path, _ in openapi.operations(cast("Mapping[str, JSON]", running))}
+        problems.append(f"{check.DOCUMENT} is not the document of the running app; publish it again")
+    served = {f"{method} {path}" for method, path, _ in check.operations(cast("Mapping[str, JSON]", running))}
     problems += [f"{name}: served, but not in the backend's handoff" for name in sorted(served - {*handed_on})]
     problems += [f"{name}: in the backend's handoff, but not served" for name in sorted({*handed_on} - served)]
     return problems

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.cli.answer_flow import decide
 from orchestrator.cli.answers import open_question, value_of
-from orchestrator.cli.attending import view_of
-from orchestrator.cli.completing import question_ids
-from orchestrator.cli.deciding import decide
-from orchestrator.cli.ending import carry_out
+from orchestrator.cli.completion import question_ids
 from orchestrator.cli.options import Json, Resume, RunName, Verbose
+from orchestrator.cli.session import view_of
+from orchestrator.cli.signals import carry_out
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handoff.json_text import loads
-from orchestrator.asking import GIVE_UP
-from orchestrator.intake import read_prd, understand
+from orchestrator.steps.intake.intake import read_prd, understand
+from orchestrator.steps.questions import GIVE_UP
 from orchestrator.storage.questions import AnswerRefused, Question
 from schemas.base import JSON
 

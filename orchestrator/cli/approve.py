@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from orchestrator.asking import APPROVE
+from orchestrator.cli.answer_flow import decide
 from orchestrator.cli.answers import FOR_APPROVAL, open_question
-from orchestrator.cli.attending import view_of
-from orchestrator.cli.deciding import decide
-from orchestrator.cli.ending import carry_out
 from orchestrator.cli.options import Json, QuestionName, Resume, RunName, Verbose
+from orchestrator.cli.session import view_of
+from orchestrator.cli.signals import carry_out
+from orchestrator.steps.questions import APPROVE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

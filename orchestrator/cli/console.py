@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.harmless import harmless
+from orchestrator.records.sanitize import harmless
 
 _UNFOLDED = 400  # columns
 _WIDEST = 10_000  # characters of a line
@@ -56,4 +56,4 @@ def say_error(text: str) -> None:
 
 def redacted(text: str) -> str:
     """Return `text` without secrets. What knows them is imported only when something went wrong."""
-    return str(importlib.import_module("skills.redaction").redact(text))
+    return str(importlib.import_module("skills.core.redaction").redact(text))

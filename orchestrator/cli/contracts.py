@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.console import say, say_error
-from orchestrator.contracts import refuse_unfit
-from orchestrator.pipeline import full_stack
+from orchestrator.planning.compatibility import refuse_unfit
+from orchestrator.planning.pipeline import full_stack
 from schemas import export as exporting
 from schemas.contract import Contract
-from skills.registry import Registry
+from skills.core.registry import Registry
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True)
 

@@ -13,16 +13,16 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.console import say, say_error, say_json, say_table
-from orchestrator.cli.ending import carry_out
 from orchestrator.cli.options import duration
-from orchestrator.vertex.deploying.cloud import Cloud, DeployedEngine
-from orchestrator.vertex.deploying.deployment import LABEL, MADE_BY, MOST_MAX, MOST_MIN, Deployment, SecretRef
-from orchestrator.vertex.deploying.logs import entries
-from orchestrator.vertex.deploying.naming import Place, engine_name, place_of
-from orchestrator.vertex.deploying.operations import Begun, forget, remember, remembered
-from orchestrator.vertex.deploying.refusals import CloudRefused
-from orchestrator.vertex.deploying.requirements import python_version
-from orchestrator.vertex.deploying.sending import going_on, prepare, send, served
+from orchestrator.cli.signals import carry_out
+from orchestrator.vertex.deployment.cloud import Cloud, DeployedEngine
+from orchestrator.vertex.deployment.deploy import going_on, prepare, send, served
+from orchestrator.vertex.deployment.errors import CloudRefused
+from orchestrator.vertex.deployment.logs import entries
+from orchestrator.vertex.deployment.names import Place, engine_name, place_of
+from orchestrator.vertex.deployment.operations import Begun, forget, remember, remembered
+from orchestrator.vertex.deployment.requirements import python_version
+from orchestrator.vertex.deployment.specification import LABEL, MADE_BY, MOST_MAX, MOST_MIN, Deployment, SecretRef
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True)
 vertex = typer.Typer(rich_markup_mode=None, add_completion=False)

@@ -17,12 +17,12 @@ import typer
 import uv
 from ruff import find_ruff_bin  # type: ignore[import-untyped]  # the package ships no types
 
-from agents.checks.isolation import VARIABLE, Isolation, isolation, isolation_for
-from agents.checks.limits import limits_from_environment
-from agents.checks.node import find_node
+from agents.checks.environments.node import find_node
+from agents.checks.sandbox.isolation import VARIABLE, Isolation, isolation, isolation_for
+from agents.checks.sandbox.limits import limits_from_environment
 from orchestrator.cli.console import say
-from orchestrator.home import cache_folder, home
 from orchestrator.storage import database, postgres
+from orchestrator.storage.home import cache_folder, home
 from orchestrator.storage.migrations import version_of
 from schemas.errors import BatonError
 

@@ -11,7 +11,6 @@ from handoff.feature import CONTRACT
 from handoff.prose import is_prose
 from handoff.source import decoded
 from orchestrator.cli.console import say, say_aside
-from orchestrator.cli.ending import carry_out
 from orchestrator.cli.model_options import (
     MaxCalls,
     MaxMinutes,
@@ -24,15 +23,16 @@ from orchestrator.cli.model_options import (
     Replay,
     model_use_of,
 )
-from orchestrator.drafting import Drafted, account, drafted, said_in
-from orchestrator.executors import Executors
-from orchestrator.intake import NODE, read_given
+from orchestrator.cli.signals import carry_out
+from orchestrator.planning.executors import Executors
+from orchestrator.steps.intake.draft import Drafted, account, drafted, said_in
+from orchestrator.steps.intake.intake import NODE, read_given
 from schemas.errors import InputError
+from skills.core.registry import Registry
 from skills.model.budget import Meter
-from skills.registry import Registry
 
 if TYPE_CHECKING:
-    from orchestrator.model_use import ModelUse
+    from orchestrator.planning.model_policy import ModelUse
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 

@@ -9,11 +9,11 @@ from typing import Annotated, Literal
 import typer
 
 from orchestrator.cli.console import say, say_json
-from orchestrator.exchange.claude_code import exported
-from orchestrator.exchange.exporting import Exported
-from orchestrator.exchange.exporting import export as write
-from orchestrator.pipeline import full_stack
-from skills.registry import Registry
+from orchestrator.interop.claude_code import exported
+from orchestrator.interop.export import Exported
+from orchestrator.interop.export import export as write
+from orchestrator.planning.pipeline import full_stack
+from skills.core.registry import Registry
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.attending import View, attend, view_of
-from orchestrator.cli.ending import carry_out
 from orchestrator.cli.options import FromAgent, Json, RunName, Verbose
 from orchestrator.cli.project import engine_of
+from orchestrator.cli.session import View, attend, view_of
+from orchestrator.cli.signals import carry_out
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 

@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.console import say, say_json
-from orchestrator.exchange.importing import Imported, import_project
-from orchestrator.exchange.project import MAPPING, project_at
-from orchestrator.harmless import harmless
+from orchestrator.interop.import_ import Imported, import_project
+from orchestrator.interop.project import MAPPING, project_at
+from orchestrator.records.sanitize import harmless
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 

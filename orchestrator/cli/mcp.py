@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.cli.ending import carry_out
 from orchestrator.cli.model_options import (
     MaxCalls,
     MaxMinutes,
@@ -26,16 +25,17 @@ from orchestrator.cli.model_options import (
     model_use_of,
 )
 from orchestrator.cli.options import Verbose
-from orchestrator.logs import configure_from
+from orchestrator.cli.signals import carry_out
 from orchestrator.mcp.roots import Roots
 from orchestrator.mcp.service import Service
 from orchestrator.orchestrator import Orchestrator
+from orchestrator.telemetry.logs import configure_from
 from schemas.errors import InputError
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from orchestrator.model_use import ModelUse
+    from orchestrator.planning.model_policy import ModelUse
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 

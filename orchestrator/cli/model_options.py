@@ -11,9 +11,9 @@ from typing import Annotated
 import typer
 from pydantic import TypeAdapter, ValidationError
 
-from orchestrator.model_use import ModelChange, ModelUse
+from orchestrator.planning.model_policy import ModelChange, ModelUse
 from schemas.errors import InputError
-from skills.executor import refusals
+from skills.core.executor import refusals
 from skills.model.budget import Budget
 from skills.model.executor import REPAIRS
 from skills.model.prices import Price

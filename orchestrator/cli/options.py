@@ -10,9 +10,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from orchestrator.cli.completing import agent_names, question_ids, run_ids
-from orchestrator.model_use import ModelUse
-from orchestrator.policy import STEP_SECONDS, Approve, Policy
+from orchestrator.cli.completion import agent_names, question_ids, run_ids
+from orchestrator.planning.model_policy import ModelUse
+from orchestrator.planning.policy import STEP_SECONDS, Approve, Policy
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PART = r"(\d+(?:\.\d+)?)([smhd])"

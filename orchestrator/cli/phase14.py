@@ -9,17 +9,17 @@ from typing import Annotated
 import typer
 
 from handoff.store import write_atomically
-from orchestrator.cli.attending import View, follow, view_of
 from orchestrator.cli.console import say, say_json
-from orchestrator.cli.ending import carry_out
 from orchestrator.cli.options import AnswerWithin, ApproveOption, Json, OnFailure, StepTimeout, Verbose, policy_of
 from orchestrator.cli.plan import show_plan
+from orchestrator.cli.session import View, follow, view_of
+from orchestrator.cli.signals import carry_out
 from orchestrator.cli.summary import EXIT_CODES, exit_code, say_result, show_result
 from orchestrator.orchestrator import Orchestrator
 from orchestrator.phase14.phase import Explanation, explain, output, read_request, start
 from orchestrator.phase14.request import Request
 from orchestrator.phase14.specialists import require_available
-from orchestrator.policy import Policy
+from orchestrator.planning.policy import Policy
 from schemas.agents import CodeQuality
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True)

@@ -9,10 +9,10 @@ import typer
 
 from orchestrator.cli.console import say, say_json
 from orchestrator.cli.project import pipeline_and_registry
-from orchestrator.contracts import refuse_unfit
-from orchestrator.events import PlanMade
-from orchestrator.intake import read_prd, understand
-from orchestrator.plan import make_plan
+from orchestrator.planning.compatibility import refuse_unfit
+from orchestrator.planning.plan import make_plan
+from orchestrator.records.events import PlanMade
+from orchestrator.steps.intake.intake import read_prd, understand
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 

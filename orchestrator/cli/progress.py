@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.cli.console import console, say
-from orchestrator.events import (
+from orchestrator.records.events import (
     CheckFinished,
     CheckStarted,
     Event,
@@ -36,7 +36,7 @@ from orchestrator.events import (
     StepStatus,
     WorkReturned,
 )
-from orchestrator.harmless import harmless
+from orchestrator.records.sanitize import harmless
 from skills.model.budget import Spending
 
 MARKS: dict[StepStatus, str] = {"published": "✓", "skipped": "-", "failed": "✗", "waiting": "?", "rejected": "✗"}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from orchestrator.exchange.project import project_at
+from orchestrator.interop.project import project_at
 from orchestrator.orchestrator import Orchestrator
-from orchestrator.pipeline import Pipeline, full_stack
-from skills.registry import Registry
+from orchestrator.planning.pipeline import Pipeline, full_stack
+from skills.core.registry import Registry
 
 
 def pipeline_and_registry(folder: Path = Path()) -> tuple[Pipeline, Registry]:

@@ -10,10 +10,10 @@ import typer
 
 from agents.checks.machine import size
 from orchestrator.cli.console import say, say_json
-from orchestrator.cli.ending import carry_out
 from orchestrator.cli.options import duration
+from orchestrator.cli.signals import carry_out
 from orchestrator.orchestrator import Orchestrator
-from orchestrator.pruning import Pruned
+from orchestrator.runtime.retention import Pruned
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 

@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli.answers import open_question, value_of
-from orchestrator.cli.attending import View, view_of
 from orchestrator.cli.console import say, say_error, say_json
-from orchestrator.cli.ending import carry_out
 from orchestrator.cli.options import (
     AnswerWithin,
     ApproveOption,
@@ -29,19 +27,21 @@ from orchestrator.cli.options import (
     policy_of,
 )
 from orchestrator.cli.progress import Watcher
-from orchestrator.cli.prompting import ask_person
+from orchestrator.cli.prompt import ask_person
+from orchestrator.cli.session import View, view_of
+from orchestrator.cli.signals import carry_out
 from orchestrator.cli.summary import exit_code, result_line, show_outcome
-from orchestrator.vertex.deploying.cloud import Cloud
-from orchestrator.vertex.deploying.naming import engine_name, place_of
-from orchestrator.vertex.fetching import unpack
+from orchestrator.vertex.deployment.cloud import Cloud
+from orchestrator.vertex.deployment.names import engine_name, place_of
+from orchestrator.vertex.download import unpack
 from orchestrator.vertex.remote import RemoteEngine
 from schemas.errors import InputError
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
-    from orchestrator.policy import Policy
-    from orchestrator.result import RunResult
+    from orchestrator.planning.policy import Policy
+    from orchestrator.records.result import RunResult
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True)
 

@@ -7,17 +7,17 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli import watching
-from orchestrator.cli.attending import PAUSED, View, attend, go_on, view_of
-from orchestrator.cli.ending import carry_out
+from orchestrator.cli import watch
 from orchestrator.cli.model_options import MaxCalls, MaxMinutes, MaxMoney, MaxTokens, Model, change_of
 from orchestrator.cli.options import Json, RunName, Verbose
 from orchestrator.cli.project import engine_of
+from orchestrator.cli.session import PAUSED, View, attend, go_on, view_of
+from orchestrator.cli.signals import carry_out
 from orchestrator.cli.summary import exit_code, say_result, say_unfinished
-from orchestrator.model_use import ModelChange
 from orchestrator.orchestrator import Orchestrator
-from orchestrator.outside.taking import OutsideUnfinished
-from orchestrator.result import RunResult
+from orchestrator.planning.model_policy import ModelChange
+from orchestrator.records.result import RunResult
+from orchestrator.steps.external.collect import OutsideUnfinished
 from schemas.errors import InputError
 
 Watch = Annotated[
@@ -51,7 +51,7 @@ def resume(
 async def _resume(name: str, view: View, change: ModelChange | None) -> int:
     async with engine_of() as engine:
         run_id = await engine.find(name)
-        go_on_with = watching.watch if view.watches else resume_run
+        go_on_with = watch.watch if view.watches else resume_run
         return await go_on_with(engine, run_id, view, change)
 
 

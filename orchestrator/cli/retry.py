@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import typer
 
-from orchestrator.cli.attending import View, attend, view_of
-from orchestrator.cli.ending import carry_out
 from orchestrator.cli.model_options import MaxCalls, MaxMinutes, MaxMoney, MaxTokens, Model, change_of
 from orchestrator.cli.options import FromAgent, Json, RunName, Verbose
 from orchestrator.cli.project import engine_of
-from orchestrator.model_use import ModelChange
+from orchestrator.cli.session import View, attend, view_of
+from orchestrator.cli.signals import carry_out
+from orchestrator.planning.model_policy import ModelChange
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 

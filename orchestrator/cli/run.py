@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli.attending import View, attend, view_of
-from orchestrator.cli.ending import carry_out
 from orchestrator.cli.model_options import (
     AllModel,
     MaxCalls,
@@ -35,9 +33,11 @@ from orchestrator.cli.options import (
     policy_of,
 )
 from orchestrator.cli.project import engine_of
+from orchestrator.cli.session import View, attend, view_of
+from orchestrator.cli.signals import carry_out
 
 if TYPE_CHECKING:
-    from orchestrator.policy import Policy
+    from orchestrator.planning.policy import Policy
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 

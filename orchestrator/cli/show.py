@@ -13,9 +13,9 @@ from orchestrator.cli.console import say, say_json, say_table
 from orchestrator.cli.options import RunName
 from orchestrator.cli.progress import Watcher
 from orchestrator.cli.summary import KILLED, say_result, status_of
-from orchestrator.events import ModelSpent
 from orchestrator.orchestrator import Orchestrator
-from orchestrator.result import RunResult
+from orchestrator.records.events import ModelSpent
+from orchestrator.records.result import RunResult
 from orchestrator.storage.questions import Question
 from orchestrator.storage.runs import RunDetails
 from orchestrator.storage.steps import Attempt

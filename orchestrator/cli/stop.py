@@ -7,9 +7,9 @@ from json import dumps
 import typer
 
 from orchestrator.cli.console import say, say_json
-from orchestrator.cli.ending import carry_out
 from orchestrator.cli.options import Json, RunName
 from orchestrator.cli.progress import Watcher
+from orchestrator.cli.signals import carry_out
 from orchestrator.cli.summary import status_of
 from orchestrator.orchestrator import Orchestrator
 

@@ -11,11 +11,11 @@ from json import dumps
 from typing import TYPE_CHECKING
 
 from orchestrator.cli.console import say, say_json, say_table
-from orchestrator.events import RunStatus
-from orchestrator.fingerprint import Resumption
-from orchestrator.outside.taking import OutsideUnfinished
-from orchestrator.question_files import commands
-from orchestrator.result import RunResult
+from orchestrator.planning.fingerprint import Resumption
+from orchestrator.records.events import RunStatus
+from orchestrator.records.result import RunResult
+from orchestrator.steps.external.collect import OutsideUnfinished
+from orchestrator.steps.question_files import commands
 from skills.model.budget import Spending
 
 if TYPE_CHECKING:

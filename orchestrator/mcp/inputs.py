@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from orchestrator.policy import Approve
+from orchestrator.planning.policy import Approve
 from schemas.base import JSON, Document
 
 LONGEST_WAIT = 50.0  # seconds; many clients give a call up after 60

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from orchestrator.events import PlannedAgent, RedactedGap
+from orchestrator.records.events import PlannedAgent, RedactedGap
 from orchestrator.storage.questions import Question
 from schemas.base import JSON, Document
 

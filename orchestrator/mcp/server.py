@@ -27,8 +27,8 @@ from orchestrator.mcp.tools import INSTRUCTIONS, TOOLS, Tool
 from orchestrator.mcp.wire import Lines, taken_stdin
 from schemas.base import JSON, Document
 from schemas.errors import BatonError
-from skills.executor import refusals
-from skills.redaction import redact
+from skills.core.executor import refusals
+from skills.core.redaction import redact
 
 if TYPE_CHECKING:
     import anyio

@@ -13,26 +13,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handoff.store import HandoffStore, as_data
-from orchestrator.asking import APPROVE, GIVE_UP, REJECT
 from orchestrator.cli.answers import FOR_APPROVAL, open_question
 from orchestrator.cli.summary import KILLED, status_of
-from orchestrator.contracts import refuse_unfit
-from orchestrator.events import QuestionAsked
-from orchestrator.intake import read_prd, understand
 from orchestrator.mcp import inputs, outputs
 from orchestrator.mcp.roots import Roots
-from orchestrator.plan import make_plan
-from orchestrator.policy import Policy
-from orchestrator.result import RunResult
+from orchestrator.planning.compatibility import refuse_unfit
+from orchestrator.planning.plan import make_plan
+from orchestrator.planning.policy import Policy
+from orchestrator.records.events import QuestionAsked
+from orchestrator.records.result import RunResult
+from orchestrator.steps.intake.intake import read_prd, understand
+from orchestrator.steps.questions import APPROVE, GIVE_UP, REJECT
+from orchestrator.steps.workspace import Workspace
 from orchestrator.storage.runs import LATEST, RunDetails, RunRecord, RunUnknown
-from orchestrator.workspace import Workspace
 from schemas.base import JSON
 from schemas.errors import BatonError, InputError
 
 if TYPE_CHECKING:
-    from orchestrator.model_use import ModelUse
     from orchestrator.orchestrator import Orchestrator
-    from orchestrator.run import Run
+    from orchestrator.planning.model_policy import ModelUse
+    from orchestrator.runtime.run import Run
     from orchestrator.storage.questions import Question
 
 MOST_EVENTS = 100  # in one answer

@@ -8,7 +8,7 @@ from typing import Any
 
 from orchestrator.mcp import inputs, outputs
 from orchestrator.mcp.service import Service
-from orchestrator.result import RunResult
+from orchestrator.records.result import RunResult
 from schemas.base import Document
 
 INSTRUCTIONS = """\

@@ -13,29 +13,29 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from agents.checks.python_tools import measure_annotations
+from agents.checks.python.tools import measure_annotations
 from handoff.codec import render
 from handoff.feature import FeatureIncomplete, feature_of
 from handoff.store import HandoffStore, as_data, read_file
-from orchestrator.events import PlanMade
 from orchestrator.phase14.artifacts import collect
 from orchestrator.phase14.request import Request, endpoint_wishes, read_document, understand
 from orchestrator.phase14.specialists import Decision, decide, require_available
-from orchestrator.pipeline import full_stack
-from orchestrator.plan import make_plan
-from orchestrator.policy import Policy
-from orchestrator.result import RunResult
+from orchestrator.planning.pipeline import full_stack
+from orchestrator.planning.plan import make_plan
+from orchestrator.planning.policy import Policy
+from orchestrator.records.events import PlanMade
+from orchestrator.records.result import RunResult
 from schemas.agents import BackendLanguage, CodeQuality, PythonSpecialistOutput
 from schemas.base import Document
 from schemas.contract import contract_of
 from schemas.errors import InputError
 from schemas.handoffs import FeaturePrd, PythonBackendAgentOutput, TestAgentOutput
+from skills.core.registry import Registry
 from skills.python_api_patterns.contract import endpoints
-from skills.registry import Registry
 
 if TYPE_CHECKING:
     from orchestrator.orchestrator import Orchestrator
-    from orchestrator.run import Run
+    from orchestrator.runtime.run import Run
 
 NEXT_PHASE = "@postgresql-specialist"  # feature F08: "Hands off to @postgresql-specialist"
 COVERAGE = "Coverage of app"  # as the Test agent names the measure

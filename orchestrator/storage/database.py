@@ -4,7 +4,7 @@ A PostgreSQL that is restarted, killed, or cuts connections must not cost a run.
 is tried again until it succeeds or patience ends. Whoever notices that the embedded server died starts it again.
 
 Not here: Baton's tables (`orchestrator.storage.migrations`), starting the server (`orchestrator.storage.postgres`),
-why one cannot be connected to (`orchestrator.storage.refusal`).
+why one cannot be connected to (`orchestrator.storage.connection_errors`).
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import asyncpg
 
+from orchestrator.storage.connection_errors import check_url, refused, said, undeclared_pooler
 from orchestrator.storage.migrations import migrate
 from orchestrator.storage.postgres import PostgresUnavailable, Server
-from orchestrator.storage.refusal import check_url, refused, said, undeclared_pooler
 from schemas.errors import RunError
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Self
 
-from orchestrator.events import Event, ModelSpent, QuestionAnswered, RunFinished, StepFinished, parse_event
-from orchestrator.observing import Observer
+from orchestrator.records.events import Event, ModelSpent, QuestionAnswered, RunFinished, StepFinished, parse_event
 from orchestrator.storage.database import Database
 from orchestrator.storage.writer import Row, Statement, Writer
+from orchestrator.telemetry.observers import Observer
 
 _APPEND = Statement(
     "INSERT INTO baton.events (run_id, seq, event) VALUES ($1, $2, $3) ON CONFLICT (run_id, seq) DO NOTHING", rank=5

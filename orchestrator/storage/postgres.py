@@ -5,7 +5,7 @@ first and stopped by the last: each process holds a shared file lock while it us
 make that lock exclusive. The kernel drops the locks of a killed process, so there is nothing to go stale.
 
 Not here: connections (`orchestrator.storage.database`), what root has to do differently
-(`orchestrator.storage.unprivileged`).
+(`orchestrator.storage.drop_privileges`).
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
-from orchestrator.storage.remains import clear_away, postmaster
-from orchestrator.storage.unprivileged import account, digest, reachable_copy, reachable_place
+from orchestrator.storage.drop_privileges import account, digest, reachable_copy, reachable_place
+from orchestrator.storage.stale_server import clear_away, postmaster
 from schemas.errors import RunError
 
 VERSION = 18

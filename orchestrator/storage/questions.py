@@ -2,7 +2,7 @@
 
 Deadlines are compared by the database's clock, so a machine whose clock jumps changes nothing.
 
-Not here: what is asked and when (`orchestrator.asking`).
+Not here: what is asked and when (`orchestrator.steps.questions`).
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Both go in small transactions, each of which leaves nothing half removed: whoeve
 finishes. Rows that somebody else holds at that moment are passed over, so any number may remove at once, while runs
 begin, are taken up and store contents.
 
-Not here: what runs leave on the disk (`orchestrator.pruning`).
+Not here: what runs leave on the disk (`orchestrator.runtime.retention`).
 """
 
 from __future__ import annotations

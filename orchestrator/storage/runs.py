@@ -20,9 +20,9 @@ from datetime import datetime
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Literal
 
-from orchestrator.events import RunStatus
+from orchestrator.records.events import RunStatus
 from orchestrator.storage.database import Database
-from orchestrator.storage.owner import IS_DEAD, OWNER_IS_DEAD
+from orchestrator.storage.lease import IS_DEAD, OWNER_IS_DEAD
 from orchestrator.storage.writer import Row, Statement
 from schemas.base import JSON, Document
 from schemas.errors import InputError
@@ -259,7 +259,7 @@ class Runs:
             )
         return before
 
-    async def let_go(self, before: RunDetails) -> None:
+    async def release(self, before: RunDetails) -> None:
         """Put a run that was claimed, and then could not be worked on, back to where it was."""
         await self._database.execute(
             "UPDATE baton.runs SET owner = NULL, status = $2, result = $3, finished_at = $4, resumes = $5"
@@ -279,7 +279,7 @@ class Runs:
             )
         )
 
-    async def want(self, run_id: str, what: Wanted) -> bool:
+    async def request_stop(self, run_id: str, what: Wanted) -> bool:
         """Ask a run's owner to do something; False if nobody works on it.
 
         Raises:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
-from orchestrator.outcome import StepOutcome
+from orchestrator.records.outcome import StepOutcome
 from orchestrator.storage.database import Database
 from orchestrator.storage.writer import Row, Statement
 from schemas.base import JSON, Document

@@ -7,7 +7,8 @@ what another one left. No method raises: what is wrong is `{"error": {"code": â€
 Importing and constructing costs nothing and does no I/O; an app can be copied and pickled. What is heavy is imported by
 `set_up`, or by the first call.
 
-Not here: what the methods do (`orchestrator.vertex.service`), how they are declared (`orchestrator.vertex.declaring`).
+Not here: what the methods do (`orchestrator.vertex.service`), how they are declared
+(`orchestrator.vertex.operation_schemas`).
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ from orchestrator.vertex import contracts
 from orchestrator.vertex.loop import BackgroundLoop, Draining
 from orchestrator.vertex.operations import Reply, method, operations_of, stream
 from schemas.errors import BatonError
-from skills.redaction import redact
+from skills.core.redaction import redact
 
 if TYPE_CHECKING:
-    from orchestrator.pipeline import Pipeline
+    from orchestrator.planning.pipeline import Pipeline
     from orchestrator.vertex.service import Service
-    from skills.registry import Registry
+    from skills.core.registry import Registry
 
 _log = logging.getLogger("baton.vertex")
 
@@ -117,7 +118,7 @@ class BatonApp:
             return self._service
 
     def _open(self) -> Service:
-        from orchestrator.vertex.opening import open_service  # noqa: PLC0415 - the engine, imported when it is needed
+        from orchestrator.vertex.factory import open_service  # noqa: PLC0415 - the engine, imported when it is needed
 
         loop = BackgroundLoop()
         try:

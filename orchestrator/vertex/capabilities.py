@@ -13,10 +13,10 @@ from pathlib import Path
 
 import uv
 
-from agents.checks.isolation import isolation_for
-from agents.checks.node import find_node
-from orchestrator.home import cache_folder
+from agents.checks.environments.node import find_node
+from agents.checks.sandbox.isolation import isolation_for
 from orchestrator.storage import database
+from orchestrator.storage.home import cache_folder
 from orchestrator.storage.postgres import Server
 from schemas.base import JSON, Document
 from schemas.errors import BatonError

@@ -3,7 +3,8 @@
 The platform carries inputs as a protobuf `Struct`, which knows no whole numbers: `3` may arrive as `3.0`, and counts as
 three. Everything else is strict; all problems of an input are told at once.
 
-Not here: what the methods do (`orchestrator.vertex.service`), how they are declared (`orchestrator.vertex.declaring`).
+Not here: what the methods do (`orchestrator.vertex.service`), how they are declared
+(`orchestrator.vertex.operation_schemas`).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Annotated, TypeAlias, TypeVar
 
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
-from orchestrator.policy import Policy
+from orchestrator.planning.policy import Policy
 from schemas.base import JSON, Document
 from schemas.errors import InputError
 

@@ -1,6 +1,6 @@
 """Make the app's methods from their contracts: one that blocks and one that is awaited, with one signature.
 
-Not here: what they do (`orchestrator.vertex.service`), how they are declared (`orchestrator.vertex.declaring`).
+Not here: what they do (`orchestrator.vertex.service`), how they are declared (`orchestrator.vertex.operation_schemas`).
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 What only looks is asked again when the connection is lost; what changes something is not, since it may have been done.
 Events go on from the last one that came, so a stream that breaks off loses none and shows none twice.
 
-Not here: how the engine is reached (`orchestrator.vertex.deploying.cloud`), what is done with an archive
-(`orchestrator.vertex.fetching`).
+Not here: how the engine is reached (`orchestrator.vertex.deployment.cloud`), what is done with an archive
+(`orchestrator.vertex.download`).
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any, TypeVar
 
-from orchestrator.events import Event, parse_event
-from orchestrator.policy import Policy
-from orchestrator.result import RunResult
+from orchestrator.planning.policy import Policy
+from orchestrator.records.events import Event, parse_event
+from orchestrator.records.result import RunResult
 from orchestrator.storage.questions import Question
-from orchestrator.vertex.deploying.cloud import Cloud
-from orchestrator.vertex.deploying.refusals import CloudLost, QuotaUsedUp
+from orchestrator.vertex.deployment.cloud import Cloud
+from orchestrator.vertex.deployment.errors import CloudLost, QuotaUsedUp
 from schemas.base import JSON
 from schemas.errors import InputError, RunError
 

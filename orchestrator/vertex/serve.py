@@ -27,7 +27,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from orchestrator.logs import configure_logging
+from orchestrator.telemetry.logs import configure_logging
 from orchestrator.vertex.app import BatonApp
 
 HOST, PORT = "0.0.0.0", 8080  # noqa: S104 - in a container; the platform decides who reaches it

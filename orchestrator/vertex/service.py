@@ -3,7 +3,7 @@
 Each method takes its contract's input and returns JSON, or raises a `BatonError`.
 
 Not here: how callers reach it (`orchestrator.vertex.app`), runs without anybody at work
-(`orchestrator.vertex.picking_up`).
+(`orchestrator.vertex.recovery`).
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
-from orchestrator.asking import GIVE_UP
-from orchestrator.events import HandoffPublished
-from orchestrator.home import run_folder
 from orchestrator.orchestrator import Orchestrator
-from orchestrator.outcome import StepOutcome
-from orchestrator.published import published
-from orchestrator.run import Run
+from orchestrator.records.events import HandoffPublished
+from orchestrator.records.outcome import StepOutcome
+from orchestrator.runtime.run import Run
+from orchestrator.steps.manifest import published
+from orchestrator.steps.questions import GIVE_UP
+from orchestrator.steps.workspace import WorkspaceBusy
+from orchestrator.storage.home import run_folder
 from orchestrator.storage.questions import AnswerRefused, Question, QuestionKind
 from orchestrator.storage.runs import ENDED, RunDetails
 from orchestrator.vertex import contracts
 from orchestrator.vertex.archives import SUFFIX, pack
 from orchestrator.vertex.artifacts import Artifacts
 from orchestrator.vertex.capabilities import Capabilities
-from orchestrator.vertex.picking_up import PickingUp
+from orchestrator.vertex.recovery import PickingUp
 from orchestrator.vertex.workspaces import Workspaces
-from orchestrator.workspace import WorkspaceBusy
 from schemas.base import JSON
 from schemas.errors import BatonError, InputError
 

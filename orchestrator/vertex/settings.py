@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from orchestrator.home import home
+from orchestrator.storage.home import home
 from schemas.base import Document
 from schemas.errors import InputError
 

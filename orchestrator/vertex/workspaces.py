@@ -18,7 +18,7 @@ from pathlib import Path
 
 from handoff.provenance import sha256
 from handoff.store import safe_path
-from orchestrator.workspace import Workspace
+from orchestrator.steps.workspace import Workspace
 
 
 class Workspaces:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from schemas.base import Document
 from schemas.feature import Feature
 from schemas.handoffs import Migration, Table
-from skills.contribution import ContributedFile, Contribution, Dependency
+from skills.core.contribution import ContributedFile, Contribution, Dependency
+from skills.core.templates import Templates
 from skills.database_schema_expander.plans import TablePlan
 from skills.database_schema_expander.tables import plan_tables
-from skills.templates import Templates
 
 REVISION = "0001"
 _SLUG_CHARACTERS = 60

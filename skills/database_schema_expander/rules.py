@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from schemas.feature import Entity, FeatureField
-from skills import naming
+from skills.codegen import naming
+from skills.codegen.naming import database_name
 from skills.database_schema_expander import spelling
 from skills.database_schema_expander.plans import CheckPlan, IndexPlan, UniquePlan
 from skills.database_schema_expander.sql import literal, quoted
-from skills.naming import database_name
 
 MOMENTS = ("created_at", "updated_at")
 _BTREE_CHARACTERS = 600  # a btree entry holds 2704 bytes: 600 characters of four bytes, and a few columns of eight

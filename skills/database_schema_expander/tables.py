@@ -12,11 +12,11 @@ from dataclasses import replace
 
 from schemas.errors import InputError
 from schemas.feature import Entity, Feature, FeatureField, FieldType, OnDelete
+from skills.codegen.naming import column, database_name, join_columns, join_table
 from skills.database_schema_expander import spelling
 from skills.database_schema_expander.plans import ColumnPlan, ForeignKey, IndexPlan, TablePlan, UniquePlan
 from skills.database_schema_expander.rules import MOMENTS, checks, indexes, uniques
 from skills.database_schema_expander.sql import LIMIT, SYSTEM_COLUMNS
-from skills.naming import column, database_name, join_columns, join_table
 
 
 class SchemaImpossible(InputError):

@@ -12,11 +12,11 @@ from schemas.base import Document
 from schemas.errors import RunError
 from schemas.feature import Feature
 from schemas.handoffs import PythonBackendAgentOutput
-from skills.contribution import ContributedFile, Contribution, Dependency
+from skills.core.contribution import ContributedFile, Contribution, Dependency
+from skills.core.extension_points import ExtensionPoints
+from skills.core.templates import Templates
 from skills.edge_case_tester.account import Account
 from skills.edge_case_tester.suite import EntitySuite
-from skills.places import Places
-from skills.templates import Templates
 
 _CONSTANT = ("__init__.py", "strategies.py")
 _RENDERED = ("api.py", "conftest.py", "factories.py", "test_auth.py", "test_health.py", "test_openapi_properties.py")
@@ -33,7 +33,7 @@ _TOOLS = (
 
 
 # Where a model makes the suite's records keep the business rules that the backend implements.
-PLACES = Places(work="follow", code=("tests/rules.py",), guide="references/business-rules.md")
+EXTENSION_POINTS = ExtensionPoints(work="follow", code=("tests/rules.py",), guide="references/business-rules.md")
 
 
 class Input(Document):

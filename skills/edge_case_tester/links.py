@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from schemas.feature import FeatureField
-from skills import naming
+from skills.codegen import naming
 
 if TYPE_CHECKING:
     from skills.edge_case_tester.suite import EntitySuite

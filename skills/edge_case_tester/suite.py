@@ -14,7 +14,7 @@ from decimal import Decimal
 from functools import cached_property
 
 from schemas.feature import Entity, Feature, FeatureField
-from skills import naming
+from skills.codegen import naming
 from skills.edge_case_tester import texts, values
 from skills.edge_case_tester.links import Link, UniqueRule, argument, rests_on_links
 from skills.edge_case_tester.value import Value

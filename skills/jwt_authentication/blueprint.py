@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from schemas.base import Document
 from schemas.feature import Feature
-from skills.contribution import ContributedFile, Contribution, Dependency, Route, Setting
-from skills.templates import Templates
+from skills.core.contribution import ContributedFile, Contribution, Dependency, Route, Setting
+from skills.core.templates import Templates
 
 _DEPENDENCIES = "app/dependencies/auth.py"
 _FILES = (

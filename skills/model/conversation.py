@@ -29,15 +29,15 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command
 
 from schemas.base import JSON
+from skills.core.redaction import redact
 from skills.model.budget import Spending
-from skills.model.calling import Patience, call
-from skills.model.desk import Desk
+from skills.model.call import Patience, call
 from skills.model.errors import ModelRefused
 from skills.model.models import PROVIDERS, model_name
 from skills.model.prompt import SUBMIT, Prompt, data
 from skills.model.replies import as_kept, fault, is_whole, refusal, without_calls
 from skills.model.tools import DESCRIPTIONS
-from skills.redaction import redact
+from skills.model.workspace import Desk
 
 LONGEST_RESULT = 40_000  # characters of a tool's output that a model is shown at once
 
@@ -81,7 +81,7 @@ class Conversation:
 
         Raises:
             ModelRefused: It will not do it.
-            ModelUnavailable, ModelCallFailed: As `skills.model.calling.call`.
+            ModelUnavailable, ModelCallFailed: As `skills.model.call.call`.
             BudgetExceeded: The step or the run has spent what it may.
         """
         self._supervision.begin()

@@ -4,7 +4,7 @@ The model works on a copy of the staged tree. What does not stand goes back to i
 contribution like any other: the agent's guards and checks come after.
 
 Not here: telling the model what to do (`skills.model.prompt`), talking to it (`skills.model.conversation`), judging
-what it leaves (`skills.model.judging`).
+what it leaves (`skills.model.verdict`).
 
 Source: `docs/models.md`.
 """
@@ -18,18 +18,18 @@ from typing import TYPE_CHECKING
 
 from schemas.base import JSON, Document
 from schemas.feature import Gap
-from skills.contribution import Contribution, assembled_in
-from skills.executor import request_of
+from skills.core.contribution import Contribution, assembled_in
+from skills.core.executor import request_of
+from skills.core.skill import Skill
+from skills.core.skill_context import SkillContext
 from skills.model.budget import Spending
-from skills.model.calling import Patience
-from skills.model.desk import Desk, desk, laid_out
+from skills.model.call import Patience
 from skills.model.errors import Attempt, ModelFailed, ModelPackageMissing, RepairsExhausted
 from skills.model.extension import Extension, extension_prompt
-from skills.model.judging import Extended, Judge, WholeSkill
 from skills.model.models import AGENTS_EXTRA, AGENTS_PACKAGE, chat_model, model_name
 from skills.model.prompt import Prompt, feedback, prompt_of
-from skills.skill import Skill
-from skills.workbench import Workbench
+from skills.model.verdict import Extended, Judge, WholeSkill
+from skills.model.workspace import Desk, desk, laid_out
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -61,7 +61,7 @@ class ModelExecutor:
         self,
         skill: Skill,
         materials: Mapping[str, Document | JSON],
-        bench: Workbench,
+        bench: SkillContext,
         /,
         *,
         gaps: Sequence[Gap] = (),
@@ -96,7 +96,7 @@ class ModelExecutor:
         with desk(bench, fixed, prompt.attachments, begun=begun) as place:
             return await self._done(skill, prompt, place, WholeSkill(skill.name, blueprint, assembled, gaps))
 
-    async def extend(self, skill: Skill, extension: Extension, bench: Workbench) -> Contribution:
+    async def extend(self, skill: Skill, extension: Extension, bench: SkillContext) -> Contribution:
         """Return the files that the model wrote or changed in the places of a skill's template, and the rules in them.
 
         Raises:

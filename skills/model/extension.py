@@ -14,12 +14,12 @@ from typing import cast
 
 from schemas.base import JSON, Document
 from schemas.feature import Entity, Feature, Gap
-from skills.contribution import ContributedFile, Contribution
+from skills.core.contribution import ContributedFile, Contribution
+from skills.core.extension_points import ExtensionPoints
+from skills.core.skill import Skill
+from skills.core.skill_context import SkillContext
 from skills.model.gaps import Claims
 from skills.model.prompt import SUBMIT, Prompt, as_text, data, lean, listing, numbered, rules_of
-from skills.places import Places
-from skills.skill import Skill
-from skills.workbench import Workbench
 
 
 class Followed(Document):
@@ -37,7 +37,7 @@ class Extension:
 
     feature: Feature
     gaps: tuple[Gap, ...]
-    places: Places
+    places: ExtensionPoints
     layout: Contribution
     assembled: Contribution  # what earlier skills of the step made
 
@@ -89,7 +89,7 @@ in the places left for that; if they do already, change nothing.
 {guide}"""
 
 
-def extension_prompt(skill: Skill, extension: Extension, bench: Workbench) -> Prompt:
+def extension_prompt(skill: Skill, extension: Extension, bench: SkillContext) -> Prompt:
     """Return what a model is told of an extension. `bench.rework` is its own work that did not stand."""
     guide = extension.places.guidance(skill.folder)
     implement = extension.places.work == "implement"
@@ -103,7 +103,7 @@ def extension_prompt(skill: Skill, extension: Extension, bench: Workbench) -> Pr
     )
 
 
-def _message(extension: Extension, bench: Workbench) -> list[str]:
+def _message(extension: Extension, bench: SkillContext) -> list[str]:
     feature = extension.feature.model_copy(update={"gaps": ()})
     implement = extension.places.work == "implement"
     heading = "The gaps, by number:" if implement else "The business rules that the app keeps:"
@@ -132,7 +132,7 @@ def _lines(paths: Sequence[str]) -> str:
     return "\n".join(f"/{path}" for path in paths)
 
 
-def _rework(bench: Workbench) -> list[str]:
+def _rework(bench: SkillContext) -> list[str]:
     if bench.rework is None:
         return []
     return [

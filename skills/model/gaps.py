@@ -19,7 +19,7 @@ from handoff.prd_report import NOT_YET, PROSE_RULE
 from schemas.base import JSON, Document
 from schemas.feature import Feature, Gap
 from schemas.handoffs import BusinessRule
-from skills.places import BUSINESS_RULE, Places
+from skills.core.extension_points import BUSINESS_RULE, ExtensionPoints
 
 LONGEST_REASON = 300  # characters
 _LEFT = "the model left it"
@@ -54,7 +54,9 @@ def kind_of(gap: Gap) -> str:
     return " ".join(label[1].casefold().split()) if label else ""
 
 
-def gaps_of(places: Places | None, materials: Mapping[str, Document | JSON], *, whole: bool = False) -> tuple[Gap, ...]:
+def gaps_of(
+    places: ExtensionPoints | None, materials: Mapping[str, Document | JSON], *, whole: bool = False
+) -> tuple[Gap, ...]:
     """Return the gaps that a model works on for a skill with these places, in the PRD's order.
 
     Args:

@@ -15,15 +15,15 @@ from typing import cast
 
 from schemas.base import JSON, Document
 from schemas.feature import Feature, Gap
-from skills.contribution import Contribution, assembled_in
-from skills.executor import Executor
-from skills.formatting import format_python
+from skills.core.contribution import Contribution, assembled_in
+from skills.core.executor import Executor
+from skills.core.extension_points import RULED, ExtensionPoints
+from skills.core.formatting import format_python
+from skills.core.skill import Skill
+from skills.core.skill_context import SkillContext
 from skills.model.executor import ModelExecutor
 from skills.model.extension import Extension
 from skills.model.gaps import gaps_of
-from skills.places import RULED, Places
-from skills.skill import Skill
-from skills.workbench import Workbench
 
 Materials = Mapping[str, Document | JSON]
 
@@ -45,7 +45,7 @@ class HybridExecutor:
         self._template, self._model = template, model
         self._all_skills, self._skills = all_skills, frozenset(skills)
 
-    async def execute(self, skill: Skill, materials: Materials, bench: Workbench, /) -> Contribution:
+    async def execute(self, skill: Skill, materials: Materials, bench: SkillContext, /) -> Contribution:
         """Return the skill's output, as `Executor.execute`. Its `business_rules` are the gaps that were implemented.
 
         Raises:
@@ -64,7 +64,7 @@ class HybridExecutor:
         return await self._extended(skill, places, gaps, materials, bench)
 
     async def _extended(
-        self, skill: Skill, places: Places, gaps: tuple[Gap, ...], materials: Materials, bench: Workbench
+        self, skill: Skill, places: ExtensionPoints, gaps: tuple[Gap, ...], materials: Materials, bench: SkillContext
     ) -> Contribution:
         feature = cast("Feature", materials["feature"])  # where there are gaps, there is a feature
         every = tuple(entity.name for entity in feature.entities)
@@ -83,7 +83,7 @@ class HybridExecutor:
         return _joined(made, done, extension)
 
     async def _laid_out(
-        self, skill: Skill, materials: Materials, bench: Workbench, every: tuple[str, ...]
+        self, skill: Skill, materials: Materials, bench: SkillContext, every: tuple[str, ...]
     ) -> Contribution:
         """Return what the template makes with a place for every entity, in the style that files will have."""
         made = await self._template.execute(skill, {**materials, RULED: list(every)}, bench)

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from skills.core.redaction import redact
 from skills.model.errors import ModelKeyMissing, ModelPackageMissing, ModelUnknown, ModelUnusable
-from skills.redaction import redact
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -28,7 +28,7 @@ AGENTS_PACKAGE, AGENTS_EXTRA = "deepagents", "model"
 class Provider:
     """Where a provider's models come from.
 
-    `settings` are the constructor's. Trying again is `skills.model.calling`'s, so providers are told not to; a stream
+    `settings` are the constructor's. Trying again is `skills.model.call`'s, so providers are told not to; a stream
     keeps a long answer's connection alive and shows at once when it breaks.
     """
 

@@ -6,7 +6,7 @@ is finished, so no text can close its own block and go on as if it were the rule
 
 The prompts of the built-in skills are kept for reading in `tests/skills/golden/prompts`.
 
-Not here: the conversation that follows (`skills.model.conversation`), where files are kept (`skills.model.desk`).
+Not here: the conversation that follows (`skills.model.conversation`), where files are kept (`skills.model.workspace`).
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from pydantic_core import to_jsonable_python
 
 from schemas.base import JSON, Document
 from schemas.feature import Gap
-from skills.contribution import ContributedFile, Contribution
+from skills.core.contribution import ContributedFile, Contribution
+from skills.core.skill import Blueprint, Skill
+from skills.core.skill_context import SkillContext
 from skills.model.gaps import Claims
-from skills.skill import Blueprint, Skill
-from skills.workbench import Workbench
 
 SUBMIT = "submit"
 GAPS = "gaps"
@@ -82,7 +82,7 @@ def prompt_of(
     skill: Skill,
     blueprint: Blueprint,
     request: Document,
-    bench: Workbench,
+    bench: SkillContext,
     *,
     there: Sequence[str],
     fixed: Sequence[str],
@@ -237,7 +237,7 @@ def _inputs(request: Document) -> dict[str, object]:
     }
 
 
-def _owned(bench: Workbench) -> str:
+def _owned(bench: SkillContext) -> str:
     owned = ", ".join(f"`/{pattern}`" for pattern in bench.owns)
     excluded = ", ".join(f"`/{pattern}`" for pattern in bench.excludes)
     return f"{owned}, except {excluded}" if excluded else owned
@@ -264,7 +264,7 @@ def listing(heading: str, name: str, paths: Sequence[str]) -> list[str]:
     return [f"{heading}\n\n{data(name, chr(10).join(lines))}"] if paths else []
 
 
-def _rework(bench: Workbench) -> list[str]:
+def _rework(bench: SkillContext) -> list[str]:
     if bench.rework is None:
         return []
     stated = as_text(bench.rework.contribution)

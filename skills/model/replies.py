@@ -9,8 +9,8 @@ import json
 
 from langchain_core.messages import AIMessage
 
+from skills.core.paths import encodable
 from skills.model.prompt import SUBMIT
-from skills.paths import encodable
 
 _REFUSED = frozenset(
     {"refusal", "content_filter", "safety", "prohibited_content", "blocklist", "spii", "recitation", "language"}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from schemas.base import Document
-from skills.contribution import ContributedFile, Contribution, Dependency
-from skills.templates import Templates
+from skills.core.contribution import ContributedFile, Contribution, Dependency
+from skills.core.templates import Templates
 
 _FILES = ("app/core/passwords.py", "tests/unit/test_passwords.py")
 

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from schemas.base import Document
-from skills.contribution import Contribution
+from skills.core.contribution import Contribution
 
 
 class Said(Document):

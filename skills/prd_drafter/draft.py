@@ -3,7 +3,7 @@
 Nothing is lost: a statement without a place becomes a business rule, word for word. Nothing is invented: what no
 statement is named for is refused, and descriptions, business rules and background are the statements themselves.
 
-Not here: asking a model (`orchestrator.drafting`), taking text apart into statements (`handoff.prose`).
+Not here: asking a model (`orchestrator.steps.intake.draft`), taking text apart into statements (`handoff.prose`).
 """
 
 from __future__ import annotations

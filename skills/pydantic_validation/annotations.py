@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from schemas.feature import FeatureField, FieldType
-from skills.escaping import py
-from skills.imports import Import
+from skills.codegen.escaping import py
+from skills.codegen.imports import Import
 
 TYPES = "app.schemas.types"
 STRING = 255  # characters, unless the PRD bounds them

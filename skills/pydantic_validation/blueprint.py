@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from schemas.base import Document
 from schemas.feature import Entity, Feature, FeatureField
-from skills.contribution import ContributedFile, Contribution, Dependency
-from skills.imports import import_lines
-from skills.naming import class_name, json_name, module_name, title, with_article
+from skills.codegen.imports import import_lines
+from skills.codegen.naming import class_name, json_name, module_name, title, with_article
+from skills.core.contribution import ContributedFile, Contribution, Dependency
+from skills.core.templates import Templates
 from skills.pydantic_validation.annotations import TYPES
 from skills.pydantic_validation.lines import COMMON, SchemaLines, readable, schema_lines, writable
 from skills.pydantic_validation.module_types import types_context
-from skills.templates import Templates
 
 _COMMON_FILE = "app/schemas/common.py"
 _USER_MODULE = "app.schemas.user"

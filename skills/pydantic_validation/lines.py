@@ -14,9 +14,9 @@ from uuid import UUID
 
 from schemas.base import JSON
 from schemas.feature import Entity, FeatureField
-from skills.escaping import py
-from skills.imports import Import
-from skills.naming import attribute, json_name
+from skills.codegen.escaping import py
+from skills.codegen.imports import Import
+from skills.codegen.naming import attribute, json_name
 from skills.pydantic_validation.annotations import Annotation, in_body, in_query, in_response
 from skills.pydantic_validation.queries import filter_parameters, sort_values
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from skills.imports import Import, import_lines
+from skills.codegen.imports import Import, import_lines
 
 _ALWAYS = (
     ("typing", "Annotated"),

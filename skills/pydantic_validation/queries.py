@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from schemas.feature import Entity, FeatureField, FieldType
-from skills.naming import attribute, json_name, query_name
+from skills.codegen.naming import attribute, json_name, query_name
 
 ORDERED = frozenset({"integer", "decimal", "float", "date", "time", "datetime"})
 

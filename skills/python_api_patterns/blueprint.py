@@ -7,13 +7,13 @@ from typing import NamedTuple
 from schemas.base import Document
 from schemas.feature import Feature
 from schemas.handoffs import DatabaseAgentOutput, Endpoint
-from skills.contribution import ContributedFile, Contribution, Route, merge
-from skills.places import BUSINESS_RULE, Places
+from skills.core.contribution import ContributedFile, Contribution, Route, merge
+from skills.core.extension_points import BUSINESS_RULE, ExtensionPoints
+from skills.core.templates import Templates
 from skills.python_api_patterns import settings
 from skills.python_api_patterns.contract import endpoints
 from skills.python_api_patterns.dependencies import RUNTIME, development, requirements
 from skills.python_api_patterns.entities import entity_files, entity_routes, may_have_rules
-from skills.templates import Templates
 
 _COPIED = {
     path: path
@@ -55,7 +55,7 @@ _SUMMARY_CHARACTERS = 200
 
 
 # Where a model puts the business rules that no template can implement.
-PLACES = Places(
+EXTENSION_POINTS = ExtensionPoints(
     work="implement",
     kinds=(BUSINESS_RULE, "check", "states", "no overlap"),
     code=("app/services/rules/{module}_rules.py", "app/services/{module}_service.py"),

@@ -12,7 +12,7 @@ from collections.abc import Collection
 from schemas.base import JSON
 from schemas.feature import Entity, Feature
 from schemas.handoffs import Endpoint, ErrorCase
-from skills.naming import json_name, title
+from skills.codegen.naming import json_name, title
 from skills.python_api_patterns import examples
 
 BASE_PATH = "/api/v1"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from skills.contribution import Dependency
+from skills.core.contribution import Dependency
 
 RUNTIME = tuple(
     Dependency(ecosystem="python", name=name, version=version, group="runtime")

@@ -9,9 +9,8 @@ from collections.abc import Collection, Iterable
 
 from schemas.feature import Entity, Feature, FeatureField
 from schemas.handoffs import DatabaseAgentOutput
-from skills.contribution import ContributedFile, Route
-from skills.imports import import_lines
-from skills.naming import (
+from skills.codegen.imports import import_lines
+from skills.codegen.naming import (
     attribute,
     class_name,
     column,
@@ -22,13 +21,14 @@ from skills.naming import (
     titles,
     with_article,
 )
+from skills.core.contribution import ContributedFile, Route
+from skills.core.templates import Templates
 from skills.pydantic_validation.lines import writable
 from skills.pydantic_validation.queries import FilterParameter, filter_parameters, listed_field
 from skills.python_api_patterns.contract import collection_path, endpoints, item_path
 from skills.python_api_patterns.entity_code import EntityCode, FilterCode, OrderCode, ReferenceCode, SlugCode
 from skills.python_api_patterns.entity_imports import router_imports, rules_imports, service_imports
 from skills.python_database_integration.models import link_name, links_attribute
-from skills.templates import Templates
 from skills.user_isolation.blueprint import needs_owner_check
 
 _LISTING = "app/services/listing.py"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from skills.escaping import py
+from skills.codegen.escaping import py
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

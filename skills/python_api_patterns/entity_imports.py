@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from schemas.feature import Entity, Feature
-from skills.imports import Import
-from skills.naming import class_name, module_name
+from skills.codegen.imports import Import
+from skills.codegen.naming import class_name, module_name
 from skills.pydantic_validation.lines import writable
 from skills.pydantic_validation.queries import filter_parameters
 from skills.python_api_patterns.entity_code import EntityCode

@@ -9,8 +9,8 @@ from decimal import Decimal
 
 from schemas.base import JSON
 from schemas.feature import Entity, FeatureField, Kind
+from skills.codegen.naming import json_name, title
 from skills.edge_case_tester.patterns import matching
-from skills.naming import json_name, title
 
 MOMENT = "2030-01-15T09:30:00Z"
 EMAIL = "ada@example.com"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from schemas.base import Document
 from schemas.feature import Feature
 from schemas.handoffs import DatabaseAgentOutput
-from skills.contribution import ContributedFile, Contribution, Dependency
-from skills.imports import import_lines
-from skills.naming import title
+from skills.codegen.imports import import_lines
+from skills.codegen.naming import title
+from skills.core.contribution import ContributedFile, Contribution, Dependency
+from skills.core.templates import Templates
 from skills.python_database_integration.models import EntityModel, entity_models
-from skills.templates import Templates
 
 _FLOAT = "double precision"
 _ENGINE = "app/core/database.py"

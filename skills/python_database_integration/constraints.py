@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass, field
 
 from schemas.handoffs import Constraint, Index, Table
-from skills.escaping import py
-from skills.imports import Import
+from skills.codegen.escaping import py
+from skills.codegen.imports import Import
 from skills.python_database_integration.columns import DatabaseNotMappable, constraint_name
 
 _COLUMN = r'(?:"(?:[^"]|"")+"|[^\s",()]+)'

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from schemas.feature import Entity, Feature, FeatureField
 from schemas.handoffs import Column, DatabaseAgentOutput, Table
-from skills.escaping import py
-from skills.imports import Import
-from skills.naming import attribute, class_name, column, join_columns, join_table, json_name, module_name
+from skills.codegen.escaping import py
+from skills.codegen.imports import Import
+from skills.codegen.naming import attribute, class_name, column, join_columns, join_table, json_name, module_name
 from skills.python_database_integration.columns import (
     IDENTITY,
     DatabaseNotMappable,

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from schemas.base import JSON, Document
 from schemas.feature import Feature, Gap
 from schemas.handoffs import Page, PythonBackendAgentOutput
-from skills.contribution import Contribution
+from skills.core.contribution import Contribution
+from skills.core.templates import Templates
 from skills.react_pages.files import Site
 from skills.react_pages.pages import EntityPages
 from skills.react_pages.site import described_pages
 from skills.react_typed_client.api import Api, entity_calls
-from skills.templates import Templates
 
 _ACCOUNT_CALLS = ("register", "login", "refresh", "logout", "read_me")
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from schemas.feature import Entity, Feature, FeatureField
-from skills.escaping import ts
-from skills.naming import class_name, json_name, title
+from skills.codegen.escaping import ts
+from skills.codegen.naming import class_name, json_name, title
 
 LONGEST = {"string": 255, "email": 320, "url": 2048}  # characters a column holds unless the PRD says less
 DEFAULT_PRECISION, DEFAULT_SCALE = 12, 2

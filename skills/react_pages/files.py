@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from schemas.feature import Feature
-from skills.contribution import ContributedFile
-from skills.naming import json_name
+from skills.codegen.naming import json_name
+from skills.core.contribution import ContributedFile
+from skills.core.templates import Templates
 from skills.pydantic_validation.lines import writable
 from skills.react_pages.controls import Control, control
 from skills.react_pages.imports import Imports
@@ -21,7 +22,6 @@ from skills.react_pages.modules import (
 from skills.react_pages.pages import EntityPages, enum_choices
 from skills.react_pages.samples import registration, sample
 from skills.react_pages.site import collections, entity_routes, route_imports
-from skills.templates import Templates
 
 ROOT = "frontend"
 COPIED = (

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from schemas.feature import Entity
-from skills.naming import class_name
+from skills.codegen.naming import class_name
 from skills.react_pages.controls import Control
 from skills.react_pages.imports import Imports
 from skills.react_pages.pages import EntityPages

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from schemas.feature import Entity, Feature, FeatureField
-from skills.naming import class_name, json_name, query_name, title, titles
+from skills.codegen.naming import class_name, json_name, query_name, title, titles
 from skills.pydantic_validation.lines import readable, writable
 from skills.pydantic_validation.queries import listed_field, sort_values
 from skills.react_pages.controls import Control, choice_label, choices_name, choosable, control, field_label

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from schemas.base import JSON
 from schemas.feature import FeatureField
-from skills.naming import json_name
+from skills.codegen.naming import json_name
 from skills.pydantic_validation.lines import readable, writable
 from skills.react_pages.controls import Control
 from skills.react_pages.pages import EntityPages

@@ -13,7 +13,7 @@ from typing import cast
 from schemas.base import JSON
 from schemas.errors import RunError
 from schemas.feature import Entity
-from skills.naming import class_name
+from skills.codegen.naming import class_name
 from skills.pydantic_validation.queries import filter_parameters
 
 _METHODS = ("get", "post", "put", "patch", "delete")

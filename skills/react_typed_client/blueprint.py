@@ -11,12 +11,12 @@ from typing import cast, get_args
 from schemas.base import JSON, Document
 from schemas.feature import Entity, Feature, Operation
 from schemas.handoffs import PythonBackendAgentOutput
-from skills.contribution import ContributedFile, Contribution, Dependency
-from skills.naming import class_name, json_name, title, titles
+from skills.codegen.naming import class_name, json_name, title, titles
+from skills.core.contribution import ContributedFile, Contribution, Dependency
+from skills.core.templates import Templates
 from skills.pydantic_validation.queries import sort_values
 from skills.react_typed_client.api import Api, Call, entity_calls
 from skills.react_typed_client.naming_field import naming_field
-from skills.templates import Templates
 
 ROOT = "frontend"
 _COPIED = (

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from schemas.base import Document
 from schemas.feature import Entity, Feature
-from skills.contribution import ContributedFile, Contribution
-from skills.naming import class_name, module_name
-from skills.templates import Templates
+from skills.codegen.naming import class_name, module_name
+from skills.core.contribution import ContributedFile, Contribution
+from skills.core.templates import Templates
 
 _FILE = "app/services/access.py"
 

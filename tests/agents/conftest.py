@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from agents.checks.environment import Environments
+from agents.checks.environments.environments import Environments
 from agents.checks.scratch import Scratch
-from orchestrator.home import home
+from orchestrator.storage.home import home
 from orchestrator.storage.postgres import Embedded
-from tests.agents.material import NODE_LOCK, PYTHON_LOCK, ScratchIn
+from tests.support.agent_material import NODE_LOCK, PYTHON_LOCK, ScratchIn
 
 
 @pytest.fixture(scope="session")

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from agents.agent import Agent
+from agents.contracts import Agent
 from agents.database.agent import AGENT as DATABASE
 from agents.frontend.agent import AGENT as FRONTEND
 from agents.python_backend.agent import AGENT as PYTHON_BACKEND
-from skills.registry import Registry
+from skills.core.registry import Registry
 
 FOLDER = Path(__file__).parents[2] / "agents"
 AGENTS = {"database": DATABASE, "frontend": FRONTEND, "python_backend": PYTHON_BACKEND}

@@ -8,24 +8,23 @@ from pathlib import Path
 
 import pytest
 
-from agents.agent import Agent, Work
-from agents.checks.openapi import OpenApiCheck
-from agents.checks.python_tools import MypyCheck
+from agents.checks.openapi.check import OpenApiCheck
+from agents.checks.postgres.schema import OrmCheck
+from agents.checks.python.tools import MypyCheck
 from agents.checks.runner import run_checks
-from agents.checks.schema import OrmCheck
+from agents.contracts import Agent, Proposal, Work
 from agents.database.agent import AGENT as DATABASE
-from agents.guards.guard import Proposal
+from agents.ownership import owns
 from agents.python_backend.agent import AGENT as PYTHON_BACKEND
-from orchestrator.intake import read_prd, understand
-from orchestrator.ownership import owns
+from orchestrator.steps.intake.intake import read_prd, understand
 from schemas.base import Document
 from schemas.feature import Feature
 from schemas.handoffs import DatabaseAgentOutput, PythonBackendAgentOutput
-from skills.contribution import Contribution, merge
-from skills.executor import run_template
-from skills.formatting import format_python
-from skills.registry import Registry
-from tests.agents.material import ScratchIn, work, write_tree
+from skills.core.contribution import Contribution, merge
+from skills.core.executor import run_template
+from skills.core.formatting import format_python
+from skills.core.registry import Registry
+from tests.support.agent_material import ScratchIn, work, write_tree
 
 TODO = "app/models/todo.py"
 PRD = Path(__file__).parents[2] / "examples" / "todo-lists.md"

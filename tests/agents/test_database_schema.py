@@ -15,16 +15,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.checks.introspect import differences, live_tables
-from agents.checks.schema import LiveSchemaCheck, MigrationsCheck
+from agents.checks.postgres.introspection import differences, live_tables
+from agents.checks.postgres.schema import LiveSchemaCheck, MigrationsCheck
 from agents.database.agent import AGENT
 from schemas.feature import Feature, FeatureField
 from schemas.handoffs import DatabaseAgentOutput
+from skills.core.templates import Templates
 from skills.database_schema_expander.blueprint import Input, Output, contribute
 from skills.database_schema_expander.spelling import column_type, default, jsonb
 from skills.database_schema_expander.tables import SchemaImpossible, plan_tables
-from skills.templates import Templates
-from tests.agents.material import SKILLS, ScratchIn, entity, feature, field, work, write_tree
+from tests.support.agent_material import SKILLS, ScratchIn, entity, feature, field, work, write_tree
 
 TEMPLATES = Templates(SKILLS / "database_schema_expander" / "templates")
 HOSTILE = "x'); drop table users; -- :a \\:b \\ %(c)s {{ 7*7 }} {% raw %} \"\"\" ''' $$ </script>"

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from agents.contracts import Guard, Proposal, Violation
 from agents.guards.annotations import MissingTypeHints
 from agents.guards.blocking import BlockingCalls
 from agents.guards.columns import HandoffColumns
-from agents.guards.guard import Guard, Proposal, Violation
 from agents.guards.ownership import Ownership
 from agents.guards.paths import PathEscape, link_on_the_way, path_fault
 from agents.guards.raw_sql import RawSql
 from agents.guards.responses import OrmResponses
 from agents.guards.source import PythonSyntax
+from agents.ownership import owns
 from agents.python_backend.agent import AGENT
-from orchestrator.ownership import owns
 from schemas.handoffs import Column, DatabaseAgentOutput, Table
 
 GOOD_ROUTER = '''

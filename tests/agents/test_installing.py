@@ -14,9 +14,9 @@ from typing import Literal
 
 import pytest
 
-from agents.checks.environment import Environments
+from agents.checks.environments.environments import Environments
 from agents.checks.errors import RegistryUnreachable, ScratchError
-from tests.agents.registry import Mood, Registry, registry
+from tests.support.package_registry import Mood, Registry, registry
 
 ROOT = Path(__file__).parents[2]
 Kind = Literal["python", "node"]
@@ -153,7 +153,7 @@ async def test_a_certificate_that_is_not_trusted_says_how_to_trust_it(
 INSTALLS = """
 import asyncio, sys
 from pathlib import Path
-from agents.checks.environment import Environments
+from agents.checks.environments.environments import Environments
 
 async def main(kind, lock, cache):
     environments = Environments(cache)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agents.checks.mypy_seed import _third_party_modules
+from agents.checks.python.mypy_seed import _third_party_modules
 
 
 def tree_of(root: Path, **files: str) -> Path:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from agents.checks.openapi import OpenApiCheck, compare, measured
+from agents.checks.openapi.check import OpenApiCheck, compare, measured
 from agents.python_backend.agent import AGENT
 from agents.python_backend.notes import frontend_notes, type_words
 from schemas.base import JSON
 from schemas.handoffs import Endpoint, ErrorCase, PythonBackendAgentOutput
-from skills.contribution import Contribution, Dependency
-from tests.agents.material import ScratchIn, feature, work, write_tree
+from skills.core.contribution import Contribution, Dependency
+from tests.support.agent_material import ScratchIn, feature, work, write_tree
 
 APP = '''
 """A small app with one record."""

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 BATON = """
 import asyncio, sys
 from pathlib import Path
-from agents.checks.environment import Environments
+from agents.checks.environments.environments import Environments
 from agents.checks.scratch import Scratch
 
 async def main(run, place, tool):

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from agents.checks import machine
-from agents.checks.environment import Environments
+from agents.checks.diagnostics import machine_trouble, why
+from agents.checks.environments.environments import Environments
 from agents.checks.outcomes import failed_tool
 from agents.checks.process import Finished, run_process
-from agents.checks.python_tools import UnitTestsCheck
-from agents.checks.reasons import machine_trouble, why
-from tests.agents.material import ScratchIn, feature, work, write_tree
+from agents.checks.python.tools import UnitTestsCheck
+from tests.support.agent_material import ScratchIn, feature, work, write_tree
 
 ROOT = Path(__file__).parents[2]
 NOBODY = 65534
@@ -180,7 +180,7 @@ async def test_node_s_full_heap_is_out_of_memory(tmp_path: Path, environments: E
 ON_A_SMALL_DISK = """
 import asyncio, os, subprocess, sys
 from pathlib import Path
-from agents.checks.environment import Environments
+from agents.checks.environments.environments import Environments
 from agents.checks.errors import ScratchError
 from agents.checks.scratch import Scratch
 
@@ -262,7 +262,7 @@ def test_baton_itself_tells_which_disk_is_full_or_read_only(what: str, options: 
 WITHOUT_A_LIMIT_TO_SPARE = """
 import asyncio, os, resource, sys
 from pathlib import Path
-from agents.checks.environment import Environments
+from agents.checks.environments.environments import Environments
 from agents.checks.errors import ScratchError
 from agents.checks.scratch import Scratch
 

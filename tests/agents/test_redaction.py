@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agents.checks.process import LOG_LIMIT, minimal_environment, run_process
-from tests.agents.material import ScratchIn
+from tests.support.agent_material import ScratchIn
 
 
 async def test_what_a_tool_prints_is_redacted_in_its_output_log_and_evidence(

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from agents.checks.check import Outcome
-from agents.checks.rule_tests import RuleTestsCheck, fails, rules_to_try
+from agents.checks.python.rule_tests import RuleTestsCheck, fails, rules_to_try
+from agents.contracts import Outcome
 from schemas.handoffs import BusinessRule
-from skills.contribution import ContributedFile, Contribution
-from tests.agents.material import ScratchIn, feature, work, write_tree
+from skills.core.contribution import ContributedFile, Contribution
+from tests.support.agent_material import ScratchIn, feature, work, write_tree
 
 RULE = "def check(name: str) -> None:\n    if name == 'Inbox':\n        raise ValueError(name)\n"
 NO_RULE = "def check(name: str) -> None:\n    return None\n"

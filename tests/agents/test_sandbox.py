@@ -15,16 +15,16 @@ from pathlib import Path
 
 import pytest
 
-from agents.checks import isolation as isolating
-from agents.checks.check import Evidence
-from agents.checks.derived import write_derived
-from agents.checks.environment import Environments
-from agents.checks.isolation import Isolation, isolation
-from agents.checks.mypy_seed import _configuration, _third_party_modules
-from agents.checks.python_tools import measure_annotations
+from agents.checks.environments.environments import Environments
+from agents.checks.environments.versions import tool_label
+from agents.checks.python.mypy_seed import _configuration, _third_party_modules
+from agents.checks.python.tools import measure_annotations
+from agents.checks.sandbox import isolation as isolating
+from agents.checks.sandbox.isolation import Isolation, isolation
+from agents.checks.sandbox.untrusted_files import write_derived
 from agents.checks.scratch import Scratch
-from agents.checks.versions import tool_label
-from tests.agents.material import PYTHON_LOCK
+from agents.contracts import Evidence
+from tests.support.agent_material import PYTHON_LOCK
 
 BUBBLEWRAP, LAUNCHER, LIMITS = "bubblewrap", "launcher", "limits"
 
@@ -343,9 +343,9 @@ async def test_a_baton_that_is_killed_takes_its_isolated_tools_along(tmp_path: P
     code = (
         "import asyncio, sys\n"
         "from pathlib import Path\n"
-        "from agents.checks.isolation import Isolation\n"
-        "from agents.checks.limits import Limits\n"
-        "from agents.checks.sandbox import Sandbox\n"
+        "from agents.checks.sandbox.isolation import Isolation\n"
+        "from agents.checks.sandbox.limits import Limits\n"
+        "from agents.checks.sandbox.sandbox import Sandbox\n"
         f"place, how = Path({str(tmp_path)!r}), {how!r}\n"
         "env = {'HOME': str(place), 'PATH': '/usr/bin:/bin'}\n"
         f"argv = [sys.executable, '-I', '-c', 'import time; open(\"up\", \"w\"); time.sleep(600)', {marker!r}]\n"

@@ -15,18 +15,17 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from agents.agent import Work
-from agents.checks.check import Outcome
-from agents.checks.databases import ScratchDatabases
 from agents.checks.errors import ScratchError
-from agents.checks.isolation import Isolation, IsolationInvalid, IsolationMissing, isolation_for
-from agents.checks.limits import Limits, LimitsInvalid, limits_from_environment
 from agents.checks.outcomes import failed_tool
-from agents.checks.relay import SOCKET, _copy
+from agents.checks.postgres.databases import ScratchDatabases
 from agents.checks.runner import run_checks
+from agents.checks.sandbox.isolation import Isolation, IsolationInvalid, IsolationMissing, isolation_for
+from agents.checks.sandbox.limits import Limits, LimitsInvalid, limits_from_environment
+from agents.checks.sandbox.relay import SOCKET, _copy
 from agents.checks.scratch import Scratch
-from tests.agents.material import feature, work
+from agents.contracts import Outcome, Work
 from tests.agents.test_sandbox import BUBBLEWRAP, LIMITS, Isolated, attack, how, isolated, level
+from tests.support.agent_material import feature, work
 
 __all__ = ["how", "isolated"]  # fixtures
 
@@ -127,7 +126,7 @@ async def test_what_templates_made_runs_as_it_is_and_what_nobody_here_wrote_isol
 async def test_isolation_that_is_required_is_complete_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BATON_ISOLATION", "required")
     monkeypatch.setattr(
-        "agents.checks.isolation._tried", lambda: Isolation(landlock=True, escapes=frozenset({"signal"}))
+        "agents.checks.sandbox.isolation._tried", lambda: Isolation(landlock=True, escapes=frozenset({"signal"}))
     )
     with pytest.raises(IsolationMissing) as refused:
         await isolation_for(untrusted=False)
@@ -135,7 +134,7 @@ async def test_isolation_that_is_required_is_complete_or_refused(monkeypatch: py
         "checks must run isolated (BATON_ISOLATION=required), and this machine can do that with Landlock and limits"
         " only (processes: tools can end other processes of the same user).\nInstall bubblewrap"
     )
-    monkeypatch.setattr("agents.checks.isolation._tried", lambda: Isolation(bwrap=("bwrap",)))
+    monkeypatch.setattr("agents.checks.sandbox.isolation._tried", lambda: Isolation(bwrap=("bwrap",)))
     assert await isolation_for(untrusted=False) == Isolation(bwrap=("bwrap",))
 
 

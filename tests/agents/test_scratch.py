@@ -15,17 +15,16 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from agents.agent import Work
-from agents.checks.cache import cache_key, cached_folder
-from agents.checks.check import Outcome
-from agents.checks.databases import ScratchDatabases, database_dsn
-from agents.checks.environment import Environments
+from agents.checks.environments.cache import cache_key, cached_folder
+from agents.checks.environments.environments import Environments
 from agents.checks.errors import ScratchDatabaseLost, ScratchError
+from agents.checks.postgres.databases import ScratchDatabases, database_dsn
 from agents.checks.process import LOG_LIMIT, installer_environment, run_process
-from agents.checks.python_tools import MypyCheck, RuffCheck, TypeHintsCheck, UnitTestsCheck, pytest_counts
+from agents.checks.python.tools import MypyCheck, RuffCheck, TypeHintsCheck, UnitTestsCheck, pytest_counts
 from agents.checks.runner import CheckProgress, run_checks
 from agents.checks.scratch import Scratch
-from tests.agents.material import NODE_LOCK, ScratchIn, feature, work, write_tree
+from agents.contracts import Outcome, Work
+from tests.support.agent_material import NODE_LOCK, ScratchIn, feature, work, write_tree
 
 WORK = work(feature())
 

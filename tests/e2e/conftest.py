@@ -13,11 +13,11 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from agents.checks.databases import database_dsn
-from agents.checks.environment import Environments, PythonEnvironment
-from orchestrator.home import cache_folder, home
+from agents.checks.environments.environments import Environments, PythonEnvironment
+from agents.checks.postgres.databases import database_dsn
+from orchestrator.storage.home import cache_folder, home
 from orchestrator.storage.postgres import Embedded
-from tests.e2e.running import EXAMPLES, Built, build
+from tests.support.running_app import EXAMPLES, Built, build
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -14,7 +14,7 @@ from handoff.provenance import split
 from handoff.store import read_file
 from schemas.feature import Gap
 from schemas.handoffs import PythonBackendAgentOutput, TestAgentOutput
-from tests.e2e.running import EXAMPLES, ROOT, RUN_TIMEOUT, Built, baton, build, handed_over, tree
+from tests.support.running_app import EXAMPLES, ROOT, RUN_TIMEOUT, Built, baton, build, handed_over, tree
 
 pytestmark = pytest.mark.slow
 

@@ -17,9 +17,9 @@ import httpx
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
-from orchestrator.home import cache_folder
-from tests.e2e.browser import Browser, find_browser
-from tests.e2e.running import Built, free_port, serving
+from orchestrator.storage.home import cache_folder
+from tests.support.browser import Browser, find_browser
+from tests.support.running_app import Built, free_port, serving
 
 pytestmark = pytest.mark.slow
 

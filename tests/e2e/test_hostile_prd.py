@@ -13,9 +13,9 @@ from handoff.codec import parse
 from handoff.feature import feature_of
 from schemas.contract import contract_of
 from schemas.handoffs import FeaturePrd
-from tests.e2e.hostile_prd import PRD
-from tests.e2e.running import baton, build
-from tests.skills import core_build
+from tests.support import core_build
+from tests.support.hostile_prd import PRD
+from tests.support.running_app import baton, build
 
 
 def test_hostile_text_is_inert_in_what_the_backend_skills_write() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.running import EXAMPLES, Built
+from tests.support.running_app import EXAMPLES, Built
 from tests.wire.providers import MODELS
 from tests.wire.whole import app, run
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from schemas.agents import PythonSpecialistOutput
-from tests.e2e.running import baton
+from tests.support.running_app import baton
 
 pytestmark = pytest.mark.slow
 

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from agents.agent import Work
-from agents.checks.check import Outcome
 from agents.checks.scratch import Scratch
+from agents.contracts import Outcome, Work
 from orchestrator import Orchestrator
-from orchestrator.pipeline import Pipeline, full_stack
-from tests.e2e.running import EXAMPLES, baton, tree
+from orchestrator.planning.pipeline import Pipeline, full_stack
+from tests.support.running_app import EXAMPLES, baton, tree
 
 pytestmark = pytest.mark.slow
 

@@ -11,15 +11,15 @@ import pytest
 
 from handoff.store import read_file
 from orchestrator import Orchestrator
-from orchestrator.events import Event, WorkReturned
-from orchestrator.model_use import ModelUse
-from orchestrator.policy import Policy
-from orchestrator.result import RunResult
+from orchestrator.planning.model_policy import ModelUse
+from orchestrator.planning.policy import Policy
+from orchestrator.records.events import Event, WorkReturned
+from orchestrator.records.result import RunResult
 from schemas.feature import Gap
 from schemas.handoffs import BusinessRule, PythonBackendAgentOutput, TestAgentOutput
 from skills.model.scripted import Script, ScriptedModel, submit
-from tests.e2e import ruled_app
-from tests.e2e.ruled_app import BACKEND, KEPT, LEFT, OTHER, PRD, RULE, RULES_FILE, SUITE, TESTS_FILE
+from tests.support import ruled_app
+from tests.support.ruled_app import BACKEND, KEPT, LEFT, OTHER, PRD, RULE, RULES_FILE, SUITE, TESTS_FILE
 
 LEFT_GAP = Gap(text=OTHER, reason="the model left it: It needs a scheduler and a mail server.")
 

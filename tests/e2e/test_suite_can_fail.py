@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from agents.checks.environment import PythonEnvironment
-from tests.e2e.running import Built
+from agents.checks.environments.environments import PythonEnvironment
+from tests.support.running_app import Built
 
 pytestmark = pytest.mark.slow
 

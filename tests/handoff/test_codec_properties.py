@@ -12,7 +12,7 @@ from handoff.codec import parse, render
 from handoff.provenance import Provenance, with_front_matter
 from handoff.store import as_data
 from schemas.contract import HANDOFF_MODELS, Contract, contract_of, model_of
-from tests.handoff.generated import admitted, documents
+from tests.support.generated_contracts import admitted, documents
 
 MANY = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 FEW = settings(MANY, max_examples=40)

@@ -17,7 +17,7 @@ from schemas.contract import contract_of
 from schemas.errors import InputError
 from schemas.feature import Access, Entity, Feature, FeatureField, FieldType, Stack
 from schemas.handoffs import FeaturePrd, PrdChoice, PrdEntity, PrdField, PrdLabel
-from tests.handoff.counting import calls_of
+from tests.support.call_counts import calls_of
 
 EXAMPLES = [path.read_text("utf-8") for path in sorted((Path(__file__).parents[2] / "examples").glob("*.md"))]
 NAMES = ("Order", "TodoList", "Person", "Category", "Class", "Import", "News", "HTTPServer")

@@ -15,8 +15,8 @@ from handoff.codec import parse, render
 from handoff.problems import HandoffInvalid
 from handoff.store import read_file
 from schemas.contract import HANDOFF_MODELS, Contract, contract_of
-from tests.handoff.counting import calls_of
-from tests.handoff.generated import HOSTILE, documents
+from tests.support.call_counts import calls_of
+from tests.support.generated_contracts import HOSTILE, documents
 
 GOLDEN = (Path(__file__).parent / "golden" / "python-backend-agent-output.md").read_text(encoding="utf-8")
 PRD = (Path(__file__).parents[2] / "examples" / "todo-lists.md").read_text(encoding="utf-8")

@@ -16,8 +16,8 @@ import pytest
 
 from orchestrator.storage.database import Database, connect
 from orchestrator.storage.postgres import SOCKET_NAME, Embedded, Server
-from tests.orchestrator.pooler import Pooler, transaction_pooler
-from tests.orchestrator.small_agents import PRD, Kit
+from tests.support.pooler import Pooler, transaction_pooler
+from tests.support.small_agents import PRD, Kit
 
 
 @pytest.fixture(scope="session")

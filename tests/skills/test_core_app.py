@@ -19,12 +19,12 @@ import asyncpg
 import httpx
 import pytest
 
-from agents.checks.environment import Environments
-from agents.checks.openapi import compare
-from orchestrator.home import home
+from agents.checks.environments.environments import Environments
+from agents.checks.openapi.check import compare
+from orchestrator.storage.home import home
 from orchestrator.storage.postgres import Embedded
 from schemas.feature import Feature
-from tests.skills.core_build import build, everything, example, write
+from tests.support.core_build import build, everything, example, write
 
 pytestmark = pytest.mark.slow
 

@@ -14,7 +14,7 @@ from schemas.feature import Access, Entity, Feature, Kind
 from schemas.handoffs import Endpoint
 from skills.python_api_patterns.contract import endpoints
 from skills.python_api_patterns.examples import example, record, request_body
-from tests.skills.core_build import OWNED, entity, feature, field
+from tests.support.core_build import OWNED, entity, feature, field
 
 
 def planned(shop: Feature) -> Mapping[str, Endpoint]:

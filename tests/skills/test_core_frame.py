@@ -8,7 +8,7 @@ import tomllib
 
 import pytest
 
-from tests.skills.core_build import build, example
+from tests.support.core_build import build, example
 
 HOSTILE = (
     "A\"\"\"b''' {{ 7 * 7 }} {% raw %} \\ $(rm -rf /) `id` </script> <!-- --> | *x* #h\r\n```\n---\u2028"

@@ -13,9 +13,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import skills
+from skills.core.templates import Templates
 from skills.python_api_patterns.dependencies import RUNTIME as FRAME
 from skills.python_api_patterns.dependencies import development
-from skills.templates import Templates
 
 SKILLS = Path(next(iter(skills.__path__)))
 TEMPLATES = SKILLS / "python_api_patterns" / "templates"

@@ -14,14 +14,14 @@ from handoff.feature import CONTRACT, read_feature
 from schemas.contract import contract_of
 from schemas.feature import Feature, FeatureField, FieldType
 from schemas.handoffs import Endpoint, PythonBackendAgentOutput
-from skills.contribution import ContributedFile
+from skills.core.contribution import ContributedFile
+from skills.core.formatting import format_python
+from skills.core.templates import Templates
 from skills.edge_case_tester import blueprint
 from skills.edge_case_tester.blueprint import EndpointUntested, Input, Output
 from skills.edge_case_tester.patterns import matching, not_matching
 from skills.edge_case_tester.values import accepted, fresh, ordered, refused
-from skills.formatting import format_python
 from skills.python_api_patterns.contract import endpoints
-from skills.templates import Templates
 
 ROOT = Path(__file__).parents[2]
 SKILL = ROOT / "skills/edge_case_tester"

@@ -4,7 +4,7 @@ import pytest
 
 from schemas.feature import Kind
 from skills.edge_case_tester.texts import lengths
-from tests.skills.core_build import field
+from tests.support.core_build import field
 
 
 @pytest.mark.parametrize(

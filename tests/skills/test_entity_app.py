@@ -13,12 +13,12 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from agents.checks.environment import Environments
-from orchestrator.home import home
+from agents.checks.environments.environments import Environments
+from orchestrator.storage.home import home
 from orchestrator.storage.postgres import Embedded
 from schemas.feature import Feature
-from tests.skills.core_build import build, example, write
-from tests.skills.entity_prd import feature_from, fields
+from tests.support.core_build import build, example, write
+from tests.support.entity_prd import feature_from, fields
 
 pytestmark = pytest.mark.slow
 
@@ -72,7 +72,7 @@ def test_models_are_typed_and_say_exactly_what_the_migrations_made(
 def test_odd_requests_are_answered_and_never_break_the_app(tmp_path: Path, python: Path, server: Embedded) -> None:
     environment = _app(_feature("thing"), tmp_path, server, "driven")
     _run(python, ("-m", "alembic", "upgrade", "head"), tmp_path, environment)
-    _run(python, (str(Path(__file__).with_name("entity_drive.py")),), tmp_path, environment)
+    _run(python, (str(Path(__file__).parents[1] / "support/entity_drive.py"),), tmp_path, environment)
 
 
 def _feature(name: str) -> Feature:

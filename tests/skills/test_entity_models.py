@@ -9,7 +9,7 @@ import pytest
 from schemas.handoffs import Column, Constraint, DatabaseAgentOutput, Index, Table
 from skills.python_database_integration.columns import DatabaseNotMappable, mapped_column
 from skills.python_database_integration.constraints import table_rules, unique_columns
-from tests.skills.entity_prd import class_body, database_of, entity_side, feature_from, fields
+from tests.support.entity_prd import class_body, database_of, entity_side, feature_from, fields
 
 NOTES = "### Note\n\n" + fields("body | string | yes | max 40; unique", "kind | enum(a, b) | yes | default a")
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from schemas.base import JSON
-from skills import escaping
+from skills.codegen import escaping
 
 HOSTILE = (
     '"""',

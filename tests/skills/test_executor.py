@@ -4,21 +4,21 @@ import pytest
 
 from handoff.prd_names import plural, snake_case
 from schemas.feature import Access, Entity, Feature
-from skills.contribution import ContributedFile
-from skills.executor import Executor, SkillFailed, TemplateExecutor, run_template
-from skills.formatting import FormattingFailed, format_python
-from skills.paths import path_problems
-from skills.registry import Registry
-from skills.skill import Skill
-from skills.workbench import Workbench
+from skills.core.contribution import ContributedFile
+from skills.core.executor import Executor, SkillFailed, TemplateExecutor, run_template
+from skills.core.formatting import FormattingFailed, format_python
+from skills.core.paths import path_problems
+from skills.core.registry import Registry
+from skills.core.skill import Skill
+from skills.core.skill_context import SkillContext
 
 BLUEPRINT = """\
 from __future__ import annotations
 
 from schemas.base import Document
 from schemas.feature import Feature
-from skills.contribution import ContributedFile, Contribution
-from skills.templates import Templates
+from skills.core.contribution import ContributedFile, Contribution
+from skills.core.templates import Templates
 
 from .shared import where
 
@@ -73,7 +73,7 @@ def test_a_skill_in_any_folder_is_discovered_and_run(tmp_path: Path) -> None:
 
 async def test_templates_are_one_way_to_do_a_skill(tmp_path: Path) -> None:
     skill = external_skill(tmp_path)
-    bench = Workbench(agent="notes-agent", tree=tmp_path, owned=lambda _: True, owns=("**",))
+    bench = SkillContext(agent="notes-agent", tree=tmp_path, owned=lambda _: True, owns=("**",))
     executor: Executor = TemplateExecutor()
     assert await executor.execute(skill, {"feature": FEATURE}, bench) == run_template(skill, {"feature": FEATURE})
 

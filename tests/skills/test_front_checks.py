@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from agents.agent import Work
-from agents.checks.check import Check, Outcome
-from agents.checks.environment import Environments
+from agents.checks.environments.environments import Environments
 from agents.checks.runner import run_checks
 from agents.checks.scratch import Scratch
+from agents.contracts import Check, Outcome, Work
 from agents.frontend.agent import AGENT
 from agents.frontend.checks import (
     CLIENT,
@@ -23,13 +22,13 @@ from agents.frontend.checks import (
     TypesCheck,
     compare_packages,
 )
-from orchestrator.home import home
+from orchestrator.storage.home import home
 from schemas.feature import Feature
 from schemas.handoffs import FrontendAgentOutput
-from tests.skills.core_build import EXAMPLES, everything, example, write
-from tests.skills.front_build import awkward, files, hostile, outputs
-from tests.skills.front_openapi import openapi
 from tests.skills.test_front_files import HOSTILE
+from tests.support.core_build import EXAMPLES, everything, example, write
+from tests.support.front_build import awkward, files, hostile, outputs
+from tests.support.front_openapi import openapi
 
 pytestmark = pytest.mark.slow
 

@@ -12,9 +12,9 @@ import pytest
 from schemas.feature import Feature
 from schemas.handoffs import Page
 from skills.react_typed_client.api import ApiMismatch
-from tests.skills.core_build import EXAMPLES, everything, example
-from tests.skills.front_build import awkward, files, hostile, outputs
-from tests.skills.front_openapi import openapi
+from tests.support.core_build import EXAMPLES, everything, example
+from tests.support.front_build import awkward, files, hostile, outputs
+from tests.support.front_openapi import openapi
 
 HOSTILE = "</script><script>alert(1)</script> {{ 7*7 }} {% raw %} `${1+1}` \"'\\ */ --> \u2028 <!-- é 🫒"
 FEATURES = [*(example(path.stem) for path in sorted(EXAMPLES.glob("*.md"))), everything(), awkward()]

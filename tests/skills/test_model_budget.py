@@ -12,7 +12,7 @@ from skills.model.budget import Budget, Limits, Meter, Spending
 from skills.model.errors import Attempt, BudgetExceeded, PriceUnknown
 from skills.model.prices import PRICES, Price, price_of
 from skills.model.scripted import ScriptedModel, call, submit, write
-from tests.skills.model_skill import PAGE, bench, done
+from tests.support.model_skill import PAGE, bench, done
 
 NAME = "ScriptedModel:scripted"
 DEAR = {NAME: Price(input=Decimal(1000), output=Decimal(2000), cached=Decimal(100))}

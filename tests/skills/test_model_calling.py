@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from skills.model.calling import Patience, call
+from skills.model.call import Patience, call
 from skills.model.errors import ModelCallFailed, ModelUnavailable
 
 

@@ -11,9 +11,10 @@ import pytest
 from langchain_core.messages import AIMessage, BaseMessage, ToolCall
 from langchain_core.messages.tool import invalid_tool_call
 
-from skills.contribution import ContributedFile, Contribution, Setting
-from skills.executor import Executor, SkillFailed
-from skills.model.calling import Patience
+from skills.core.contribution import ContributedFile, Contribution, Setting
+from skills.core.executor import Executor, SkillFailed
+from skills.core.skill_context import Rework
+from skills.model.call import Patience
 from skills.model.errors import (
     Attempt,
     ModelCallFailed,
@@ -24,8 +25,7 @@ from skills.model.errors import (
 )
 from skills.model.executor import ModelExecutor
 from skills.model.scripted import Dropped, Reply, ScriptedModel, call, submit, write
-from skills.workbench import Rework
-from tests.skills.model_skill import BLUEPRINT, NOW, PAGE, bench, done, feature, note_writer
+from tests.support.model_skill import BLUEPRINT, NOW, PAGE, bench, done, feature, note_writer
 
 GOOD = [write(PAGE), submit(listed=1)]
 

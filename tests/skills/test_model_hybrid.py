@@ -10,28 +10,28 @@ from pathlib import Path
 
 import pytest
 
+from agents.ownership import owns
 from agents.python_backend.agent import AGENT as BACKEND
 from agents.test.agent import AGENT as TEST
 from handoff.prd_report import NOT_YET
 from handoff.prd_report import PROSE_RULE as PROSE
-from orchestrator.ownership import owns
 from schemas.base import JSON, Document
 from schemas.feature import Feature, Gap
 from schemas.handoffs import BusinessRule, PythonBackendAgentOutput
-from skills.contribution import Contribution
-from skills.executor import SkillFailed, TemplateExecutor, run_template
+from skills.core.contribution import Contribution
+from skills.core.executor import SkillFailed, TemplateExecutor, run_template
+from skills.core.extension_points import BUSINESS_RULE
+from skills.core.registry import Registry
+from skills.core.skill_context import Rework, SkillContext
 from skills.model.errors import RepairsExhausted
 from skills.model.executor import ModelExecutor
 from skills.model.gaps import gaps_of, kind_of
 from skills.model.hybrid import HybridExecutor
 from skills.model.scripted import Script, ScriptedModel, submit, write
-from skills.places import BUSINESS_RULE
-from skills.registry import Registry
-from skills.workbench import Rework, Workbench
-from tests.skills.core_build import example
-from tests.skills.gap_prompts import GOLDEN, gap_prompts, offered_last
-from tests.skills.model_skill import NOW, PAGE, bench, note_writer
 from tests.skills.test_model_prompts import ATTACKS, outside
+from tests.support.core_build import example
+from tests.support.gap_prompts import GOLDEN, gap_prompts, offered_last
+from tests.support.model_skill import NOW, PAGE, bench, note_writer
 
 FIRST = Gap(text="A todo that is done cannot be changed.", reason=PROSE)
 SECOND = Gap(text="Reminders are sent by mail.", reason=PROSE)
@@ -64,12 +64,14 @@ def materials(*gaps: Gap, **more: Document) -> Materials:
     return {**plain(), "feature": feature.model_copy(update={"gaps": gaps}), **more}
 
 
-def place(folder: Path, agent: str = BACKEND.name) -> Workbench:
+def place(folder: Path, agent: str = BACKEND.name) -> SkillContext:
     """The agent's bench; `alembic.ini` is somebody else's."""
     (folder / "tree").mkdir(exist_ok=True)
     (folder / "tree/alembic.ini").write_text("[alembic]\n")
     of = BACKEND if agent == BACKEND.name else TEST
-    return Workbench(agent=of.name, tree=folder / "tree", owned=partial(owns, of), owns=of.owns, excludes=of.excludes)
+    return SkillContext(
+        agent=of.name, tree=folder / "tree", owned=partial(owns, of), owns=of.owns, excludes=of.excludes
+    )
 
 
 async def done(
@@ -409,7 +411,7 @@ async def test_a_skill_that_is_a_text_alone_is_done_by_a_model_and_by_nobody_els
 def test_the_prompts_for_gaps_are_those_that_were_reviewed() -> None:
     kept = {place.stem: place.read_text("utf-8") for place in GOLDEN.glob("*.md")}
     assert dict(gap_prompts()) == kept, (
-        "read the difference; if it is meant, `python -m tests.skills.golden_prompts` writes the prompts anew"
+        "read the difference; if it is meant, `python -m tests.support.golden_prompts` writes the prompts anew"
     )
 
 

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.base import JSON, Document
-from skills.contribution import ContributedFile, Contribution
+from skills.core.contribution import ContributedFile, Contribution
+from skills.core.registry import Registry
 from skills.model.executor import ModelExecutor
 from skills.model.prompt import LONGEST_INPUT, MOST_PATHS, as_text, data, feedback
 from skills.model.scripted import ScriptedModel, call, submit, write
-from skills.registry import Registry
-from tests.skills.golden_prompts import GOLDEN, as_markdown, prompts
-from tests.skills.model_skill import NOW, PAGE, bench, done, feature, note_writer
+from tests.support.golden_prompts import GOLDEN, as_markdown, prompts
+from tests.support.model_skill import NOW, PAGE, bench, done, feature, note_writer
 
 BLOCK = re.compile(r'^<data name="(\w+)" mark="([0-9a-f]{16})">\n(.*?)\n</data \2>$', re.DOTALL | re.MULTILINE)
 ATTACKS = (
@@ -42,7 +42,7 @@ def current() -> dict[str, str]:
 @pytest.mark.parametrize("name", [skill.name for skill in Registry().skills])
 def test_the_prompt_of_a_built_in_skill_is_the_one_that_was_reviewed(current: dict[str, str], name: str) -> None:
     assert current[name] == (GOLDEN / f"{name}.md").read_text("utf-8"), (
-        "read the difference; if it is meant, `python -m tests.skills.golden_prompts` writes the prompts anew"
+        "read the difference; if it is meant, `python -m tests.support.golden_prompts` writes the prompts anew"
     )
 
 

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from langchain_core.tools import StructuredTool
 
-from skills.model.calling import Patience
+from skills.core.registry import Registry
+from skills.model.call import Patience
 from skills.model.errors import ModelPackageMissing, ModelUnavailable
 from skills.model.executor import ModelExecutor
 from skills.model.models import chat_model
 from skills.model.prompt import answer_schema
 from skills.model.scripted import ScriptedModel
-from skills.registry import Registry
-from tests.skills.model_skill import bench, done, feature, note_writer
+from tests.support.model_skill import bench, done, feature, note_writer
 
 ADDRESSES = {
     "anthropic:claude-sonnet-5-5": ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"),

@@ -10,14 +10,14 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 
 from schemas.feature import Feature
-from skills.contribution import Contribution
+from skills.core.contribution import Contribution
 from skills.model.budget import Meter
 from skills.model.errors import ReplayMiss
 from skills.model.executor import ModelExecutor
 from skills.model.models import model_name
-from skills.model.recording import Recording, Replay
+from skills.model.record import Recording, Replay
 from skills.model.scripted import Script, ScriptedModel, call, submit, write
-from tests.skills.model_skill import NOW, PAGE, bench, feature, note_writer
+from tests.support.model_skill import NOW, PAGE, bench, feature, note_writer
 
 NAME = "ScriptedModel:scripted"
 SCRIPT: Script = [

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from skills.core.extension_points import BUSINESS_RULE
+from skills.core.registry import Registry
 from skills.model import errors
 from skills.model.budget import Limits, Meter
 from skills.model.models import PROVIDERS
-from skills.model.recording import Recording
-from skills.places import BUSINESS_RULE
-from skills.registry import Registry
+from skills.model.record import Recording
 from tests.skills.test_skills_guide import write_the_example
 
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from handoff.prd_names import pascal_case, plural, slug_of, snake_case
 from schemas.feature import Access, Entity, FeatureField, FieldType, Kind
-from skills import naming, reserved
+from skills.codegen import naming, reserved
 
 entity_names = st.from_regex(r"[A-Z][A-Za-z0-9]{0,20}", fullmatch=True) | st.sampled_from(
     sorted(reserved.CLASSES) + [f"{name}Record" for name in sorted(reserved.CLASSES)]

@@ -14,10 +14,10 @@ from handoff.prd_labels import _ALLOWED
 from handoff.prd_stack import _MADE, _PARTS
 from schemas.contract import contract_of
 from schemas.handoffs import FeaturePrd
-from skills.contribution import ContributedFile
+from skills.core.contribution import ContributedFile
+from skills.core.registry import Registry
 from skills.prd_drafter.blueprint import Output, Placed, Said
 from skills.prd_drafter.draft import BACKGROUND, DESCRIPTION, FILE, RULE, TITLE, Draft, judged
-from skills.registry import Registry
 
 INSTRUCTIONS = Registry().skill("prd-drafter").instructions()
 FORMAT = (Path(__file__).parents[2] / "docs" / "prd-format.md").read_text("utf-8")
@@ -34,7 +34,7 @@ WRITTEN = """# Feature PRD: Rooms
 |---|---|---|---|
 | name | string | yes | |
 """
-PLACES = (TITLE, DESCRIPTION, RULE, BACKGROUND, "Room", "Room.name", "Room.Sort")
+EXTENSION_POINTS = (TITLE, DESCRIPTION, RULE, BACKGROUND, "Room", "Room.name", "Room.Sort")
 TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=40).map(str.strip)
 STATEMENTS = st.lists(st.tuples(TEXTS.filter(bool), st.booleans()), min_size=3, max_size=12)
 
@@ -67,7 +67,8 @@ def test_a_model_is_told_every_type_and_every_rule() -> None:
 
 
 @given(
-    STATEMENTS, st.lists(st.tuples(st.integers(1, 12), st.integers(0, 3), st.sets(st.sampled_from(PLACES), min_size=1)))
+    STATEMENTS,
+    st.lists(st.tuples(st.integers(1, 12), st.integers(0, 3), st.sets(st.sampled_from(EXTENSION_POINTS), min_size=1))),
 )
 def test_whatever_a_model_claims_no_statement_is_lost(
     texts: list[tuple[str, bool]], claims: list[tuple[int, int, set[str]]]

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skills.redaction import redact, redact_fields, secrets_of
+from skills.core.redaction import redact, redact_fields, secrets_of
 
 PLANTED = 'pl4nted/"s&cret+%\\ü\n-of-mine'
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
@@ -214,7 +214,7 @@ def test_redacting_twice_changes_nothing_more(noise: str, secret: str) -> None:
 
 
 HOSTILE = """
-from skills.redaction import redact
+from skills.core.redaction import redact
 for piece in ("://", "://a:b", "eyJ", "eyJa.", "sk-a-", "PASSWORD=", "password = '", "host= password=x ",
               "Bearer aaaa ", "-----BEGIN PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----\\n" + "A" * 64 + "\\n",
               "A", "A" * 64 + "\\n",

@@ -4,9 +4,9 @@ import pytest
 
 from schemas.base import Document
 from schemas.feature import Stack
-from skills.contribution import Contribution
-from skills.manifest import SkillInvalid
-from skills.registry import Registry, SkillUnknown
+from skills.core.contribution import Contribution
+from skills.core.manifest import SkillInvalid
+from skills.core.registry import Registry, SkillUnknown
 
 
 def write_skill(parent: Path, name: str, *metadata: str, front: str = "") -> Path:

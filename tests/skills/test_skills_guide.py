@@ -7,10 +7,10 @@ from handoff.codec import parse
 from handoff.feature import read_feature
 from schemas.contract import contract_of
 from schemas.feature import Stack
-from skills import places
-from skills.escaping import FILTERS
-from skills.executor import run_template
-from skills.registry import Registry
+from skills.codegen.escaping import FILTERS
+from skills.core import extension_points
+from skills.core.executor import run_template
+from skills.core.registry import Registry
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "skills.md").read_text("utf-8")
@@ -46,8 +46,8 @@ def test_the_guide_names_every_filter() -> None:
 
 
 def test_the_places_that_the_guide_shows_are_places() -> None:
-    (shown,) = re.findall(r"^```python\n(PLACES = .*?)^```$", GUIDE, re.DOTALL | re.MULTILINE)
-    names = dict(vars(places))
+    (shown,) = re.findall(r"^```python\n(EXTENSION_POINTS = .*?)^```$", GUIDE, re.DOTALL | re.MULTILINE)
+    names = dict(vars(extension_points))
     exec(shown, names)  # noqa: S102  # the guide's own words
 
-    assert isinstance(names["PLACES"], places.Places)
+    assert isinstance(names["EXTENSION_POINTS"], extension_points.ExtensionPoints)

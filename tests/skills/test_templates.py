@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from skills.templates import TemplateFailed, Templates
+from skills.core.templates import TemplateFailed, Templates
 
 
 def write(folder: Path, name: str, text: str) -> None:

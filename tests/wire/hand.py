@@ -13,11 +13,11 @@ from typing import cast
 
 import yaml
 
-from skills.contribution import ContributedFile, Contribution
-from skills.executor import run_template
+from skills.core.contribution import ContributedFile, Contribution
+from skills.core.executor import run_template
+from skills.core.registry import Registry
+from skills.core.skill import Skill
 from skills.model.prompt import SUBMIT
-from skills.registry import Registry
-from skills.skill import Skill
 from tests.wire.exchange import JSON, Call, Reply, Request
 
 WRITTEN_AT_ONCE = 6  # files in one reply

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from skills.contribution import Contribution
-from skills.model.calling import Patience
+from skills.core.contribution import Contribution
+from skills.model.call import Patience
 from skills.model.executor import ModelExecutor
 from tests.wire.conftest import Serve
 from tests.wire.exchange import Call, Cut, Dropped, Player, Raw, Reply, Request, Trouble

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from orchestrator import Orchestrator
-from orchestrator.model_use import ModelUse
-from orchestrator.policy import Policy
-from orchestrator.result import RunResult
-from tests.orchestrator.small_agents import Kit
+from orchestrator.planning.model_policy import ModelUse
+from orchestrator.planning.policy import Policy
+from orchestrator.records.result import RunResult
+from tests.support.small_agents import Kit
 from tests.wire.conftest import Serve
 from tests.wire.exchange import Refusal, Reply, Request, Trouble
 from tests.wire.hand import Hand

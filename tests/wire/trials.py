@@ -12,18 +12,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from agents.agent import Work
-from agents.checks.check import Outcome
 from agents.checks.scratch import Scratch
+from agents.contracts import Outcome, Work
 from orchestrator import Orchestrator
-from orchestrator.model_use import ModelUse
-from orchestrator.policy import Policy
-from skills.contribution import Contribution
+from orchestrator.planning.model_policy import ModelUse
+from orchestrator.planning.policy import Policy
+from skills.core.contribution import Contribution
 from skills.model.budget import Budget, Limits, Meter
-from skills.model.calling import Patience
+from skills.model.call import Patience
 from skills.model.errors import ModelFailed
 from skills.model.executor import ModelExecutor
-from tests.orchestrator.small_agents import PRD, Compiles, Kit
+from tests.support.small_agents import PRD, Compiles, Kit
 from tests.wire.workplaces import Workplace
 
 HASTY = Patience(tries=3, first=0.0, longest=0.0, call=60.0)

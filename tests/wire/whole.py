@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.e2e.running import BATON, EXAMPLES, RUN_TIMEOUT, tree
+from tests.support.running_app import BATON, EXAMPLES, RUN_TIMEOUT, tree
 from tests.wire.exchange import JSON
 from tests.wire.hand import Hand
 from tests.wire.providers import APIS, MODELS, environment

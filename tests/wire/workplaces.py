@@ -10,19 +10,19 @@ from pathlib import Path
 
 from agents.database.agent import AGENT as DATABASE
 from agents.frontend.agent import AGENT as FRONTEND
+from agents.ownership import owns
 from agents.python_backend.agent import AGENT as PYTHON_BACKEND
 from agents.test.agent import AGENT as TEST
-from orchestrator.ownership import owns
 from schemas.base import JSON, Document
 from schemas.feature import Stack
-from skills.contribution import Contribution, merge
-from skills.executor import run_template
-from skills.registry import Registry
-from skills.skill import Skill
-from skills.workbench import Workbench
-from tests.skills.core_build import example, write
-from tests.skills.front_openapi import openapi
-from tests.skills.golden_prompts import handed_on
+from skills.core.contribution import Contribution, merge
+from skills.core.executor import run_template
+from skills.core.registry import Registry
+from skills.core.skill import Skill
+from skills.core.skill_context import SkillContext
+from tests.support.core_build import example, write
+from tests.support.front_openapi import openapi
+from tests.support.golden_prompts import handed_on
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class Workplace:
 
     skill: Skill
     materials: Mapping[str, Document | JSON]
-    bench: Workbench
+    bench: SkillContext
     output: Contribution
     handoffs: Mapping[str, Document | JSON]
 
@@ -45,7 +45,7 @@ def workplaces(prd: str = "todo-lists") -> Iterator[Workplace]:
         tree = Path(name)
         for agent in (DATABASE, PYTHON_BACKEND, FRONTEND, TEST):
             outputs: dict[str, Contribution] = {}
-            bench = Workbench(
+            bench = SkillContext(
                 agent=agent.name, tree=tree, owned=partial(owns, agent), owns=agent.owns, excludes=agent.excludes
             )
             for skill in _skills(feature.stack, agent.name):

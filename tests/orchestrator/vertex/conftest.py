@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.vertex.app import BatonApp
-from tests.orchestrator.small_agents import Kit
+from tests.support.small_agents import Kit
 
 
 @pytest.fixture

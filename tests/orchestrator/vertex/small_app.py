@@ -13,12 +13,11 @@ from pathlib import Path
 
 import uvicorn
 
-from agents.agent import Work
-from agents.checks.check import Outcome
 from agents.checks.scratch import Scratch
+from agents.contracts import Outcome, Work
 from orchestrator.vertex.app import BatonApp
 from orchestrator.vertex.serve import asgi
-from tests.orchestrator.small_agents import Kit
+from tests.support.small_agents import Kit
 
 
 @dataclass(frozen=True)

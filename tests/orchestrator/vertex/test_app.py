@@ -19,14 +19,13 @@ from typing import Any
 
 import pytest
 
-from agents.agent import Work
-from agents.checks.check import Outcome
 from agents.checks.errors import ScratchError
 from agents.checks.scratch import Scratch
+from agents.contracts import Outcome, Work
 from orchestrator.vertex.app import BatonApp
 from orchestrator.vertex.operations import Reply
 from schemas.base import JSON
-from tests.orchestrator.small_agents import PRD, Compiles, Kit
+from tests.support.small_agents import PRD, Compiles, Kit
 
 PUBLISHED = {
     ".claude/handoff/database-agent-output.md",

@@ -16,8 +16,8 @@ from orchestrator.vertex.app import BatonApp
 from orchestrator.vertex.archives import pack
 from orchestrator.vertex.artifacts import Artifacts, ArtifactsUnavailable, open_artifacts
 from orchestrator.vertex.settings import NotConfigured
-from tests.orchestrator.small_agents import PRD
 from tests.orchestrator.vertex.gcs import Storage, cloud_storage
+from tests.support.small_agents import PRD
 
 
 @pytest.fixture

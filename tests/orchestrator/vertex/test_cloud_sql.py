@@ -13,8 +13,8 @@ import pytest
 
 from orchestrator.storage.postgres import SOCKET_NAME, Embedded, PostgresUnavailable, Server, serve
 from orchestrator.vertex.app import BatonApp
-from tests.orchestrator.small_agents import PRD
 from tests.orchestrator.vertex.sql_admin import CloudSql, cloud_sql
+from tests.support.small_agents import PRD
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 from orchestrator.vertex.app import BatonApp
-from orchestrator.vertex.declaring import FILE, as_text, class_methods
+from orchestrator.vertex.operation_schemas import FILE, as_text, class_methods
 
 
 def test_the_file_is_what_the_methods_say() -> None:
-    assert FILE.read_text(encoding="utf-8") == as_text(), "python -m orchestrator.vertex.declaring > the file"
+    assert FILE.read_text(encoding="utf-8") == as_text(), "python -m orchestrator.vertex.operation_schemas > the file"
 
 
 def test_every_registered_method_is_declared_under_its_mode_and_with_its_parameters() -> None:

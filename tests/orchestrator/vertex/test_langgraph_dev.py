@@ -17,7 +17,7 @@ import httpx
 import pytest
 import uv
 
-from tests.orchestrator.small_agents import PRD, Kit
+from tests.support.small_agents import PRD, Kit
 
 ROOT = Path(__file__).parents[3]
 SERVER = "langgraph-cli[inmem]==0.4.40"

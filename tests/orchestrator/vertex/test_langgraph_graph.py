@@ -9,13 +9,13 @@ import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
+from orchestrator.langgraph_server import graph as server
+from orchestrator.langgraph_server.graph import CallFailed, server_graph
 from orchestrator.phase14.phase import FieldsMissing
-from orchestrator.pipeline import full_stack
-from orchestrator.server import graph as server
-from orchestrator.server.graph import CallFailed, server_graph
+from orchestrator.planning.pipeline import full_stack
 from orchestrator.vertex.app import BatonApp
 from tests.e2e.test_phase14_run import REQUEST
-from tests.orchestrator.small_agents import PRD, Kit
+from tests.support.small_agents import PRD, Kit
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ import pytest
 
 from orchestrator.vertex.operations import Reply
 from schemas.base import JSON
-from tests.orchestrator.small_agents import PRD, Kit
+from tests.support.small_agents import PRD, Kit
 
 ROOT = Path(__file__).parents[3]
 PATIENCE = 60.0

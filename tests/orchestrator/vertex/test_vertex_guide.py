@@ -11,7 +11,7 @@ from orchestrator.vertex import app as deployed
 from orchestrator.vertex.app import BatonApp
 from orchestrator.vertex.operations import operations_of
 from orchestrator.vertex.settings import Settings
-from tests.orchestrator.small_agents import PRD
+from tests.support.small_agents import PRD
 
 ROOT = Path(__file__).parents[3]
 GUIDE = (ROOT / "docs" / "vertex.md").read_text("utf-8")

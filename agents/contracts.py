@@ -1,0 +1,157 @@
+"""The contracts of an agent's parts: what it reads and writes, how its work is guarded, checked and told.
+
+One folder an agent (`agents/database/agent.py` …), each exposing `AGENT`. Its prose, for people and for model-backed
+skills, is `agent.md` beside it.
+
+A guard looks at what a step is about to publish, by diff and by syntax tree, and names every violation: on the result,
+whoever or whatever produced it. A check runs a real tool on the staged tree and measures what the handoff will claim.
+
+Not here: how tools are run (`agents.checks.scratch`), which guards and checks there are (`agents/guards`,
+`agents/checks`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from schemas.base import JSON, Document
+from schemas.feature import Feature
+from schemas.handoffs import Verdict
+from skills.core.contribution import Contribution
+
+if TYPE_CHECKING:
+    from agents.checks.scratch import Scratch
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reads:
+    """A handoff the agent reads. `name` is the name skills know it by; `question` is asked if it is missing."""
+
+    contract: str
+    name: str
+    question: str = ""
+    required: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Work:
+    """One agent's work in one run: what it was given, what its skills made, what its checks measured."""
+
+    task: str
+    timestamp: str  # ISO 8601, UTC
+    feature: Feature
+    handoffs: Mapping[str, Document]  # by `Reads.name`
+    outputs: Mapping[str, Contribution]  # by skill name
+    files: tuple[str, ...]  # produced paths, sorted
+    measured: Mapping[str, JSON] = field(default_factory=dict)  # by check name
+    verification: tuple[Verdict, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Proposal:
+    """What a step wants to publish. `files` maps each path to its new text; `handoffs` as in `Work`."""
+
+    agent: str
+    files: Mapping[str, str]
+    owned: Callable[[str], bool]  # does this agent own that path?
+    handoffs: Mapping[str, Document]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Violation:
+    """One broken rule. `line` counts from 1; 0 where a whole file is meant."""
+
+    guard: str
+    path: str
+    line: int
+    message: str
+    hint: str
+
+    def __str__(self) -> str:
+        where = f"{self.path}:{self.line}" if self.line else self.path
+        return f"{where}: {self.message} [{self.guard}]\n    {self.hint}"
+
+
+class Guard(Protocol):
+    """One rule."""
+
+    @property
+    def name(self) -> str: ...
+
+    def violations(self, proposal: Proposal, /) -> list[Violation]:
+        """Return every violation, in path and line order; an empty list if the proposal is fine."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evidence:
+    """One tool run. `log` is the path of its output (stdout and stderr together), `log_sha256` its hash.
+
+    `reason`: why it ended badly, if the machine is to blame (no memory, no disk, no time): its first line in short.
+    """
+
+    argv: tuple[str, ...]
+    exit_code: int
+    seconds: float
+    tool: str  # name and version: "mypy 2.4.1"
+    log: str
+    log_sha256: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """What a check found. `summary` is for people and must not depend on time ("41 tests"); `measured` for handoffs.
+
+    `files` are files that only a tool can make (an OpenAPI document, a generated client), path to text:
+    they join the staged tree and are published with the step.
+    """
+
+    passed: bool
+    summary: str
+    evidence: tuple[Evidence, ...]
+    measured: JSON = None
+    files: Mapping[str, str] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()  # if not passed: what failed, ready to be shown
+
+
+class Check(Protocol):
+    """One check. Checks of a step run side by side, each once those named in `after` have passed."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def after(self) -> tuple[str, ...]: ...
+
+    async def run(self, scratch: Scratch, work: Work, /) -> Outcome:
+        """Run the tool. A tool that fails is an `Outcome` with `passed=False`, never an exception.
+
+        Raises:
+            ScratchError: The tool could not be run at all (missing, not installable, no database).
+        """
+        ...
+
+
+def nothing(handoff: Document) -> Contribution:  # noqa: ARG001  # every agent's `claims` takes one
+    """Return the claims of an agent whose handoff holds nothing but what is measured."""
+    return Contribution()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Agent:
+    """An agent. `owns` and `never` are glob patterns (`**` crosses folders) relative to the workspace."""
+
+    name: str  # database-agent
+    title: str  # Database
+    reads: tuple[Reads, ...]
+    writes: str  # contract id of its handoff
+    owns: tuple[str, ...]
+    excludes: tuple[str, ...] = ()  # patterns inside `owns` that belong to another agent
+    fixed: tuple[str, ...] = ()  # patterns that, once published, may not change content (migrations)
+    guards: tuple[Guard, ...]
+    checks: tuple[Check, ...]
+    compose: Callable[[Work], Document]  # the handoff, from measured facts only
+    claims: Callable[[Document], Contribution] = nothing  # what a handoff written outside states, as skills state it

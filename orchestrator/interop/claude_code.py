@@ -1,0 +1,78 @@
+"""What Claude Code needs to drive runs: a subagent an agent, a skill a skill, and commands.
+
+The subagents do the work of a step that is done outside; the skills are what Baton's own are; the skill `baton` and the
+commands say how a run is started, looked at, answered and gone on with.
+
+Not here: the rules of these formats (`orchestrator.interop.formats`), writing the files
+(`orchestrator.interop.export`).
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import yaml
+
+from agents.contracts import Agent
+from orchestrator.interop import lenient_front_matter
+from orchestrator.planning.pipeline import FULL_STACK, Pipeline
+from orchestrator.steps.external.folder import handoff_name, task_name
+from skills.core.manifest import MAX_DESCRIPTION
+from skills.core.registry import Registry
+from skills.core.skill import Skill
+
+AGENTS, SKILLS, COMMANDS = ".claude/agents", ".claude/skills", ".claude/commands"
+_TEXTS = Path(__file__).with_name("texts")
+_TOOLS = "Read, Write, Edit, Glob, Grep, Bash"
+
+
+def exported(pipeline: Pipeline, registry: Registry) -> dict[str, str]:
+    """Return the text of every file by path, relative to the project."""
+    files = {f"{AGENTS}/{agent.name}.md": _subagent(agent) for agent in pipeline.agents}
+    for skill in registry.skills:
+        if skill.agent in pipeline.names:
+            files[f"{SKILLS}/{skill.name}/SKILL.md"] = _skill(skill)
+    files[f"{SKILLS}/baton/SKILL.md"] = (_TEXTS / "skill.md").read_text("utf-8")
+    for text in sorted((_TEXTS / "commands").glob("*.md")):
+        files[f"{COMMANDS}/{text.name}"] = text.read_text("utf-8")
+    return files
+
+
+def _subagent(agent: Agent) -> str:
+    found = _own_text(agent)
+    front = {
+        "name": agent.name,
+        "description": found.text("description") or f"Does the work of Baton's {agent.title} agent.",
+        "tools": found.text("tools") or _TOOLS,
+    }
+    if model := found.text("model"):
+        front["model"] = model
+    asked = (_TEXTS / "outside.md").read_text("utf-8").format(task=task_name(agent), handoff=handoff_name(agent))
+    return _document(front, f"{found.body or _described(agent)}\n\n{asked}")
+
+
+def _own_text(agent: Agent) -> lenient_front_matter.Loose:
+    """Return the `agent.md` of a built-in agent; of another one, nothing."""
+    for folder in FULL_STACK:
+        module = importlib.import_module(f"agents.{folder}.agent")
+        if module.AGENT.name == agent.name:
+            return lenient_front_matter.read(Path(str(module.__file__)).with_name("agent.md").read_bytes())
+    return lenient_front_matter.Loose()
+
+
+def _described(agent: Agent) -> str:
+    owns = "\n".join(f"- `{pattern}`" for pattern in agent.owns)
+    reads = "\n".join(f"- `.claude/handoff/{each.contract}.md`" for each in agent.reads)
+    return f"# {agent.title}\n\nYou read:\n\n{reads}\n\nYou create and change these, and nothing else:\n\n{owns}"
+
+
+def _skill(skill: Skill) -> str:
+    front = {"name": skill.name, "description": skill.description[:MAX_DESCRIPTION]}
+    return _document(front, skill.instructions())
+
+
+def _document(front: Mapping[str, str], body: str) -> str:
+    head = yaml.safe_dump(dict(front), sort_keys=False, allow_unicode=True, width=1_000)
+    return f"---\n{head}---\n\n{body.strip()}\n"

@@ -1,0 +1,181 @@
+"""A project's own agents and skills: `.baton/project.yaml` says who owns and reads what, `.baton/skills` what to do.
+
+`baton import` writes both from what a project has for its coding agent. The YAML file is the project's to edit.
+
+    agents:
+      copy-editor:
+        source: .claude/agents/copy-editor.md
+        title: Copy Editor
+        reads: [feature-prd]
+        owns: [docs/**]
+    skills:
+      house-style:
+        source: .claude/skills/house-style/SKILL.md
+        agent: copy-editor
+
+An agent works in a pipeline once it owns something, a skill once it has an agent.
+
+Not here: writing them (`orchestrator.interop.import_`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import Field, ValidationError
+
+from agents.contracts import Agent
+from agents.custom import own_agent
+from orchestrator.planning.pipeline import Pipeline, full_stack
+from schemas.base import Document
+from schemas.contract import is_handoff
+from schemas.errors import InputError
+from skills.core.executor import refusals
+from skills.core.registry import Registry
+
+FOLDER = ".baton"
+MAPPING = f"{FOLDER}/project.yaml"
+SKILLS = f"{FOLDER}/skills"
+_WILD = frozenset("*?")
+
+
+class ProjectInvalid(InputError):
+    """`.baton/project.yaml` cannot be used. `problems` are all that was found."""
+
+    code = "project_invalid"
+
+    def __init__(self, file: str, problems: tuple[str, ...]) -> None:
+        super().__init__(file, problems)
+        self.file, self.problems = file, problems
+
+    def __str__(self) -> str:
+        listed = "\n".join(f"  {problem}" for problem in self.problems)
+        return f"`{self.file}` cannot be used ({len(self.problems)} found):\n{listed}\nCorrect it, then `baton import`."
+
+
+class OwnAgent(Document):
+    """An agent of the project's own. `reads` are ids of contracts, `owns` and `excludes` glob patterns."""
+
+    source: str
+    title: str
+    reads: tuple[str, ...] = ("feature-prd",)
+    owns: tuple[str, ...] = ()
+    excludes: tuple[str, ...] = ()
+
+
+class OwnSkill(Document):
+    """A skill of the project's own, and the agent that uses it; nobody does as long as that is empty."""
+
+    source: str
+    agent: str = ""
+
+
+class Mapping(Document):
+    """What `.baton/project.yaml` holds, by name."""
+
+    version: Literal[1] = 1
+    agents: dict[str, OwnAgent] = Field(default_factory=dict)
+    skills: dict[str, OwnSkill] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Project:
+    """A pipeline and the skills of its agents."""
+
+    pipeline: Pipeline
+    registry: Registry
+
+
+def read_mapping(root: Path) -> Mapping:
+    """Return what the project's file says; nothing if there is none.
+
+    Raises:
+        ProjectInvalid: With every problem found.
+    """
+    place = root / MAPPING
+    try:
+        found = yaml.safe_load(place.read_text(encoding="utf-8"))
+        return Mapping.model_validate(found or {})
+    except FileNotFoundError:
+        return Mapping()
+    except ValidationError as error:
+        raise ProjectInvalid(MAPPING, refusals("entry", error)) from error
+    except (yaml.YAMLError, UnicodeDecodeError, OSError, ValueError, RecursionError) as error:
+        raise ProjectInvalid(MAPPING, (f"it cannot be read: {error}",)) from error
+
+
+def project_at(root: Path) -> Project | None:
+    """Return the pipeline and the skills of a project; None if it has none of its own.
+
+    Raises:
+        ProjectInvalid: With every problem found.
+        SkillInvalid: A skill of the project cannot be used.
+    """
+    if not (root / MAPPING).is_file():
+        return None
+    mapping = read_mapping(root)
+    built_in = full_stack()
+    problems = tuple(_problems(mapping, built_in))
+    if problems:
+        raise ProjectInvalid(MAPPING, problems)
+    own = tuple(_agent(name, each) for name, each in mapping.agents.items() if each.owns)
+    folders = (root / SKILLS,) if (root / SKILLS).is_dir() else ()
+    registry = Registry(folders)
+    _refuse_old(mapping, registry)
+    return Project(pipeline=Pipeline(agents=(*built_in.agents, *own)), registry=registry)
+
+
+def _agent(name: str, own: OwnAgent) -> Agent:
+    return own_agent(name, title=own.title, reads=own.reads, owns=own.owns, excludes=own.excludes)
+
+
+def _problems(mapping: Mapping, built_in: Pipeline) -> Iterator[str]:
+    claimed = [(agent.name, pattern) for agent in built_in.agents for pattern in agent.owns]
+    for name, own in mapping.agents.items():
+        if name in built_in.names:
+            yield f"agents.{name}: an agent of Baton's has that name; choose another"
+        yield from (f"agents.{name}.reads: there is no handoff `{each}`" for each in own.reads if not is_handoff(each))
+        for pattern in own.owns:
+            taken = next((f"`{other}` of {whose}" for whose, other in claimed if overlap(pattern, other)), None)
+            if pattern.startswith(("/", ".claude", FOLDER)) or ".." in pattern.split("/"):
+                yield f"agents.{name}.owns: `{pattern}` is not a path in the project that an agent may own"
+            elif taken:
+                yield f"agents.{name}.owns: `{pattern}` may mean files that {taken} means, too"
+        claimed += [(name, pattern) for pattern in own.owns]
+    known = {*built_in.names, *mapping.agents}
+    for name, skill in mapping.skills.items():
+        if skill.agent and skill.agent not in known:
+            yield f"skills.{name}.agent: there is no agent `{skill.agent}`"
+
+
+def overlap(one: str, other: str) -> bool:
+    """Return whether two patterns may mean the same file, as far as what stands before their first `*` tells."""
+    first, second = _literal(one), _literal(other)
+    if first == one and second == other:
+        return one == other
+    return first.startswith(second) if second != other else second.startswith(first) if first != one else False
+
+
+def _literal(pattern: str) -> str:
+    end = min((pattern.index(mark) for mark in _WILD if mark in pattern), default=len(pattern))
+    return pattern[:end]
+
+
+def _refuse_old(mapping: Mapping, registry: Registry) -> None:
+    """Refuse skills that were imported before the project's file was edited.
+
+    Raises:
+        ProjectInvalid: They are for other agents than the file says.
+    """
+    there = {skill.name: skill.agent for skill in registry.skills if not skill.built_in}
+    wanted = {name: each.agent for name, each in mapping.skills.items() if each.agent}
+    changed = sorted(name for name in {*there, *wanted} if there.get(name) != wanted.get(name))
+    if changed:
+        listed = ", ".join(f"`{name}`" for name in changed)
+        raise ProjectInvalid(
+            MAPPING, (f"skills: {listed}: not as they were imported; `baton import` brings them up to date",)
+        )

@@ -1,0 +1,73 @@
+"""A plan: a pipeline made concrete for one feature. Which agents work, with which skills, and why.
+
+An agent works if one of its skills is active; a skill is active if the stack meets its conditions. Nothing else
+decides, so a new skill or a new stack choice needs no change here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.planning.pipeline import Pipeline
+from orchestrator.records.events import PlanMade, PlannedAgent, PlannedSkill
+from schemas.feature import Feature
+from skills.core.manifest import Preparation
+from skills.core.registry import Registry, Selection
+from skills.core.skill import Skill
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """Who works on a feature, with which skills.
+
+    `skills` holds each working agent's, in running order; `locks` the lock file of each ecosystem's environment, also
+    if the skill that brings it belongs to an agent that does not work in this run.
+    """
+
+    feature: Feature
+    agents: tuple[PlannedAgent, ...]
+    skills: Mapping[str, tuple[Skill, ...]]
+    locks: Mapping[str, Path]
+
+    def agent(self, name: str) -> PlannedAgent:
+        """Return what is planned for the agent called `name`."""
+        return next(agent for agent in self.agents if agent.name == name)
+
+    def preparations(self) -> tuple[Preparation, ...]:
+        """Return the environments that the plan's skills need, which can be made before the skills run."""
+        return tuple(each for used in self.skills.values() for skill in used for each in skill.prepares)
+
+    def event(self) -> PlanMade:
+        """Return the plan as an event, which is also how it is shown."""
+        return PlanMade(agents=self.agents, gaps=self.feature.gaps)
+
+
+def make_plan(feature: Feature, pipeline: Pipeline, registry: Registry) -> Plan:
+    """Return the plan for `feature`."""
+    selections = registry.select(feature.stack)
+    return Plan(
+        feature=feature,
+        agents=tuple(_planned(agent.name, agent.title, selections) for agent in pipeline.agents),
+        skills={agent.name: _active(agent.name, selections) for agent in pipeline.agents},
+        locks={lock.ecosystem: lock.lock for each in selections if each.active for lock in each.skill.prepares},
+    )
+
+
+def _active(agent: str, selections: list[Selection]) -> tuple[Skill, ...]:
+    return tuple(each.skill for each in selections if each.skill.agent == agent and each.active)
+
+
+def _planned(name: str, title: str, selections: list[Selection]) -> PlannedAgent:
+    skills = tuple(
+        PlannedSkill(name=each.skill.name, active=each.active, reason=each.reason)
+        for each in selections
+        if each.skill.agent == name
+    )
+    active = [skill for skill in skills if skill.active]
+    if active:
+        reason = f"{len(active)} of its {len(skills)} skills apply"
+    else:
+        reason = "; ".join(dict.fromkeys(skill.reason for skill in skills)) or "it has no skills"
+    return PlannedAgent(name=name, title=title, active=bool(active), reason=reason, skills=skills)

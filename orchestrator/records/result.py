@@ -1,0 +1,51 @@
+"""What a run came to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from orchestrator.records.events import RedactedGap, RedactedText, RunStatus
+from orchestrator.steps.context import Evidence
+from orchestrator.steps.usage import SkillWork
+from schemas.base import Document
+
+
+class PublishedHandoff(Document):
+    """A handoff that the run wrote. `path` is relative to the workspace."""
+
+    agent: str
+    path: str
+    sha256: str
+
+
+class OpenQuestion(Document):
+    """A question of a node that waits for a person. `options` are the answers to choose from, if there are such."""
+
+    id: str
+    node: str
+    kind: str
+    text: RedactedText
+    options: tuple[str, ...] = ()
+
+
+class RunResult(Document):
+    """What a run came to.
+
+    `files` holds the SHA-256 of every published file by path; `timings` seconds by agent, and of the whole run under
+    `total`; `work` who did each skill and what that took, if a model took part; `problems` and `log` say why a run
+    failed.
+    """
+
+    run: str
+    status: RunStatus
+    title: RedactedText
+    workspace: str
+    handoffs: tuple[PublishedHandoff, ...] = ()
+    files: Mapping[str, str] = {}
+    evidence: tuple[Evidence, ...] = ()
+    work: tuple[SkillWork, ...] = ()
+    gaps: tuple[RedactedGap, ...] = ()
+    timings: Mapping[str, float] = {}
+    questions: tuple[OpenQuestion, ...] = ()
+    problems: tuple[RedactedText, ...] = ()
+    log: str | None = None

@@ -1,0 +1,177 @@
+"""A step that is done outside: ask for it, wait, take what was left.
+
+The run pauses with a question. When it goes on, the handoff and the files are taken if they can be read; guards, checks
+and publication are those of any other step. What a handoff states is a claim: what the checks measure is compared with
+it, and the handoff that is published is composed of what was measured. Whatever is wrong, the step asks again.
+
+Not here: which steps these are (`orchestrator.steps.external.status`), the folder
+(`orchestrator.steps.external.folder`), the files (`orchestrator.steps.external.scan`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+from agents.contracts import Agent
+from agents.ownership import owns
+from handoff.store import Handoff, UnsafePath
+from orchestrator.planning.plan import Plan
+from orchestrator.records.outcome import StepOutcome
+from orchestrator.records.sanitize import harmless
+from orchestrator.steps.context import RunContext
+from orchestrator.steps.execute import assemble
+from orchestrator.steps.external import folder, task
+from orchestrator.steps.external.scan import Found, survey
+from orchestrator.steps.external.status import at_work, waiting
+from orchestrator.steps.questions import DONE, ask
+from orchestrator.steps.run_checks import Measured
+from orchestrator.steps.staging import clear
+from orchestrator.steps.verify import Refusal, examine
+from orchestrator.storage.questions import Question
+from schemas.errors import InputError, RunError
+from skills.core.contribution import ContributedFile
+from skills.core.executor import SkillFailed
+from skills.core.formatting import FormattingFailed
+
+OUTSIDE = "outside"  # the name that such work has among the skills' outputs
+_SHOWN = 20  # problems in a question; the task lists more
+
+
+class NotTaken(RunError):
+    """What was left for a step cannot be taken. `problems` are all that was found, in files and handoff."""
+
+    code = "outside_not_taken"
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__(problems)
+        self.problems = problems
+
+    def __str__(self) -> str:
+        return "\n".join(self.problems)
+
+
+class OutsideUnfinished(InputError):
+    """A run waits for work done outside that cannot be taken yet. `waiting` are the problems of each agent's."""
+
+    code = "outside_unfinished"
+
+    def __init__(self, run: str, waiting: tuple[tuple[str, tuple[str, ...]], ...]) -> None:
+        super().__init__(run, waiting)
+        self.run, self.waiting = run, waiting
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        return tuple(f"{agent}: {problem}" for agent, problems in self.waiting for problem in problems)
+
+    def __str__(self) -> str:
+        listed = "\n".join(f"  {problem}".replace("\n", "\n  ") for problem in self.problems)
+        return (
+            f"run `{self.run}` waits for work done outside, which cannot be taken yet:\n{listed}\n"
+            f"Nothing was changed. Put it right, then `baton resume {self.run}`."
+        )
+
+
+def ask_outside(run: RunContext, node: str, problems: Sequence[str] = (), log: str | None = None) -> StepOutcome:
+    """Ask for the work of an agent, or once more for what cannot be taken; lay the task where people find it."""
+    agent = run.pipeline.agent(node)
+    problems = tuple(harmless(each) for each in problems)
+    _lay(run, agent, problems)
+    refused = StepOutcome.failure(problems, log) if problems else None
+    return ask(run, node, "outside", _text(run, agent, problems), of=refused)
+
+
+async def work_outside(
+    run: RunContext, plan: Plan, agent: Agent, handoffs: Mapping[str, Handoff]
+) -> Measured | Refusal:
+    """Take what was left for an agent's step, and examine it; return what came of it.
+
+    Raises:
+        RunError: A check could not be run at all.
+    """
+    try:
+        handoff, found = await _found(run, agent)
+        claims = agent.claims(handoff.data)
+        files = tuple(ContributedFile(path=path, content=text) for path, text in sorted(found.files.items()))
+        outputs = {OUTSIDE: claims.model_copy(update={"files": files})}
+        made = await assemble(outputs)
+    except (NotTaken, FormattingFailed, SkillFailed) as error:
+        return Refusal(problems=error.problems)
+    run.taken[agent.name] = found.hashes
+    await asyncio.to_thread(clear, run.tree(agent.name), lambda path: owns(agent, path))
+    stated = getattr(handoff.data, "not_implemented", None) or ()
+    gaps = tuple(dict.fromkeys((*plan.feature.gaps, *stated)))
+    feature = plan.feature.model_copy(update={"gaps": gaps})
+    return await examine(run, replace(plan, feature=feature), agent, handoffs, outputs, made)
+
+
+async def answer_finished(run: RunContext) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Answer, with `done`, what asks for work that can be taken; return why the rest cannot, by agent."""
+    left = []
+    for question in [each for each in waiting(run) if each.is_open]:
+        agent = run.pipeline.agent(question.node)
+        try:
+            await _found(run, agent)
+        except NotTaken as error:
+            await asyncio.to_thread(_lay, run, agent, error.problems)
+            left.append((agent.name, error.problems))
+        else:
+            await _answer(run, question)
+    return tuple(left)
+
+
+async def _answer(run: RunContext, question: Question) -> None:
+    answered = await run.ledger.questions.answer(run.run_id, question.id, DONE)
+    run.questions[question.id] = answered
+
+
+async def _found(run: RunContext, agent: Agent) -> tuple[Handoff, Found]:
+    """Return what was left for an agent's step.
+
+    Raises:
+        NotTaken: With everything that is wrong with it. Guards and checks come later.
+    """
+    handed_in = await asyncio.to_thread(folder.read, run.workspace.root, agent, run.run_id)
+    if handed_in.unfinished:
+        raise NotTaken(handed_in.problems)
+    async with run.publishing:  # what other agents publish at this moment is not to be seen half
+        found = await asyncio.to_thread(survey, run, agent, at_work(run))
+    problems = [*handed_in.problems, *found.problems]
+    if handed_in.handoff is not None:
+        problems += _claimed(agent, handed_in.handoff, found)
+    if problems or handed_in.handoff is None:
+        raise NotTaken(tuple(harmless(each) for each in problems))
+    return handed_in.handoff, found
+
+
+def _claimed(agent: Agent, handoff: Handoff, found: Found) -> list[str]:
+    """Return a problem for each file that a handoff names and that is not there."""
+    name = folder.handoff_name(agent)
+    return [
+        f"{name}:{handoff.lines.get(f'/files/{number}', 0)}: names `{path}`, which is not among the agent's files"
+        for number, path in enumerate(getattr(handoff.data, "files", ()))
+        if path not in found.files
+    ]
+
+
+def _lay(run: RunContext, agent: Agent, problems: Sequence[str]) -> None:
+    """Write the task anew, and the handoff to fill in if there is none; the question says what counts without them."""
+    with suppress(OSError, UnsafePath):
+        folder.put(run.workspace.root, folder.task_name(agent), task.task(run, agent, problems), over=True)
+        folder.put(run.workspace.root, folder.handoff_name(agent), task.blank(run, agent), over=False)
+
+
+def _text(run: RunContext, agent: Agent, problems: Sequence[str]) -> str:
+    shown = [f"  {problem}".replace("\n", "\n  ") for problem in problems[:_SHOWN]]
+    if len(problems) > _SHOWN:
+        shown.append(f"  … and {len(problems) - _SHOWN} more, which the task lists")
+    how = f"Leave the files in the workspace, fill in {folder.handoff_name(agent)}, then `baton resume {run.run_id}`"
+    lines = [
+        f"The {agent.title} agent's work is done outside.",
+        *(["What was left cannot be taken yet:", *shown] if shown else []),
+        f"What is expected: {folder.task_name(agent)}",
+        f"{how}; or answer `give up`.",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,123 @@
+"""Look at what people left in the workspace: the files of an agent, and whether anything of others was touched.
+
+Everything is compared with what Baton knows: the hash of each file that it ever wrote there. A file is read once, and
+what was read is what is guarded, checked and published.
+
+Not here: the handoff (`orchestrator.steps.external.folder`); guards and checks, which look at the result like at any
+other.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from agents.contracts import Agent
+from agents.ownership import matches, owns, owns_within
+from handoff.provenance import sha256
+from orchestrator.steps.context import RunContext
+from orchestrator.steps.publish import listed_files
+
+MAX_FILE, MAX_ALL = 2_000_000, 50_000_000  # bytes
+MAX_FILES = 10_000
+
+
+@dataclass(kw_only=True, slots=True)
+class Found:
+    """What stands in an agent's paths: text and SHA-256 by path. `problems`: why it cannot be taken, by path."""
+
+    files: dict[str, str] = field(default_factory=dict)
+    hashes: dict[str, str] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    size: int = 0  # bytes
+
+
+def survey(run: RunContext, agent: Agent, elsewhere: Collection[str]) -> Found:
+    """Return what stands in the paths of `agent`, and every problem with it and with the files of others.
+
+    Args:
+        run: Whose workspace it is.
+        agent: Whose work was done outside.
+        elsewhere: Other agents whose work is being done outside, too; their paths are not looked at.
+    """
+    found = Found()
+    others = [each for each in run.pipeline.agents if each is not agent and each.name not in elsewhere]
+    known = run.recorded()
+    for path in run.workspace.paths():
+        if owns(agent, path) or owns_within(agent, path):
+            _take(run.workspace.root, path, found)
+        else:
+            found.problems += _foreign(run, path, others, known)
+        if len(found.files) > MAX_FILES or found.size > MAX_ALL:
+            limits = f"{MAX_FILES:,} files, {MAX_ALL // 1_000_000} MB"
+            found.problems.append(
+                f"{agent.name}: its paths hold more than can be taken ({limits}); move out what is not"
+            )
+            break
+    found.problems += [text for other in others for text in _deleted(run, other)]
+    found.problems += _fixed(run, agent, found.hashes)
+    return found
+
+
+def _take(root: Path, path: str, found: Found) -> None:
+    try:
+        content = _content(root / path)
+    except OSError as error:
+        found.problems.append(f"{path}: cannot be read: {error.strerror or error}")
+        return
+    if isinstance(content, str):
+        found.problems.append(f"{path}: {content}")
+        return
+    found.size += len(content)
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        found.problems.append(f"{path}:{line}: is not UTF-8 text; what agents hand on is text")
+        return
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        found.problems.append(f"{path}:{line}: holds a NUL byte; what agents hand on is text")
+        return
+    found.files[path], found.hashes[path] = text, sha256(content)
+
+
+def _content(place: Path) -> bytes | str:
+    """Return a file's bytes, or why it is not one to take."""
+    if place.is_symlink():
+        return "is a symbolic link; put the file itself here"
+    # Not to be kept waiting by a pipe that came in between.
+    descriptor = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb") as file:  # noqa: PTH123  # what was opened without following links
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return "is not a regular file"
+        content = file.read(MAX_FILE + 1)
+    return content if len(content) <= MAX_FILE else f"has more than {MAX_FILE:,} bytes; what agents hand on is source"
+
+
+def _foreign(
+    run: RunContext, path: str, others: Collection[Agent], known: Mapping[str, Collection[str]]
+) -> Iterator[str]:
+    for other in others:
+        if owns(other, path):
+            found = run.workspace.sha256(path)
+            if found is None or found not in known.get(path, ()):
+                what = "was changed" if path in known else "is new"
+                yield f"{path}: {what}, and belongs to {other.name}; undo that, or move the file away"
+            return
+
+
+def _deleted(run: RunContext, other: Agent) -> Iterator[str]:
+    for path in sorted(listed_files(run, other)):
+        if owns(other, path) and run.workspace.sha256(path) is None:
+            yield f"{path}: is gone, and belongs to {other.name}; put it back"
+
+
+def _fixed(run: RunContext, agent: Agent, hashes: Mapping[str, str]) -> Iterator[str]:
+    """Yield what was published, may not change any more, and did."""
+    for path, before in sorted(listed_files(run, agent).items()):
+        if matches(agent.fixed, path) and hashes.get(path) != before:
+            yield f"{path}: is published and may not change: a database may have applied it; undo that"

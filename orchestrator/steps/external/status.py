@@ -1,0 +1,34 @@
+"""Which steps are done outside, and how far they are: by the run's policy and by what people answered.
+
+Not here: asking and taking (`orchestrator.steps.external.collect`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from orchestrator.steps.context import RunContext
+from orchestrator.steps.questions import DONE, EDIT, decided
+from orchestrator.storage.questions import Question
+
+
+def is_outside(run: RunContext, node: str) -> bool:
+    """Return whether a step is done outside: by the policy, or because a person said they would edit by hand."""
+    return node in run.policy.outside or decided(run, node) == EDIT
+
+
+def is_handed_in(run: RunContext, node: str) -> bool:
+    """Return whether somebody said that the work is done, and nothing was found wrong with it since."""
+    standing = run.pending.get(node, ())
+    asked = [each for each in run.questions.values() if each.kind == "outside" and each.id in standing]
+    return bool(asked) and asked[-1].answer == DONE
+
+
+def at_work(run: RunContext) -> set[str]:
+    """Return the agents in whose paths people may be at work: their steps are done outside, and not done."""
+    return {name for name in run.pipeline.names if name not in run.done() and is_outside(run, name)}
+
+
+def waiting(run: RunContext) -> Iterator[Question]:
+    """Yield the questions by which steps wait for work that is done outside, answered or not."""
+    yield from (each for id_, each in run.questions.items() if id_ in run.asked() and each.kind == "outside")

@@ -1,0 +1,178 @@
+"""A run's first node: understand the PRD, plan, have the plan approved, and put the PRD where agents read it.
+
+A PRD that describes no entities is a valid document, but no skill can act on it: with a model, the run proposes a
+structured one (`orchestrator.steps.intake.proposal`); without, it asks, and an answer brings the completed PRD.
+Nothing is written to the workspace before the PRD is understood and the plan approved.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from handoff.feature import CONTRACT, feature_of
+from handoff.problems import HandoffInvalid, HandoffMissing
+from handoff.prose import is_prose
+from handoff.source import decoded
+from handoff.store import Found, Handoff, find, read_found
+from orchestrator.planning.fingerprint import fingerprint
+from orchestrator.planning.plan import Plan, make_plan
+from orchestrator.records.outcome import StepOutcome
+from orchestrator.steps.context import PRD, Receipt, RunContext
+from orchestrator.steps.external.status import at_work
+from orchestrator.steps.intake.proposal import HOW, propose, replace_prd
+from orchestrator.steps.publish import publish, record
+from orchestrator.steps.questions import ask, is_approved
+from orchestrator.storage import runs
+from orchestrator.storage.questions import Question
+from orchestrator.storage.steps import Attempt
+from schemas.errors import InputError
+from schemas.feature import Feature
+from schemas.handoffs import FeaturePrd
+from skills.model.executor import ModelExecutor
+
+NODE = "intake"
+NAME = "feature-prd.md"
+
+
+class PrdMissing(InputError):
+    """There is no PRD to read."""
+
+    code = "prd_missing"
+
+
+def read_prd(path: Path) -> Handoff:
+    """Return the PRD at `path`.
+
+    Raises:
+        InputError: With every problem found.
+    """
+    return read_found(_found(path), path, CONTRACT)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PrdInput:
+    """A PRD as somebody gave it. `prd` is None if it is prose that only a model can read."""
+
+    raw: bytes
+    prd: Handoff | None
+
+
+def read_given(path: Path, *, modelled: bool) -> PrdInput:
+    """Return the PRD at `path`, which is read once. With `modelled`, there is a model that can read prose.
+
+    Raises:
+        InputError: There is none, or it is not prose and wrong: with every problem found.
+    """
+    return _given(_found(path), path, modelled=modelled)
+
+
+def given_of(raw: bytes, *, name: str = NAME, modelled: bool) -> PrdInput:
+    """Return the PRD that `raw` is, called `name` in errors. Raises as `read_given` does."""
+    return _given(Found(raw=raw, size=len(raw)), Path(name), modelled=modelled)
+
+
+def _given(found: Found, path: Path, *, modelled: bool) -> PrdInput:
+    try:
+        return PrdInput(raw=found.raw, prd=read_found(found, path, CONTRACT))
+    except HandoffInvalid:
+        if not modelled or not is_prose(decoded(found.raw, contract=CONTRACT, file=str(path), size=found.size)):
+            raise
+        return PrdInput(raw=found.raw, prd=None)
+
+
+def _found(path: Path) -> Found:
+    if path.is_dir():
+        raise PrdMissing(f"`{path}` is a folder; name the PRD in it, for example `{path / NAME}`.")
+    try:
+        return find(path, CONTRACT)
+    except HandoffMissing as error:
+        raise PrdMissing(f"there is no PRD `{path}`. `baton init DIR` writes one to start from.") from error
+
+
+def understand(prd: Handoff) -> Feature:
+    """Return the feature that a PRD describes.
+
+    Raises:
+        HandoffInvalid: With every problem found.
+        FeatureIncomplete: It has prose only.
+    """
+    return feature_of(FeaturePrd.model_validate(prd.data), file=str(prd.path), lines=prd.lines)
+
+
+async def intake(run: RunContext, attempt: Attempt, answer: Question | None) -> StepOutcome:
+    """Understand the PRD, or ask for what it lacks; plan; ask for approval if the policy says so; publish the PRD.
+
+    Raises:
+        WorkspaceConflict: Files stand where the planned agents would write.
+    """
+    if run.plan is None:
+        planned = await _planned(run, answer)
+        if isinstance(planned, StepOutcome):
+            return planned
+        await refuse_conflicts(run, planned)
+        adopt(run, planned)
+        run.events.emit(planned.event())
+    if run.policy.approve == "plan" and not is_approved(run, NODE):
+        return ask(run, NODE, "approval", f"{skill_plan(run)}\nShall the agents work with these skills?")
+    receipt, contents = Receipt(agent=NODE, files={PRD: run.prd_sha256}), {PRD: run.prd.read_bytes()}
+    await record(run, attempt, receipt, contents)
+    await publish(run, receipt, contents)
+    return StepOutcome(status="published", files=1)
+
+
+async def _planned(run: RunContext, answer: Question | None) -> Plan | StepOutcome:
+    """Return the plan, or what is asked because there can be none yet."""
+    try:
+        if answer is not None and answer.kind == "prd":
+            await take_answer(run, str(answer.answer))
+        elif run.model is not None and (asked := await _drafted(run, run.model)):
+            return asked
+        return make_plan(understand(read_prd(run.prd)), run.pipeline, run.registry)
+    except InputError as error:
+        return ask(run, NODE, "prd", f"The PRD cannot be used.\n{error}\n{HOW}")
+
+
+async def _drafted(run: RunContext, model: ModelExecutor) -> StepOutcome | None:
+    """Return what is asked about a draft, if the PRD is prose and none is approved yet."""
+    prose = is_prose(decoded(run.prd.read_bytes(), contract=CONTRACT, file=str(run.prd)))
+    return await propose(run, NODE, model) if prose else None
+
+
+def adopt(run: RunContext, plan: Plan) -> None:
+    """Make `plan` the run's, and have it remembered."""
+    run.plan, run.fingerprint = plan, fingerprint(run.pipeline, plan, run.policy.model)
+    stored = run.fingerprint.model_dump(mode="json")
+    run.events.note(runs.planned(run.run_id, plan.feature.title, stored, run.prd_sha256))
+
+
+def skill_plan(run: RunContext, only: str | None = None) -> str:
+    """Return the plan as people read it: each agent that works, with its skills, or the one called `only`."""
+    assert run.plan is not None  # noqa: S101 - the intake made it
+    lines = []
+    for agent in run.plan.agents:
+        if only in {None, agent.name}:
+            lines.append(f"{agent.title} agent: {agent.reason}")
+            lines += [f"  {'-' if skill.active else 'not'} {skill.name}: {skill.reason}" for skill in agent.skills]
+    return "\n".join(lines)
+
+
+async def take_answer(run: RunContext, answer: str) -> None:
+    """Replace the run's PRD by the one that an answer names, or holds if it has more than one line.
+
+    Raises:
+        InputError: There is no such file, or it is no PRD.
+    """
+    content = answer.encode() if "\n" in answer else read_prd(Path(answer).expanduser()).raw
+    await replace_prd(run, content)
+
+
+async def refuse_conflicts(run: RunContext, plan: Plan) -> None:
+    """Refuse a workspace with files that Baton did not write where the plan's agents write.
+
+    Raises:
+        WorkspaceConflict: With every such file.
+    """
+    outside = at_work(run)  # where people are at work; what they leave there is looked at when it is taken
+    working = [each for each in run.pipeline.agents if plan.agent(each.name).active and each.name not in outside]
+    run.workspace.refuse_conflicts(working, run.recorded())

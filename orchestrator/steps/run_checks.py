@@ -1,0 +1,168 @@
+"""The second half of a step: guards look at what would be published, checks run the real tools on it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+
+from agents.checks.python.rule_tests import RuleTestsCheck, rules_to_try
+from agents.checks.runner import CheckProgress, run_checks
+from agents.checks.sandbox.isolation import isolation_for
+from agents.checks.scratch import Scratch
+from agents.contracts import Agent, Check, Outcome, Proposal, Work
+from agents.ownership import owns
+from handoff.problems import HandoffInvalid, HandoffMissing
+from handoff.provenance import CheckRun
+from handoff.store import Handoff
+from orchestrator.planning.plan import Plan
+from orchestrator.records.events import CheckFinished, CheckStarted, GuardFinished
+from orchestrator.steps.context import Evidence, RunContext
+from orchestrator.steps.staging import stage
+from schemas.handoffs import Verdict
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Measured:
+    """What checks found. `files` are all files of the step, those that tools made included; `work` has the facts."""
+
+    work: Work
+    files: Mapping[str, str]
+    evidence: tuple[Evidence, ...]
+    problems: tuple[str, ...] = ()
+    log: str | None = None
+
+
+def guard(run: RunContext, agent: Agent, files: Mapping[str, str], handoffs: Mapping[str, Handoff]) -> tuple[str, ...]:
+    """Return every violation that the agent's guards find in `files`, ready to be shown."""
+    if not files:
+        return ()
+    proposal = Proposal(
+        agent=agent.name,
+        files=files,
+        owned=partial(owns, agent),
+        handoffs={name: handoff.data for name, handoff in handoffs.items()},
+    )
+    found: list[str] = []
+    for each in agent.guards:
+        started = time.monotonic()
+        violations = each.violations(proposal)
+        seconds = round(time.monotonic() - started, 3)
+        run.events.emit(GuardFinished(agent=agent.name, guard=each.name, violations=len(violations), seconds=seconds))
+        found += map(str, violations)
+    return tuple(found)
+
+
+async def measure(run: RunContext, plan: Plan, agent: Agent, todo: Work, made: Mapping[str, str]) -> Measured:
+    """Stage what was made, run the agent's checks on it, and return what they measured.
+
+    Raises:
+        ScratchError: A check could not be run at all, or not as isolated as it has to be.
+        InputError: BATON_ISOLATION or BATON_CHECK_LIMITS cannot be understood.
+    """
+    if not agent.checks:
+        return Measured(work=todo, files=made, evidence=())
+    tree = run.tree(agent.name)
+    stage(tree, made)
+    scratch = Scratch(
+        run_id=run.run_id,
+        tree=tree,
+        logs=run.folder / "logs" / agent.name,
+        environments=run.environments,
+        admin_dsn=run.admin_dsn,
+        python_lock=plan.locks.get("python"),
+        node_lock=plan.locks.get("node"),
+        isolation=await isolation_for(untrusted=_untrusted(run, agent)),
+    )
+    async with scratch:
+        outcomes = await run_checks(_checks(agent, todo), scratch, todo, notify=_Reporter(run, agent))
+    files = {**made, **{path: text for outcome in outcomes.values() for path, text in outcome.files.items()}}
+    failed = {name: outcome for name, outcome in outcomes.items() if not outcome.passed}
+    return Measured(
+        work=replace(
+            todo,
+            files=tuple(sorted(files)),
+            measured={name: outcome.measured for name, outcome in outcomes.items()},
+            verification=tuple(_verdict(name, outcome) for name, outcome in outcomes.items() if outcome.passed),
+        ),
+        files=files,
+        evidence=tuple(each for name, outcome in outcomes.items() for each in _evidence(agent, name, outcome)),
+        problems=tuple(_problem(name, outcome) for name, outcome in failed.items()),
+        log=next((outcome.evidence[-1].log for outcome in failed.values() if outcome.evidence), None),
+    )
+
+
+def _checks(agent: Agent, todo: Work) -> tuple[Check, ...]:
+    """Return the agent's checks, and after them the one of business rules, if there are any to try."""
+    if not rules_to_try(todo):
+        return agent.checks
+    return (*agent.checks, RuleTestsCheck(after=tuple(check.name for check in agent.checks)))
+
+
+def _untrusted(run: RunContext, agent: Agent) -> bool:
+    """Say whether anyone but this run's templates wrote something that the agent's checks will run."""
+    if run.policy.model is not None or run.policy.outside:
+        return True
+    for reads in agent.reads:
+        try:
+            provenance = run.handoffs.read(reads.contract).provenance
+        except (HandoffMissing, HandoffInvalid):
+            continue  # nothing of it is staged
+        # One without provenance, as a PRD, lists no files, so nothing of it is staged either.
+        if provenance is not None and provenance.files and provenance.run != run.run_id:
+            return True
+    return False
+
+
+class _Reporter:
+    """Turns the progress of checks into events."""
+
+    def __init__(self, run: RunContext, agent: Agent) -> None:
+        self._run, self._agent = run, agent
+        self._started: dict[str, float] = {}
+
+    def __call__(self, progress: CheckProgress) -> None:
+        now = time.monotonic()
+        if progress.outcome is None:
+            self._started[progress.check] = now
+            self._run.events.emit(CheckStarted(agent=self._agent.name, check=progress.check))
+            return
+        self._run.events.emit(
+            CheckFinished(
+                agent=self._agent.name,
+                check=progress.check,
+                passed=progress.outcome.passed,
+                summary=progress.outcome.summary,
+                seconds=round(now - self._started.get(progress.check, now), 3),
+            )
+        )
+
+
+def _verdict(name: str, outcome: Outcome) -> Verdict:
+    tool = outcome.evidence[-1].tool if outcome.evidence else "baton"
+    return Verdict(check=name, tool=tool, result=f"passed, {outcome.summary}")
+
+
+def _evidence(agent: Agent, name: str, outcome: Outcome) -> list[Evidence]:
+    return [
+        Evidence(
+            agent=agent.name,
+            log=each.log,
+            run=CheckRun(
+                check=name,
+                tool=each.tool,
+                argv=each.argv,
+                exit_code=each.exit_code,
+                seconds=each.seconds,
+                log_sha256=each.log_sha256,
+            ),
+        )
+        for each in outcome.evidence
+    ]
+
+
+def _problem(name: str, outcome: Outcome) -> str:
+    said = "\n".join(outcome.problems)
+    logs = "\n".join(f"log: {each.log}" for each in outcome.evidence[-1:])
+    return "\n".join(part for part in (f"check `{name}`: {outcome.summary}", said, logs) if part)

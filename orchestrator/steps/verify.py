@@ -1,0 +1,65 @@
+"""What stands between an agent's work and its publication: guards, files that may not change, checks.
+
+Whoever did the work, this is the same for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from agents.contracts import Agent, Work
+from handoff.store import Handoff
+from orchestrator.planning.plan import Plan
+from orchestrator.steps.context import RunContext
+from orchestrator.steps.publish import refuse_fixed
+from orchestrator.steps.run_checks import Measured, guard, measure
+from skills.core.contribution import Contribution
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refusal:
+    """Why work cannot be published; `log` is the path of what the failing tool said."""
+
+    problems: tuple[str, ...]
+    log: str | None = None
+
+
+async def examine(
+    run: RunContext,
+    plan: Plan,
+    agent: Agent,
+    handoffs: Mapping[str, Handoff],
+    outputs: Mapping[str, Contribution],
+    made: Mapping[str, str],
+) -> Measured | Refusal:
+    """Return what checks measured in an agent's work, or why it cannot be published.
+
+    Args:
+        run: At work.
+        plan: Of the run.
+        agent: Whose work it is.
+        handoffs: Those it read, by name.
+        outputs: What its skills state, by skill.
+        made: The text of every file, by path.
+
+    Raises:
+        RunError: A check could not be run at all.
+    """
+    if problems := guard(run, agent, made, handoffs) or await refuse_fixed(run, agent, made):
+        return Refusal(problems=problems)
+    todo = Work(
+        task=plan.feature.title,
+        timestamp=run.started_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        feature=plan.feature,
+        handoffs={name: handoff.data for name, handoff in handoffs.items()},
+        outputs=outputs,
+        files=tuple(sorted(made)),
+    )
+    measured = await measure(run, plan, agent, todo, made)
+    if measured.problems:
+        return Refusal(problems=measured.problems, log=measured.log)
+    derived = {path: text for path, text in measured.files.items() if made.get(path) != text}
+    if problems := guard(run, agent, derived, handoffs) or await refuse_fixed(run, agent, measured.files):
+        return Refusal(problems=problems)
+    return measured

@@ -1,0 +1,138 @@
+"""Find the skills and say which of them a stack needs.
+
+A skill is a folder with a `SKILL.md`: the built-in ones are the folders beside this file, others come from folders
+passed in. Adding a folder adds a skill; nothing else changes. Its Python (`blueprint.py`) is loaded on first use.
+
+Not here: reading `SKILL.md` (`skills.core.manifest`), running a skill (`skills.core.executor`).
+
+Source: `docs/skills.md`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+from schemas.errors import InputError
+from schemas.feature import Stack
+from skills.core.manifest import Manifest, SkillInvalid, read_manifest
+from skills.core.skill import Skill
+
+BUILT_IN = Path(__file__).parents[1]
+
+
+class SkillUnknown(InputError):
+    """No skill has that name."""
+
+    code = "skill_unknown"
+
+    def __init__(self, name: str, known: tuple[str, ...]) -> None:
+        super().__init__(name, known)
+        self.name, self.known = name, known
+
+    def __str__(self) -> str:
+        near = get_close_matches(self.name, self.known, 1)
+        hint = f"; did you mean `{near[0]}`?" if near else ""
+        return f"no skill is called `{self.name}`{hint} (`baton skills` lists them)"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Selection:
+    """Whether a stack needs a skill, and why."""
+
+    skill: Skill
+    active: bool
+    reason: str
+
+
+class Registry:
+    """All skills, each after those it must follow, otherwise by name."""
+
+    def __init__(self, folders: Sequence[Path] = (), *, built_in: bool = True) -> None:
+        """Discover the built-in skills, unless told not to, and those in `folders`, each of which holds skill folders.
+
+        Raises:
+            SkillInvalid: With every problem of every `SKILL.md`, two skills of one name, or an impossible order.
+        """
+        self.skills = _ordered(_discover((BUILT_IN, *folders) if built_in else folders))
+
+    def skill(self, name: str) -> Skill:
+        """Return the skill called `name`.
+
+        Raises:
+            SkillUnknown: With the nearest name.
+        """
+        for skill in self.skills:
+            if skill.name == name:
+                return skill
+        raise SkillUnknown(name, tuple(skill.name for skill in self.skills))
+
+    def select(self, stack: Stack) -> list[Selection]:
+        """Return every skill in running order, with whether `stack` needs it and why."""
+        return [_selection(skill, stack) for skill in self.skills]
+
+
+def _discover(folders: Sequence[Path]) -> list[Skill]:
+    problems: list[str] = []
+    skills: dict[str, Skill] = {}
+    for parent in folders:
+        if not parent.is_dir():
+            problems.append(f"{parent}: no such folder of skills")
+            continue
+        for folder in sorted(path.parent for path in parent.glob("*/SKILL.md")):
+            try:
+                manifest = read_manifest(folder)
+            except SkillInvalid as error:
+                problems.extend(error.problems)
+                continue
+            skill = _skill(manifest, folder, built_in=parent == BUILT_IN)
+            other = skills.setdefault(skill.name, skill)
+            if other is not skill:
+                problems.append(f"{folder}: a skill called `{skill.name}` is already in {other.folder}; rename one")
+    if problems:
+        raise SkillInvalid(tuple(problems))
+    return list(skills.values())
+
+
+def _skill(manifest: Manifest, folder: Path, *, built_in: bool) -> Skill:
+    return Skill(
+        name=manifest.name,
+        description=manifest.description,
+        agent=manifest.agent,
+        after=manifest.after,
+        when=manifest.when,
+        prepares=manifest.prepares,
+        folder=folder,
+        built_in=built_in,
+    )
+
+
+def _ordered(skills: list[Skill]) -> tuple[Skill, ...]:
+    by_name = {skill.name: skill for skill in sorted(skills, key=lambda skill: skill.name)}
+    problems = [
+        f"{skill.folder / 'SKILL.md'}: runs after `{name}`, but {SkillUnknown(name, tuple(by_name))}"
+        for skill in by_name.values()
+        for name in skill.after
+        if name not in by_name
+    ]
+    if problems:
+        raise SkillInvalid(tuple(problems))
+    try:
+        order = list(TopologicalSorter({name: skill.after for name, skill in by_name.items()}).static_order())
+    except CycleError as error:
+        circle = " → ".join(f"`{name}`" for name in reversed(error.args[1]))
+        raise SkillInvalid((f"skills run after one another in a circle: {circle}; drop one `after`",)) from error
+    return tuple(by_name[name] for name in order)
+
+
+def _selection(skill: Skill, stack: Stack) -> Selection:
+    choices = stack.model_dump()
+    missed = [(part, choice) for part, choice in skill.when if choices[part] != choice]
+    if missed:
+        reason = "; ".join(f"needs {part} {choice}, the stack has {choices[part]}" for part, choice in missed)
+        return Selection(skill=skill, active=False, reason=reason)
+    chosen = ", ".join(f"{part} is {choice}" for part, choice in skill.when)
+    return Selection(skill=skill, active=True, reason=chosen or "every stack needs it")

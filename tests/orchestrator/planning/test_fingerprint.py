@@ -1,0 +1,116 @@
+"""Note 9: LangGraph resumes into another graph without a word, and skips what it does not find."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from handoff.codec import parse
+from handoff.feature import read_feature
+from orchestrator.planning.fingerprint import Fingerprint, compare, fingerprint
+from orchestrator.planning.pipeline import Pipeline
+from orchestrator.planning.plan import make_plan
+from schemas.contract import contract_of
+from schemas.feature import Feature
+from skills.core.registry import Registry
+from tests.support.small_agents import PRD, Kit
+
+
+def feature(text: str = PRD) -> Feature:
+    return read_feature(parse(contract_of("feature-prd"), text))
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Kit:
+    (tmp_path / "skills").mkdir()
+    return Kit(tmp_path / "skills")
+
+
+def taken(small: Kit, pipeline: Pipeline | None = None, text: str = PRD) -> Fingerprint:
+    pipeline = pipeline or small.pipeline()
+    return fingerprint(pipeline, make_plan(feature(text), pipeline, Registry((small.skills,), built_in=False)))
+
+
+def test_a_run_goes_on_if_nothing_changed(small: Kit) -> None:
+    assert compare(taken(small), taken(small), {"one-agent"}).rule == "continues"
+
+
+def test_another_prd_refuses(small: Kit) -> None:
+    found = compare(taken(small), taken(small, text=PRD.replace("Thing", "Item")), set())
+    assert (found.rule, found.reasons) == ("refuses", ("the PRD is understood in another way now",))
+
+
+@pytest.mark.parametrize(
+    ("done", "rule", "reason"),
+    [
+        ({"one-agent"}, "continues", "skill make-one of one-agent changed: its step is done"),
+        (set(), "migrates", "skill make-one of one-agent changed: its step is done with what is there now"),
+    ],
+)
+@pytest.mark.parametrize("name", ["SKILL.md", "blueprint.py", "templates/new.j2"])
+def test_any_file_of_a_skill_counts_until_its_step_is_done(
+    small: Kit, name: str, done: set[str], rule: str, reason: str
+) -> None:
+    before = taken(small)
+    with (small.skills / "make_one" / name).open("a") as file:
+        file.write("\n# more\n")
+    found = compare(before, taken(small), done)
+    assert (found.rule, found.reasons) == (rule, (reason,))
+
+
+def without_reads(pipeline: Pipeline) -> Pipeline:
+    one, two, three = pipeline.agents
+    return Pipeline(agents=(one, replace(two, reads=()), three))
+
+
+def renamed(pipeline: Pipeline) -> Pipeline:
+    one, two, three = pipeline.agents
+    return Pipeline(agents=(one, replace(two, name="renamed-agent"), three))
+
+
+def reordered(pipeline: Pipeline) -> Pipeline:
+    one, two, three = pipeline.agents
+    return Pipeline(agents=(two, one, three))
+
+
+@pytest.mark.parametrize(
+    ("change", "done", "rule"),
+    [
+        (without_reads, {"one-agent"}, "migrates"),
+        (without_reads, {"one-agent", "two-agent"}, "refuses"),
+        (renamed, {"one-agent"}, "migrates"),
+        (renamed, {"one-agent", "two-agent"}, "refuses"),
+        (reordered, {"one-agent"}, "migrates"),
+    ],
+)
+def test_a_changed_pipeline_refuses_only_if_something_done_no_longer_fits(
+    small: Kit, change: Callable[[Pipeline], Pipeline], done: set[str], rule: str
+) -> None:
+    assert compare(taken(small), taken(small, change(small.pipeline())), done).rule == rule
+
+
+def test_an_agent_that_came_in_before_one_that_is_done_refuses(small: Kit) -> None:
+    one, two, three = small.pipeline().agents
+    before = taken(small, Pipeline(agents=(two, three)))
+    found = compare(before, taken(small, Pipeline(agents=(one, two, three))), {"two-agent"})
+    assert found.rule == "refuses"
+    assert "one-agent came into the pipeline before two-agent, whose step is done" in found.reasons
+
+
+def test_a_handoff_that_no_longer_satisfies_its_contract_refuses(small: Kit) -> None:
+    before = taken(small)
+    after = before.model_copy(update={"contracts": {**before.contracts, "one-agent": "another"}})
+    assert compare(before, after, {"one-agent"}).rule == "migrates"
+    found = compare(before, after, {"one-agent"}, ["one-agent"])
+    assert found.reasons == ("the handoff that one-agent left does not satisfy its contract as it is now",)
+
+
+def test_another_baton_goes_on_and_says_so(small: Kit) -> None:
+    before = taken(small)
+    found = compare(before.model_copy(update={"baton": "0.0.9"}), before, set())
+    assert found.rule == "continues"
+    assert found.reasons == (f"Baton is {before.baton} now, was 0.0.9",)
+    assert compare(before.model_copy(update={"graph": 0}), before, set()).rule == "migrates"
