@@ -44,7 +44,7 @@ from orchestrator.storage.event_log import follow, last
 from orchestrator.storage.home import home as default_home
 from orchestrator.storage.questions import Question
 from orchestrator.storage.runs import RunDetails, RunRecord
-from orchestrator.storage.steps import Attempt
+from orchestrator.storage.steps import StepAttempt
 from schemas.base import JSON
 from schemas.feature import Feature
 from skills.core.executor import Executor
@@ -270,7 +270,7 @@ class Orchestrator:
         """Return the number of a run's last event, -1 if there is none: `events` after it yields what comes."""
         return await last((await self._engine.opened()).ledger.database, run_id)
 
-    async def attempts(self, run_id: str) -> list[Attempt]:
+    async def attempts(self, run_id: str) -> list[StepAttempt]:
         """Return every attempt at a step of a run, each step's in order, also those that were done again since.
 
         Raises:

@@ -18,7 +18,7 @@ from orchestrator.records.events import ModelSpent
 from orchestrator.records.result import RunResult
 from orchestrator.storage.questions import Question
 from orchestrator.storage.runs import RunDetails
-from orchestrator.storage.steps import Attempt
+from orchestrator.storage.steps import StepAttempt
 from skills.model.budget import Spending
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -63,7 +63,7 @@ async def _spent(engine: Orchestrator, run_id: str) -> Spending:
     return sum(told, Spending())
 
 
-def _as_json(run: RunDetails, status: str, attempts: list[Attempt], questions: list[Question]) -> dict[str, object]:
+def _as_json(run: RunDetails, status: str, attempts: list[StepAttempt], questions: list[Question]) -> dict[str, object]:
     return {
         "type": "run",
         **run.model_dump(mode="json", exclude={"result", "fingerprint"}),
@@ -73,7 +73,7 @@ def _as_json(run: RunDetails, status: str, attempts: list[Attempt], questions: l
     }
 
 
-def _show_run(run: RunDetails, status: str, attempts: list[Attempt], questions: list[Question]) -> None:
+def _show_run(run: RunDetails, status: str, attempts: list[StepAttempt], questions: list[Question]) -> None:
     said = [f"run {run.id}: {status}, started {run.started_at.astimezone():%Y-%m-%d %H:%M:%S}"]
     if run.resumes:
         said.append(f"taken up again {run.resumes} time{'s' if run.resumes > 1 else ''}")
@@ -90,8 +90,8 @@ def _show_run(run: RunDetails, status: str, attempts: list[Attempt], questions: 
             say(f"question {question.id} ({question.kind}): answered by {by}: {_short(question)}")
 
 
-def _show_attempts(attempts: list[Attempt]) -> None:
-    by_step: dict[str, list[Attempt]] = defaultdict(list)
+def _show_attempts(attempts: list[StepAttempt]) -> None:
+    by_step: dict[str, list[StepAttempt]] = defaultdict(list)
     for attempt in sorted(attempts, key=lambda each: (each.started_at is None, each.started_at)):
         by_step[attempt.step].append(attempt)
     say_table(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from orchestrator.records.events import RedactedGap, RedactedText, RunStatus
-from orchestrator.steps.context import Evidence
+from orchestrator.records.receipt import CheckRecord
 from orchestrator.steps.usage import SkillWork
 from schemas.base import Document
 
@@ -42,7 +42,7 @@ class RunResult(Document):
     workspace: str
     handoffs: tuple[PublishedHandoff, ...] = ()
     files: Mapping[str, str] = {}
-    evidence: tuple[Evidence, ...] = ()
+    evidence: tuple[CheckRecord, ...] = ()
     work: tuple[SkillWork, ...] = ()
     gaps: tuple[RedactedGap, ...] = ()
     timings: Mapping[str, float] = {}

@@ -16,12 +16,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from agents.checks.environments.environments import Environments
+from handoff.store import HandoffStore
 from orchestrator.planning.executors import Executors
 from orchestrator.planning.pipeline import Pipeline
 from orchestrator.planning.plan import Plan
 from orchestrator.planning.policy import Policy
 from orchestrator.runtime.run import Run
-from orchestrator.steps.context import RunContext
+from orchestrator.steps.context import RunContext, RunServices
+from orchestrator.steps.state import RunState
 from orchestrator.steps.usage import RunMeter
 from orchestrator.steps.workspace import Workspace
 from orchestrator.storage import database, postgres
@@ -144,28 +146,30 @@ class Engine:
         workers = await self.executors.workers(use, self.registry)
         events = EventLog(opened.ledger.writer, run_id, self._observing.run(run_id))
         return RunContext(
-            run_id=run_id,
+            id=run_id,
             started_at=started_at,
             workspace=workspace,
             folder=run_folder(self.home, run_id),
             pipeline=pipeline,
-            registry=self.registry,
-            executor=workers.executor,
-            model=workers.model,
-            meter=RunMeter(use.budget() if use else Budget(), events, use.name if use else ""),
-            environments=self._environments,
-            admin_dsn=opened.server.admin,
-            ledger=opened.ledger,
+            handoffs=HandoffStore(workspace.root),
             events=events,
-            policy=policy,
-            prd_sha256=prd_sha256,
+            services=RunServices(
+                registry=self.registry,
+                executor=workers.executor,
+                model=workers.model,
+                meter=RunMeter(use.budget() if use else Budget(), events, use.name if use else ""),
+                environments=self._environments,
+                admin_dsn=opened.server.admin,
+                ledger=opened.ledger,
+            ),
+            state=RunState(policy=policy, prd_sha256=prd_sha256),
         )
 
     async def driver(self, context: RunContext, generation: int) -> Driver:
         """Return the graph of a run, in the thread of its `generation`."""
         driving = await asyncio.to_thread(importlib.import_module, "orchestrator.runtime.langgraph.driver")
         graphs = await self.graphs()
-        driver: Driver = driving.Driver(graphs, context.pipeline, thread(context.run_id, generation))
+        driver: Driver = driving.Driver(graphs, context.pipeline, thread(context.id, generation))
         return driver
 
     async def graphs(self) -> Graphs:

@@ -82,7 +82,7 @@ async def resume_run(
             prd_sha256=before.prd,
         )
         resumption = await restore(context, before)
-        engine.prepare(context.plan)
+        engine.prepare(context.state.plan)
         if again:
             await forget(context, steps_again(context, agent))
         begin: Begin
@@ -109,11 +109,11 @@ async def _go_on(context: RunContext, driver: Driver) -> Begin:
     """
     left = await answer_finished(context)
     try:
-        return await driver.begin(context.run_id, context.questions)
+        return await driver.begin(context.id, context.state.questions)
     except InputError as error:
         if not left:
             raise
-        raise OutsideUnfinished(context.run_id, left) from error
+        raise OutsideUnfinished(context.id, left) from error
 
 
 @asynccontextmanager
@@ -175,18 +175,21 @@ async def restore(context: RunContext, before: RunDetails) -> Resumption:
         ContentLost: Its PRD is gone.
     """
     if before.status == "running":
-        await end_orphans(context.run_id)
+        await end_orphans(context.id)
     await _restore_prd(context)
-    await context.remember()
-    context.meter.restore(await context.events.load(context.ledger.database))
+    await context.load()
+    context.services.meter.restore(await context.events.load(context.services.ledger.database))
     if before.fingerprint is None:
         return Resumption(rule="continues")
     _refuse_changed_prd(context)
-    plan = make_plan(understand(read_prd(context.prd)), context.pipeline, context.registry)
-    old, new = Fingerprint.model_validate(before.fingerprint), fingerprint(context.pipeline, plan, context.policy.model)
-    resumption = compare(old, new, context.done(), _unread(context))
+    plan = make_plan(understand(read_prd(context.prd)), context.pipeline, context.services.registry)
+    old, new = (
+        Fingerprint.model_validate(before.fingerprint),
+        fingerprint(context.pipeline, plan, context.state.policy.model),
+    )
+    resumption = compare(old, new, context.state.done(), _unread(context))
     if resumption.rule == "refuses":
-        raise _refused(context.run_id, resumption.reasons)
+        raise _refused(context.id, resumption.reasons)
     adopt(context, plan)
     if not any(waiting(context)):  # else whatever stands where it should not is listed with the rest of what is wrong
         await refuse_conflicts(context, plan)
@@ -195,22 +198,26 @@ async def restore(context: RunContext, before: RunDetails) -> Resumption:
 
 def revise(context: RunContext, stored: Policy, change: ModelChange | None) -> None:
     """Have new answers and `change` count for what models may spend, and be remembered."""
-    new = [each for each in context.questions.values() if not each.is_open and each.id not in context.events.answered]
+    new = [
+        each for each in context.state.questions.values() if not each.is_open and each.id not in context.events.answered
+    ]
     for each in (*(raised(question) for question in new), change):
         if each is not None:
-            context.policy = context.policy.model_copy(update={"model": each.of(context.policy.model)})
-    if context.policy != stored:
-        context.events.note(runs.revised(context.run_id, context.policy.model_dump(mode="json")))
-    if context.policy.model is not None:
-        context.meter.budget = context.policy.model.budget()
+            context.state.policy = context.state.policy.model_copy(
+                update={"model": each.of(context.state.policy.model)}
+            )
+    if context.state.policy != stored:
+        context.events.note(runs.revised(context.id, context.state.policy.model_dump(mode="json")))
+    if context.state.policy.model is not None:
+        context.services.meter.budget = context.state.policy.model.budget()
 
 
 def announce(context: RunContext, reason: str) -> None:
     """Tell that a run that paused or ended goes on, and which answers came. One that was killed just goes on."""
     if context.events.paused:
-        context.meter.begin_anew()
-        context.events.emit(RunResumed(run=context.run_id, reason=reason))
-    for question in context.questions.values():
+        context.services.meter.begin_anew()
+        context.events.emit(RunResumed(run=context.id, reason=reason))
+    for question in context.state.questions.values():
         if question.answered_by is not None and question.id not in context.events.answered:
             told = QuestionAnswered(question=question.id, node=question.node, by=question.answered_by)
             context.events.emit(told)
@@ -223,7 +230,7 @@ def steps_again(context: RunContext, agent: str | None) -> tuple[str, ...]:
         AgentUnknown: No agent of the run has that name.
         RunRefused: Everything is done, or something before `agent` is not.
     """
-    done, run_id = context.done(), context.run_id
+    done, run_id = context.state.done(), context.id
     if agent is None:
         if INTAKE not in done:
             return (INTAKE, *context.pipeline.names)
@@ -242,23 +249,23 @@ def steps_again(context: RunContext, agent: str | None) -> tuple[str, ...]:
 
 async def forget(context: RunContext, steps: tuple[str, ...]) -> None:
     """Have `steps` done again."""
-    await context.ledger.steps.supersede(context.run_id, steps)
-    context.forget(steps)
+    await context.services.ledger.steps.supersede(context.id, steps)
+    context.state.forget(steps)
 
 
 async def _restore_prd(context: RunContext) -> None:
     """Have the run's own copy of its PRD as it was, whatever became of the run's folder."""
-    if context.prd.is_file() and sha256(context.prd.read_bytes()) == context.prd_sha256:
+    if context.prd.is_file() and sha256(context.prd.read_bytes()) == context.state.prd_sha256:
         return
-    found = await context.ledger.content.get([context.prd_sha256])
+    found = await context.services.ledger.content.get([context.state.prd_sha256])
     context.folder.mkdir(parents=True, exist_ok=True)
-    write_atomically(context.prd, found[context.prd_sha256])
+    write_atomically(context.prd, found[context.state.prd_sha256])
 
 
 def _refuse_changed_prd(context: RunContext) -> None:
-    if INTAKE in context.done() and context.workspace.sha256(PRD) != context.prd_sha256:
+    if INTAKE in context.state.done() and context.workspace.sha256(PRD) != context.state.prd_sha256:
         raise RunRefused(
-            f"the PRD `{context.workspace.root / PRD}` is not the one that run `{context.run_id}` works from.\n"
+            f"the PRD `{context.workspace.root / PRD}` is not the one that run `{context.id}` works from.\n"
             "Undo the change, then resume; or start a run with the new PRD with `baton run`."
         )
 
@@ -266,7 +273,7 @@ def _refuse_changed_prd(context: RunContext) -> None:
 def _unread(context: RunContext) -> list[str]:
     """Return the agents of done steps whose handoff does not satisfy its contract as it is now."""
     found = []
-    for name in context.receipts():
+    for name in context.state.receipts():
         if name != INTAKE:
             try:
                 context.handoffs.read(context.pipeline.agent(name).writes)

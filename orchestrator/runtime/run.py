@@ -82,7 +82,7 @@ class Run:
 
     @property
     def id(self) -> str:
-        return self._context.run_id
+        return self._context.id
 
     @property
     def is_working(self) -> bool:
@@ -95,7 +95,7 @@ class Run:
         Events are numbered from 0; live and stored ones are the same.
         """
         run = self._context
-        database = run.ledger.database
+        database = run.services.ledger.database
         async for _, event in follow(database, self.id, live=self._is_working, after=after, wait=run.events.grown):
             yield event
 
@@ -113,7 +113,7 @@ class Run:
 
     async def questions(self) -> list[Question]:
         """Return the run's questions in the order they were asked."""
-        return await self._context.ledger.questions.of(self.id)
+        return await self._context.services.ledger.questions.of(self.id)
 
     async def answer(self, question_id: str, value: JSON) -> None:
         """Answer a question; `Orchestrator.resume` then goes on.
@@ -121,12 +121,12 @@ class Run:
         Raises:
             AnswerRefused: There is no such question, it has its answer, or this is not one.
         """
-        await self._context.ledger.questions.answer(self.id, question_id, value)
+        await self._context.services.ledger.questions.answer(self.id, question_id, value)
         await self._show_questions()
 
     async def _show_questions(self) -> None:
         run = self._context
-        await question_files.show(run.ledger.questions, run.workspace.root, run.questions)
+        await question_files.show(run.services.ledger.questions, run.workspace.root, run.state.questions)
 
     async def stop(self) -> RunResult:
         """End the tools, finish what is being published, and pause; `Orchestrator.resume` goes on later."""
@@ -157,29 +157,29 @@ class Run:
                 status, problems, log = await self._drive(begin)
             finally:
                 self._finishing = True
-                await self._end_ahead()
+                await self._end_early()
             if self._end == "abandoned":
                 raise OwnerLost(f"run `{self.id}` was taken over by another engine.")
             return await self._leave(status, problems, log)
 
-    async def _end_ahead(self) -> None:
-        """End what was begun before the graph came to it."""
-        working = [begun.working for begun in self._context.ahead.values()]
+    async def _end_early(self) -> None:
+        """End what was begun before the graph asked for it."""
+        working = [step.early for step in self._context.state.steps.values() if step.early is not None]
         for task in working:
             task.cancel()
         await asyncio.gather(*working, return_exceptions=True)
 
     async def _leave(self, status: RunStatus, problems: tuple[str, ...], log: str | None) -> RunResult:
         run = self._context
-        seconds = round(time.monotonic() - run.began, 3)
+        seconds = round(time.monotonic() - run.state.began, 3)
         finished = RunFinished(status=status, seconds=seconds, problems=problems)
         run.events.tell_time(finished)
         result = self._result(status, problems, log)
         if status in runs.OPEN:
             await self._show_questions()
         else:
-            question_files.hide(run.workspace.root, run.run_id)
-        await run.events.commit(runs.leave(run.run_id, status, result.model_dump(mode="json")), event=finished)
+            question_files.hide(run.workspace.root, run.id)
+        await run.events.commit(runs.leave(run.id, status, result.model_dump(mode="json")), event=finished)
         return result
 
     async def _drive(self, begin: Begin) -> tuple[RunStatus, tuple[str, ...], str | None]:
@@ -228,11 +228,11 @@ class Run:
 
     def _result(self, status: RunStatus, problems: tuple[str, ...], log: str | None) -> RunResult:
         run = self._context
-        receipts = run.receipts()
+        receipts = run.state.receipts()
         order = {name: receipts[name] for name in run.pipeline.names if name in receipts}
-        asked = run.asked()
+        asked = run.state.asked()
         return RunResult(
-            run=run.run_id,
+            run=run.id,
             status=status,
             title=run.title,
             workspace=str(run.workspace.root),
@@ -247,10 +247,10 @@ class Run:
             timings=dict(run.events.seconds),
             questions=tuple(
                 OpenQuestion(id=each.id, node=each.node, kind=each.kind, text=each.text, options=each.options)
-                for each in run.questions.values()
+                for each in run.state.questions.values()
                 if each.is_open and status == "waiting" and each.id in asked
             ),
-            work=run.meter.work(),
+            work=run.services.meter.work(),
             problems=problems,
             log=log,
         )

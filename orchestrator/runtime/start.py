@@ -18,7 +18,7 @@ from orchestrator.runtime.run import Run
 from orchestrator.steps.context import RunContext
 from orchestrator.steps.intake.intake import NODE as INTAKE
 from orchestrator.steps.intake.intake import adopt, refuse_conflicts
-from orchestrator.steps.step import begin_ahead, step
+from orchestrator.steps.step import begin_early, step
 from orchestrator.steps.workspace import Workspace
 from orchestrator.storage import runs
 from orchestrator.storage.repositories import Ledger
@@ -57,18 +57,18 @@ async def begin(
         RunRefused: A run in the workspace waits for an answer.
         HomeUnusable: There is no room for its files, or no permission.
     """
-    ledger, workspace = context.ledger, context.workspace
+    ledger, workspace = context.services.ledger, context.workspace
     async with AsyncExitStack() as held:
         held.enter_context(workspace.lock())
         await _give_up_others(ledger, workspace)
-        await context.remember_written()
+        await context.load_written()
         if plan is not None:
             await refuse_conflicts(context, plan)
         await ledger.owner.hold()
         _keep_prd(context, prd)
         title = plan.feature.title if plan else context.title
         record = RunRecord(
-            id=context.run_id,
+            id=context.id,
             workspace=str(workspace.root),
             title=title,
             status="running",
@@ -77,9 +77,11 @@ async def begin(
             forked_from=source,
             started_at=context.started_at,
         )
-        context.events.note(runs.add(record, policy=context.policy.model_dump(mode="json"), prd=context.prd_sha256))
-        context.events.emit(RunStarted(run=context.run_id, title=title, workspace=str(workspace.root)))
-        await ledger.content.keep(context.run_id, [prd], lambda rows: context.events.commit(*rows))
+        context.events.note(
+            runs.add(record, policy=context.state.policy.model_dump(mode="json"), prd=context.state.prd_sha256)
+        )
+        context.events.emit(RunStarted(run=context.id, title=title, workspace=str(workspace.root)))
+        await ledger.content.keep(context.id, [prd], lambda rows: context.events.commit(*rows))
         if plan is not None:
             adopt(context, plan)
             context.events.emit(plan.event())
@@ -87,13 +89,13 @@ async def begin(
         async def first() -> None:
             """Do the intake and begin the first step: neither needs LangGraph, whose import takes its time."""
             if source is not None:
-                await ledger.steps.copy(source, context.run_id, kept)
-                await context.remember()
-            if context.plan is not None and (await step(context, INTAKE)).status == "published":
-                begin_ahead(context)
+                await ledger.steps.copy(source, context.id, kept)
+                await context.load()
+            if context.state.plan is not None and (await step(context, INTAKE)).status == "published":
+                begin_early(context)
 
         run = Run(context, functools.partial(engine.driver, generation=0), first=first)
-        run.begin(held, {"run": context.run_id})
+        run.begin(held, {"run": context.id})
     engine.watch(run)
     return run
 

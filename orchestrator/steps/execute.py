@@ -94,26 +94,26 @@ async def run_skills(
     openapi = run.tree(agent.name) / OPENAPI
     if openapi.is_file():
         materials["openapi"] = cast("JSON", json.loads(openapi.read_bytes()))
-    executor = TemplateExecutor() if decided(run, agent.name) == TEMPLATE else run.executor
+    executor = TemplateExecutor() if decided(run, agent.name) == TEMPLATE else run.services.executor
     bench = SkillContext(
         agent=agent.name,
         tree=run.tree(agent.name),
         owned=partial(owns, agent),
         owns=agent.owns,
         excludes=agent.excludes,
-        meter=run.meter,
+        meter=run.services.meter,
     )
     for skill in plan.skills[agent.name]:
         if skill.name in this.kept:
             this.outputs[skill.name] = this.kept[skill.name]
             continue
         run.events.emit(SkillStarted(agent=agent.name, skill=skill.name))
-        started, before = time.monotonic(), run.meter.skill(agent.name, skill.name)
+        started, before = time.monotonic(), run.services.meter.skill(agent.name, skill.name)
         offered = {**materials, "assembled": merge(list(this.outputs.items()))}
         place = replace(bench, rework=this.rework.get(skill.name))
         output = this.outputs[skill.name] = await executor.execute(skill, offered, place)
         seconds = round(time.monotonic() - started, 3)
-        if run.meter.finish(agent.name, skill.name, files=len(output.files), seconds=seconds, before=before):
+        if run.services.meter.finish(agent.name, skill.name, files=len(output.files), seconds=seconds, before=before):
             this.modelled.add(skill.name)
     return this.outputs
 

@@ -10,13 +10,13 @@ from skills.model.gaps import still_open
 
 def open_gaps(run: RunContext) -> tuple[Gap, ...]:
     """Return the plan's gaps, without those that a handoff which the run published says are implemented."""
-    gaps = run.plan.feature.gaps if run.plan else ()
+    gaps = run.state.plan.feature.gaps if run.state.plan else ()
     return still_open(gaps, _published(run)) if gaps else ()
 
 
 def _published(run: RunContext) -> list[object]:
     handoffs: list[object] = []
-    receipts = run.receipts()
+    receipts = run.state.receipts()
     for receipt in (receipts[name] for name in run.pipeline.names if name in receipts):
         try:
             handoffs += [run.handoffs.read(receipt.handoff).data] if receipt.handoff else []

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from handoff.store import HandoffStore
-from orchestrator.steps.context import Receipt
+from orchestrator.records.receipt import Receipt
 from orchestrator.storage.repositories import Ledger
 
 _HANDOFFS = HandoffStore(Path())  # only for their names

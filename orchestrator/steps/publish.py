@@ -17,10 +17,11 @@ from agents.ownership import matches, owns
 from handoff.problems import HandoffInvalid, HandoffMissing
 from handoff.provenance import Provenance, sha256
 from handoff.store import Handoff, written
-from orchestrator.steps.context import Receipt, RunContext
+from orchestrator.records.receipt import Receipt
+from orchestrator.steps.context import RunContext
 from orchestrator.steps.run_checks import Measured
 from orchestrator.storage import steps
-from orchestrator.storage.steps import Attempt
+from orchestrator.storage.steps import StepAttempt
 from schemas.contract import contract_of
 
 T = TypeVar("T")
@@ -52,7 +53,7 @@ def make_receipt(
     provenance = Provenance(
         contract=agent.writes,
         version=contract_of(agent.writes).version,
-        run=run.run_id,
+        run=run.id,
         agent=agent.name,
         time=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         reads={run.handoffs.name(handoff.contract.id): handoff.sha256 for handoff in handoffs.values()},
@@ -76,7 +77,7 @@ def make_receipt(
     receipt = Receipt(
         agent=agent.name,
         files=files,
-        replaces=run.taken.get(agent.name, {}),
+        replaces=run.step(agent.name).collected,
         handoff=agent.writes,
         handoff_sha256=sha256(handoff),
         evidence=measured.evidence,
@@ -84,13 +85,13 @@ def make_receipt(
     return receipt, {**contents, run.handoffs.name(agent.writes): handoff}
 
 
-async def record(run: RunContext, attempt: Attempt, receipt: Receipt, contents: Mapping[str, bytes]) -> None:
+async def record(run: RunContext, attempt: StepAttempt, receipt: Receipt, contents: Mapping[str, bytes]) -> None:
     """Store what a step is about to publish."""
     stored = receipt.model_dump(mode="json")
-    row = steps.receipt(run.run_id, attempt, stored)
-    await run.ledger.content.keep(run.run_id, contents.values(), lambda rows: run.events.commit(*rows, row))
-    run.attempts[attempt.step] = attempt.model_copy(update={"receipt": stored})
-    run.note_written(receipt)
+    row = steps.receipt(run.id, attempt, stored)
+    await run.services.ledger.content.keep(run.id, contents.values(), lambda rows: run.events.commit(*rows, row))
+    run.step(attempt.step).attempt = attempt.model_copy(update={"receipt": stored})
+    run.state.note_written(receipt)
 
 
 async def recall(run: RunContext, receipt: Receipt) -> dict[str, bytes]:
@@ -102,7 +103,7 @@ async def recall(run: RunContext, receipt: Receipt) -> dict[str, bytes]:
     hashes = dict(receipt.files)
     if receipt.handoff is not None and receipt.handoff_sha256 is not None:
         hashes[run.handoffs.name(receipt.handoff)] = receipt.handoff_sha256
-    found = await run.ledger.content.get(hashes.values())
+    found = await run.services.ledger.content.get(hashes.values())
     return {path: found[each] for path, each in hashes.items()}
 
 
@@ -115,7 +116,7 @@ async def publish(run: RunContext, receipt: Receipt, contents: Mapping[str, byte
         WorkspaceConflict: A file was changed since the run began.
         PublishFailed: A file cannot be written.
     """
-    async with run.publishing:
+    async with run.state.publishing:
         await _finished(asyncio.to_thread(_publish, run, receipt, contents))
 
 

@@ -73,11 +73,11 @@ def ask(
         of: The failure that the question is about.
         without: Options of this kind that cannot be had here.
     """
-    earlier = [each for each in run.questions.values() if each.node == node]
+    earlier = [each for each in run.state.questions.values() if each.node == node]
     options = tuple(each for each in _OPTIONS[kind] if each not in without)
     question = Question(
-        id=f"{run.run_id}-{node}-{len(earlier) + 1}",
-        run_id=run.run_id,
+        id=f"{run.id}-{node}-{len(earlier) + 1}",
+        run_id=run.id,
         node=node,
         kind=kind,
         text=redact(text),
@@ -88,8 +88,8 @@ def ask(
     last = earlier[-1] if earlier else None
     if last is not None and last.is_open and (last.kind, last.text) == (kind, question.text):
         question = last  # asked by an attempt that was killed before it could say that it waits
-    run.questions[question.id] = question
-    run.events.note(questions.ask(question, run.policy.answer_seconds))
+    run.state.questions[question.id] = question
+    run.events.note(questions.ask(question, run.state.policy.answer_seconds))
     asked = QuestionAsked(question=question.id, node=node, kind=kind, text=question.text, options=question.options)
     run.events.emit(asked)
     waiting = StepOutcome(status="waiting", question=question.id, question_text=question.text)
@@ -98,7 +98,7 @@ def ask(
 
 def answered(run: RunContext, outcome: StepOutcome) -> Question | None:
     """Return the question that a waiting step asked, if it has its answer."""
-    question = run.questions.get(outcome.question or "")
+    question = run.state.questions.get(outcome.question or "")
     return question if question is not None and not question.is_open else None
 
 
@@ -129,13 +129,14 @@ def raised(question: Question) -> ModelChange | None:
 
 def decided(run: RunContext, node: str) -> JSON:
     """Return the last answer to what to do about a model's work in a step; None if there is none that still counts."""
-    standing = run.pending.get(node, ())
-    answers = [each.answer for each in run.questions.values() if each.kind == "model" and each.id in standing]
+    pending = run.step(node).pending
+    answers = [each.answer for each in run.state.questions.values() if each.kind == "model" and each.id in pending]
     return answers[-1] if answers else None
 
 
 def is_approved(run: RunContext, node: str) -> bool:
     """Return whether a person approved of a node's work."""
     return any(
-        each.node == node and each.kind == "approval" and each.answer == APPROVE for each in run.questions.values()
+        each.node == node and each.kind == "approval" and each.answer == APPROVE
+        for each in run.state.questions.values()
     )

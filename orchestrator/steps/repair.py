@@ -17,11 +17,12 @@ from handoff.store import Handoff
 from orchestrator.planning.plan import Plan
 from orchestrator.records.events import WorkReturned
 from orchestrator.records.outcome import StepOutcome
-from orchestrator.steps.context import RunContext, Salvage
+from orchestrator.steps.context import RunContext
 from orchestrator.steps.execute import Round, assemble, run_skills
 from orchestrator.steps.questions import EDIT, RETRY, TEMPLATE, ask
 from orchestrator.steps.run_checks import Measured
 from orchestrator.steps.staging import clear
+from orchestrator.steps.state import Salvage
 from orchestrator.steps.verify import Refusal, examine
 from schemas.errors import BatonError
 from skills.core.contribution import ContributionConflict
@@ -54,13 +55,13 @@ async def execute_with_repairs(
         RunError: A skill failed, or a check could not be run at all.
     """
     attempts: list[Attempt] = []
-    this = _begun(run, agent, handoffs)
+    this = _first_round(run, agent, handoffs)
     while True:
         try:
             found = await _one_round(run, plan, agent, handoffs, this)
         except BatonError as error:
             if error.transient:
-                _set_aside(run, agent, handoffs, this)
+                _salvage(run, agent, handoffs, this)
             raise
         if isinstance(found, Measured) or not this.modelled:
             return found
@@ -74,18 +75,18 @@ async def execute_with_repairs(
         this = next_round(this, back, problems)
 
 
-def _set_aside(run: RunContext, agent: Agent, handoffs: Mapping[str, Handoff], this: Round) -> None:
+def _salvage(run: RunContext, agent: Agent, handoffs: Mapping[str, Handoff], this: Round) -> None:
     """Keep what a model made for the next attempt at the step: that a server did not answer is not its fault."""
     kept = {name: output for name, output in this.outputs.items() if name in this.modelled}
-    run.set_aside[agent.name] = Salvage(read=_hashes(handoffs), outputs=kept)
+    run.step(agent.name).salvage = Salvage(read=_hashes(handoffs), outputs=kept)
 
 
-def _begun(run: RunContext, agent: Agent, handoffs: Mapping[str, Handoff]) -> Round:
-    """Return the first round, with what was set aside if it was made from the same handoffs."""
-    aside = run.set_aside.pop(agent.name, None)
-    if aside is None or aside.read != _hashes(handoffs):
+def _first_round(run: RunContext, agent: Agent, handoffs: Mapping[str, Handoff]) -> Round:
+    """Return the first round, with what was salvaged if it was made from the same handoffs."""
+    salvage, run.step(agent.name).salvage = run.step(agent.name).salvage, None
+    if salvage is None or salvage.read != _hashes(handoffs):
         return Round()
-    return Round(kept=aside.outputs, modelled=set(aside.outputs))
+    return Round(kept=salvage.outputs, modelled=set(salvage.outputs))
 
 
 def _hashes(handoffs: Mapping[str, Handoff]) -> tuple[str, ...]:
@@ -151,7 +152,7 @@ def ask_about_model(run: RunContext, node: str, error: ModelFailed) -> StepOutco
         *(f"  attempt {len(earlier) + 1}: {problem}" for problem in last.problems),
     ]
     failure = StepOutcome.failure(tuple(told), error.log if isinstance(error, NeverStood) else None)
-    spent = f"Models have spent {run.meter.run()}."
+    spent = f"Models have spent {run.services.meter.run()}."
     without = _without(run, node)
     text = "\n".join([*told, spent, *_ways(error, without)])
     return ask(run, node, "model", text, of=failure, without=without)
@@ -159,9 +160,9 @@ def ask_about_model(run: RunContext, node: str, error: ModelFailed) -> StepOutco
 
 def _without(run: RunContext, node: str) -> tuple[str, ...]:
     """Return the answers that cannot be had: only an agent's step has files, and not every skill has a template."""
-    if run.plan is None or node not in run.pipeline.names:
+    if run.state.plan is None or node not in run.pipeline.names:
         return EDIT, TEMPLATE
-    has_templates = all(skill.blueprint().contribute is not None for skill in run.plan.skills[node])
+    has_templates = all(skill.blueprint().contribute is not None for skill in run.state.plan.skills[node])
     return () if has_templates else (TEMPLATE,)
 
 
@@ -189,4 +190,4 @@ def _ways(error: ModelFailed, without: Collection[str]) -> list[str]:
 
 
 def _repairs(run: RunContext) -> int:
-    return run.policy.model.repairs if run.policy.model else 0
+    return run.state.policy.model.repairs if run.state.policy.model else 0

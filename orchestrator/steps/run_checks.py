@@ -18,7 +18,8 @@ from handoff.provenance import CheckRun
 from handoff.store import Handoff
 from orchestrator.planning.plan import Plan
 from orchestrator.records.events import CheckFinished, CheckStarted, GuardFinished
-from orchestrator.steps.context import Evidence, RunContext
+from orchestrator.records.receipt import CheckRecord
+from orchestrator.steps.context import RunContext
 from orchestrator.steps.staging import stage
 from schemas.handoffs import Verdict
 
@@ -29,7 +30,7 @@ class Measured:
 
     work: Work
     files: Mapping[str, str]
-    evidence: tuple[Evidence, ...]
+    evidence: tuple[CheckRecord, ...]
     problems: tuple[str, ...] = ()
     log: str | None = None
 
@@ -66,11 +67,11 @@ async def measure(run: RunContext, plan: Plan, agent: Agent, todo: Work, made: M
     tree = run.tree(agent.name)
     stage(tree, made)
     scratch = Scratch(
-        run_id=run.run_id,
+        run_id=run.id,
         tree=tree,
         logs=run.folder / "logs" / agent.name,
-        environments=run.environments,
-        admin_dsn=run.admin_dsn,
+        environments=run.services.environments,
+        admin_dsn=run.services.admin_dsn,
         python_lock=plan.locks.get("python"),
         node_lock=plan.locks.get("node"),
         isolation=await isolation_for(untrusted=_untrusted(run, agent)),
@@ -87,7 +88,7 @@ async def measure(run: RunContext, plan: Plan, agent: Agent, todo: Work, made: M
             verification=tuple(_verdict(name, outcome) for name, outcome in outcomes.items() if outcome.passed),
         ),
         files=files,
-        evidence=tuple(each for name, outcome in outcomes.items() for each in _evidence(agent, name, outcome)),
+        evidence=tuple(each for name, outcome in outcomes.items() for each in _records(agent, name, outcome)),
         problems=tuple(_problem(name, outcome) for name, outcome in failed.items()),
         log=next((outcome.evidence[-1].log for outcome in failed.values() if outcome.evidence), None),
     )
@@ -102,7 +103,7 @@ def _checks(agent: Agent, todo: Work) -> tuple[Check, ...]:
 
 def _untrusted(run: RunContext, agent: Agent) -> bool:
     """Say whether anyone but this run's templates wrote something that the agent's checks will run."""
-    if run.policy.model is not None or run.policy.outside:
+    if run.state.policy.model is not None or run.state.policy.outside:
         return True
     for reads in agent.reads:
         try:
@@ -110,7 +111,7 @@ def _untrusted(run: RunContext, agent: Agent) -> bool:
         except (HandoffMissing, HandoffInvalid):
             continue  # nothing of it is staged
         # One without provenance, as a PRD, lists no files, so nothing of it is staged either.
-        if provenance is not None and provenance.files and provenance.run != run.run_id:
+        if provenance is not None and provenance.files and provenance.run != run.id:
             return True
     return False
 
@@ -144,9 +145,9 @@ def _verdict(name: str, outcome: Outcome) -> Verdict:
     return Verdict(check=name, tool=tool, result=f"passed, {outcome.summary}")
 
 
-def _evidence(agent: Agent, name: str, outcome: Outcome) -> list[Evidence]:
+def _records(agent: Agent, name: str, outcome: Outcome) -> list[CheckRecord]:
     return [
-        Evidence(
+        CheckRecord(
             agent=agent.name,
             log=each.log,
             run=CheckRun(

@@ -21,8 +21,9 @@ from orchestrator.planning.pipeline import digest
 from orchestrator.planning.plan import Plan
 from orchestrator.records.events import HandoffPublished, StepFinished, StepRetried, StepStarted
 from orchestrator.records.outcome import StepOutcome
+from orchestrator.records.receipt import Receipt
 from orchestrator.steps import question_files
-from orchestrator.steps.context import Ahead, Receipt, RunContext
+from orchestrator.steps.context import RunContext
 from orchestrator.steps.execute import Broken, read_handoffs
 from orchestrator.steps.external import folder
 from orchestrator.steps.external.collect import ask_outside, work_outside
@@ -38,7 +39,7 @@ from orchestrator.steps.workspace import WorkspaceConflict
 from orchestrator.storage import steps
 from orchestrator.storage.database import DatabaseLost
 from orchestrator.storage.questions import Question
-from orchestrator.storage.steps import Attempt
+from orchestrator.storage.steps import StepAttempt
 from orchestrator.storage.writer import OwnerLost
 from orchestrator.telemetry.logs import bind
 from schemas.errors import RunError
@@ -52,13 +53,13 @@ async def step(run: RunContext, node: str) -> StepOutcome:
         DatabaseLost: What was done cannot be remembered.
         OwnerLost: The run is somebody else's now.
     """
-    begun = run.ahead.pop(node, None)
-    return await (begun.working if begun is not None else _step(run, node))
+    early, run.step(node).early = run.step(node).early, None
+    return await (early or _step(run, node))
 
 
 async def _step(run: RunContext, node: str) -> StepOutcome:
-    bind(run=run.run_id, **({} if node == INTAKE else {"agent": node}))
-    known = run.attempts.get(node)
+    bind(run=run.id, **({} if node == INTAKE else {"agent": node}))
+    known = run.step(node).attempt
     answer = None
     if known is not None and known.outcome is not None:
         answer = answered(run, known.outcome)
@@ -67,37 +68,37 @@ async def _step(run: RunContext, node: str) -> StepOutcome:
     return await _attempt(run, node, known, answer)
 
 
-async def _attempt(run: RunContext, node: str, known: Attempt | None, answer: Question | None) -> StepOutcome:
+async def _attempt(run: RunContext, node: str, known: StepAttempt | None, answer: Question | None) -> StepOutcome:
     started = time.monotonic()
     if node != INTAKE:
         run.events.emit(StepStarted(agent=node))
     outcome = await _outcome(run, node, known, answer)
-    attempt = run.attempts[node]
-    rows = [steps.finish(run.run_id, attempt, outcome)]
+    attempt = _current(run, node)
+    rows = [steps.finish(run.id, attempt, outcome)]
     if outcome.handoff is not None and outcome.handoff_sha256 is not None:
         contract = run.pipeline.agent(node).writes
-        rows.append(steps.handoff(run.run_id, attempt, contract, outcome.handoff, outcome.handoff_sha256))
+        rows.append(steps.handoff(run.id, attempt, contract, outcome.handoff, outcome.handoff_sha256))
         run.events.emit(HandoffPublished(agent=node, path=outcome.handoff, sha256=outcome.handoff_sha256))
     await run.events.commit(*rows, event=None if node == INTAKE else _finished(node, outcome, started))
-    run.attempts[node] = attempt.model_copy(update={"status": outcome.status, "outcome": outcome})
+    run.step(node).attempt = attempt.model_copy(update={"status": outcome.status, "outcome": outcome})
     if outcome.question is not None:
-        await question_files.show(run.ledger.questions, run.workspace.root, [outcome.question])
+        await question_files.show(run.services.ledger.questions, run.workspace.root, [outcome.question])
     return outcome
 
 
-async def _outcome(run: RunContext, node: str, known: Attempt | None, answer: Question | None) -> StepOutcome:
+async def _outcome(run: RunContext, node: str, known: StepAttempt | None, answer: Question | None) -> StepOutcome:
     """Return how the step ended; what can go wrong with the work, the tools or the disk is an outcome, too."""
     if answer is not None and (reason := refusal(answer)):
         _begin(run, node, digest(answer.id))
         problems = known.outcome.problems if known and known.outcome else ()
         return StepOutcome(status="failed" if problems else "rejected", problems=(*problems, reason))
     try:
-        async with step_time_limit(run.policy.step_seconds, node):
+        async with step_time_limit(run.state.policy.step_seconds, node):
             if node == INTAKE:
-                attempt = _killed_publishing(known, run.prd_sha256) or _begin(run, node, run.prd_sha256)
+                attempt = _killed_publishing(known, run.state.prd_sha256) or _begin(run, node, run.state.prd_sha256)
                 return await intake(run, attempt, answer)
-            assert run.plan is not None  # noqa: S101 - the intake comes first, and resuming restores its plan
-            return await work(run, run.plan, run.pipeline.agent(node))
+            assert run.state.plan is not None  # noqa: S101 - the intake comes first, and resuming restores its plan
+            return await work(run, run.state.plan, run.pipeline.agent(node))
     except (DatabaseLost, OwnerLost):
         raise
     except ModelFailed as error:
@@ -119,7 +120,7 @@ async def work(run: RunContext, plan: Plan, agent: Agent) -> StepOutcome:
     if not plan.agent(agent.name).active:
         _begin(run, agent.name, "")
         return StepOutcome(status="skipped")
-    if run.policy.approve == "each-agent" and not is_approved(run, agent.name):
+    if run.state.policy.approve == "each-agent" and not is_approved(run, agent.name):
         _begin(run, agent.name, "")
         return ask(run, agent.name, "approval", f"{skill_plan(run, agent.name)}\nShall it work with these skills?")
     made = await with_retries(lambda: make(run, plan, agent), on_retry=_Retried(run, agent.name))
@@ -149,7 +150,7 @@ async def make(run: RunContext, plan: Plan, agent: Agent) -> tuple[Receipt, dict
         _begin(run, agent.name, digest(handoffs.question))
         return ask(run, agent.name, "handoff", handoffs.question)
     inputs = _input_hash(run, agent, handoffs)
-    if killed := _killed_publishing(run.attempts.get(agent.name), inputs):
+    if killed := _killed_publishing(run.step(agent.name).attempt, inputs):
         receipt = Receipt.model_validate(killed.receipt)
         return receipt, await recall(run, receipt)
     attempt, outside = _begin(run, agent.name, inputs), is_outside(run, agent.name)
@@ -165,45 +166,51 @@ async def make(run: RunContext, plan: Plan, agent: Agent) -> tuple[Receipt, dict
     return receipt, contents
 
 
-def begin_ahead(run: RunContext) -> None:
+def begin_early(run: RunContext) -> None:
     """Begin the first agent's work before the graph asks for it, while LangGraph is still being imported.
 
     It is the same step: the graph, when it comes to it, waits for its outcome.
     """
-    assert run.plan is not None  # noqa: S101 - called after the intake
+    assert run.state.plan is not None  # noqa: S101 - called after the intake
     for agent in run.pipeline.agents:
-        if run.plan.agent(agent.name).active and not run.pipeline.before(agent.name):
-            working = asyncio.create_task(_step(run, agent.name), name=f"{agent.name}, begun ahead")
-            run.ahead[agent.name] = Ahead(working=working)
+        if run.state.plan.agent(agent.name).active and not run.pipeline.before(agent.name):
+            run.step(agent.name).early = asyncio.create_task(_step(run, agent.name), name=f"{agent.name}, begun early")
             return
 
 
-def _killed_publishing(known: Attempt | None, input_hash: str) -> Attempt | None:
+def _killed_publishing(known: StepAttempt | None, input_hash: str) -> StepAttempt | None:
     """Return the last attempt if it has its receipt and no outcome, and was at the same work: it is to be finished."""
     if known is None or known.outcome is not None or known.receipt is None or known.input_hash != input_hash:
         return None
     return known
 
 
-def _begin(run: RunContext, node: str, input_hash: str) -> Attempt:
+def _begin(run: RunContext, node: str, input_hash: str) -> StepAttempt:
     """Note that an attempt at a step begins; return it."""
-    number = run.attempt_counts.get(node, 0) + 1
-    attempt = Attempt(step=node, attempt=number, status="begun", input_hash=input_hash)
-    run.attempt_counts[node], run.attempts[node] = number, attempt
-    run.events.note(steps.begin(run.run_id, attempt))
+    this = run.step(node)
+    this.attempts += 1
+    this.attempt = attempt = StepAttempt(step=node, attempt=this.attempts, status="begun", input_hash=input_hash)
+    run.events.note(steps.begin(run.id, attempt))
     return attempt
 
 
 def _begin_unless_begun(run: RunContext, node: str) -> None:
-    if node not in run.attempts or run.attempts[node].outcome is not None:
+    attempt = run.step(node).attempt
+    if attempt is None or attempt.outcome is not None:
         _begin(run, node, "")
+
+
+def _current(run: RunContext, node: str) -> StepAttempt:
+    attempt = run.step(node).attempt
+    assert attempt is not None  # noqa: S101 - every way through a step begins one
+    return attempt
 
 
 def _failed(run: RunContext, node: str, outcome: StepOutcome) -> StepOutcome:
     """Return a failure, or a question: what to do if the policy says so, or for work done outside, once more."""
     if node != INTAKE and is_outside(run, node):
         return ask_outside(run, node, outcome.problems, outcome.log)
-    if run.policy.on_failure == "fail":
+    if run.state.policy.on_failure == "fail":
         return outcome
     listed = "\n".join(outcome.problems)
     return ask(run, node, "failure", f"{node} failed:\n{listed}\nTry again, or give up?", of=outcome)
@@ -211,10 +218,10 @@ def _failed(run: RunContext, node: str, outcome: StepOutcome) -> StepOutcome:
 
 def _input_hash(run: RunContext, agent: Agent, handoffs: Mapping[str, Handoff]) -> str:
     """Return what must be the same for work that was made before a crash to be published after it."""
-    skills = run.fingerprint.skills.get(agent.name, {}) if run.fingerprint else {}
+    skills = run.state.fingerprint.skills.get(agent.name, {}) if run.state.fingerprint else {}
     return digest(
         {
-            "prd": run.prd_sha256,
+            "prd": run.state.prd_sha256,
             "reads": {name: handoff.sha256 for name, handoff in handoffs.items()},
             "skills": dict(skills),
         }

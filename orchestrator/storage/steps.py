@@ -41,7 +41,7 @@ _HANDOFF = Statement(
 _COLUMNS = "step, attempt, status, input_hash, receipt, outcome, started_at, finished_at"
 
 
-class Attempt(Document):
+class StepAttempt(Document):
     """One attempt at a step. `receipt` and `outcome` are null before they are known; times are UTC."""
 
     step: str
@@ -54,22 +54,22 @@ class Attempt(Document):
     finished_at: datetime | None = None
 
 
-def begin(run_id: str, attempt: Attempt) -> Row:
+def begin(run_id: str, attempt: StepAttempt) -> Row:
     """Return the row that says that an attempt begins."""
     return (_BEGIN, (run_id, attempt.step, attempt.attempt, attempt.input_hash))
 
 
-def receipt(run_id: str, attempt: Attempt, what: JSON) -> Row:
+def receipt(run_id: str, attempt: StepAttempt, what: JSON) -> Row:
     """Return the row that says what an attempt is about to publish."""
     return (_RECEIPT, (run_id, attempt.step, attempt.attempt, json.dumps(what)))
 
 
-def finish(run_id: str, attempt: Attempt, outcome: StepOutcome) -> Row:
+def finish(run_id: str, attempt: StepAttempt, outcome: StepOutcome) -> Row:
     """Return the row that says how an attempt ended."""
     return (_FINISH, (run_id, attempt.step, attempt.attempt, outcome.status, outcome.model_dump_json()))
 
 
-def handoff(run_id: str, attempt: Attempt, contract: str, path: str, sha256: str) -> Row:
+def handoff(run_id: str, attempt: StepAttempt, contract: str, path: str, sha256: str) -> Row:
     """Return the row that remembers a version of a handoff."""
     return (_HANDOFF, (run_id, attempt.step, attempt.attempt, contract, path, bytes.fromhex(sha256)))
 
@@ -80,7 +80,7 @@ class Steps:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def attempts(self, run_id: str, *, superseded: bool = False) -> list[Attempt]:
+    async def attempts(self, run_id: str, *, superseded: bool = False) -> list[StepAttempt]:
         """Return a run's attempts, the superseded ones only if asked for, each step's in order."""
         rows = await self._database.fetch(
             f"SELECT {_COLUMNS} FROM baton.steps WHERE run_id = $1 AND (NOT superseded OR $2) ORDER BY step, attempt",  # noqa: S608 - a constant
@@ -133,7 +133,7 @@ class Steps:
         return [json.loads(row["receipt"]) for row in rows]
 
 
-def _attempt(row: asyncpg.Record) -> Attempt:
+def _attempt(row: asyncpg.Record) -> StepAttempt:
     outcome = None if row["outcome"] is None else StepOutcome.model_validate_json(row["outcome"])
     stored = None if row["receipt"] is None else json.loads(row["receipt"])
-    return Attempt(**{**dict(row), "receipt": stored, "outcome": outcome})
+    return StepAttempt(**{**dict(row), "receipt": stored, "outcome": outcome})

@@ -99,7 +99,7 @@ async def work_outside(
         made = await assemble(outputs)
     except (NotTaken, FormattingFailed, SkillFailed) as error:
         return Refusal(problems=error.problems)
-    run.taken[agent.name] = found.hashes
+    run.step(agent.name).collected = found.hashes
     await asyncio.to_thread(clear, run.tree(agent.name), lambda path: owns(agent, path))
     stated = getattr(handoff.data, "not_implemented", None) or ()
     gaps = tuple(dict.fromkeys((*plan.feature.gaps, *stated)))
@@ -123,8 +123,8 @@ async def answer_finished(run: RunContext) -> tuple[tuple[str, tuple[str, ...]],
 
 
 async def _answer(run: RunContext, question: Question) -> None:
-    answered = await run.ledger.questions.answer(run.run_id, question.id, DONE)
-    run.questions[question.id] = answered
+    answered = await run.services.ledger.questions.answer(run.id, question.id, DONE)
+    run.state.questions[question.id] = answered
 
 
 async def _found(run: RunContext, agent: Agent) -> tuple[Handoff, Found]:
@@ -133,10 +133,10 @@ async def _found(run: RunContext, agent: Agent) -> tuple[Handoff, Found]:
     Raises:
         NotTaken: With everything that is wrong with it. Guards and checks come later.
     """
-    handed_in = await asyncio.to_thread(folder.read, run.workspace.root, agent, run.run_id)
+    handed_in = await asyncio.to_thread(folder.read, run.workspace.root, agent, run.id)
     if handed_in.unfinished:
         raise NotTaken(handed_in.problems)
-    async with run.publishing:  # what other agents publish at this moment is not to be seen half
+    async with run.state.publishing:  # what other agents publish at this moment is not to be seen half
         found = await asyncio.to_thread(survey, run, agent, at_work(run))
     problems = [*handed_in.problems, *found.problems]
     if handed_in.handoff is not None:
@@ -167,7 +167,7 @@ def _text(run: RunContext, agent: Agent, problems: Sequence[str]) -> str:
     shown = [f"  {problem}".replace("\n", "\n  ") for problem in problems[:_SHOWN]]
     if len(problems) > _SHOWN:
         shown.append(f"  … and {len(problems) - _SHOWN} more, which the task lists")
-    how = f"Leave the files in the workspace, fill in {folder.handoff_name(agent)}, then `baton resume {run.run_id}`"
+    how = f"Leave the files in the workspace, fill in {folder.handoff_name(agent)}, then `baton resume {run.id}`"
     lines = [
         f"The {agent.title} agent's work is done outside.",
         *(["What was left cannot be taken yet:", *shown] if shown else []),

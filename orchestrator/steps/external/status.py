@@ -14,21 +14,23 @@ from orchestrator.storage.questions import Question
 
 def is_outside(run: RunContext, node: str) -> bool:
     """Return whether a step is done outside: by the policy, or because a person said they would edit by hand."""
-    return node in run.policy.outside or decided(run, node) == EDIT
+    return node in run.state.policy.outside or decided(run, node) == EDIT
 
 
 def is_handed_in(run: RunContext, node: str) -> bool:
     """Return whether somebody said that the work is done, and nothing was found wrong with it since."""
-    standing = run.pending.get(node, ())
-    asked = [each for each in run.questions.values() if each.kind == "outside" and each.id in standing]
+    pending = run.step(node).pending
+    asked = [each for each in run.state.questions.values() if each.kind == "outside" and each.id in pending]
     return bool(asked) and asked[-1].answer == DONE
 
 
 def at_work(run: RunContext) -> set[str]:
     """Return the agents in whose paths people may be at work: their steps are done outside, and not done."""
-    return {name for name in run.pipeline.names if name not in run.done() and is_outside(run, name)}
+    return {name for name in run.pipeline.names if name not in run.state.done() and is_outside(run, name)}
 
 
 def waiting(run: RunContext) -> Iterator[Question]:
     """Yield the questions by which steps wait for work that is done outside, answered or not."""
-    yield from (each for id_, each in run.questions.items() if id_ in run.asked() and each.kind == "outside")
+    yield from (
+        each for id_, each in run.state.questions.items() if id_ in run.state.asked() and each.kind == "outside"
+    )

@@ -34,7 +34,7 @@ MOST_PROBLEMS = 100
 def task(run: RunContext, agent: Agent, problems: Sequence[str] = ()) -> str:
     """Return the text of an agent's task. `problems`: why what was left so far cannot be taken."""
     front: dict[str, JSON] = {
-        "run": run.run_id,
+        "run": run.id,
         "agent": agent.name,
         "reads": [run.handoffs.name(reads.contract) for reads in agent.reads],
         "owns": list(agent.owns),
@@ -62,7 +62,7 @@ def task(run: RunContext, agent: Agent, problems: Sequence[str] = ()) -> str:
 def blank(run: RunContext, agent: Agent) -> str:
     """Return the handoff to fill in: what is known stands in it, the rest is empty."""
     contract = contract_of(agent.writes)
-    front = yaml.safe_dump({"status": "draft", "run": run.run_id}, sort_keys=False)
+    front = yaml.safe_dump({"status": "draft", "run": run.id}, sort_keys=False)
     return f"---\n{front}---\n\n{render(contract, sample(contract, known=_known(run)))}"
 
 
@@ -72,7 +72,7 @@ def _known(run: RunContext) -> dict[str, JSON]:
 
 def _waiting(run: RunContext, agent: Agent) -> str:
     return (
-        f"The run `{run.run_id}` waits until somebody has done the work of `{agent.name}`: a person, a coding agent,\n"
+        f"The run `{run.id}` waits until somebody has done the work of `{agent.name}`: a person, a coding agent,\n"
         "another system. It is then guarded and checked like any other work, and published if all is well."
     )
 
@@ -91,10 +91,10 @@ def _steps(run: RunContext, agent: Agent) -> str:
         f"1. Read what stands under *Inputs*.\n"
         f"2. Make the files, in the workspace, where they belong.\n"
         f"3. Fill in `{handoff_name(agent)}`.\n"
-        f"4. Change its line `status: draft` to `status: done`, then type `baton resume {run.run_id}`"
+        f"4. Change its line `status: draft` to `status: done`, then type `baton resume {run.id}`"
         " (or leave `baton resume --watch` running).\n\n"
         f"What is wrong is listed in `{task_name(agent)}`; put it right and do the last point again."
-        f" To give up: `baton answer {run.run_id} 'give up'`."
+        f" To give up: `baton answer {run.id} 'give up'`."
     )
 
 
@@ -116,7 +116,7 @@ def _files(agent: Agent) -> str:
 
 
 def _gaps(run: RunContext) -> Iterable[str]:
-    gaps = run.plan.feature.gaps if run.plan else ()
+    gaps = run.state.plan.feature.gaps if run.state.plan else ()
     if gaps:
         listed = harmless("\n".join(f"{gap.text} ({gap.reason})" for gap in gaps))
         yield f"## What templates do not do\n\nThe PRD asks for it, too:\n\n{fence('text', listed)}"
@@ -152,6 +152,6 @@ def _judged(agent: Agent) -> str:
 
 
 def _guidance(run: RunContext, agent: Agent) -> Iterable[str]:
-    for skill in run.plan.skills.get(agent.name, ()) if run.plan else ():
+    for skill in run.state.plan.skills.get(agent.name, ()) if run.state.plan else ():
         text = fence("markdown", harmless(skill.instructions().strip()))
         yield f"## Guidance: {skill.name}\n\n{text}"

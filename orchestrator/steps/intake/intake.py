@@ -18,14 +18,15 @@ from handoff.store import Found, Handoff, find, read_found
 from orchestrator.planning.fingerprint import fingerprint
 from orchestrator.planning.plan import Plan, make_plan
 from orchestrator.records.outcome import StepOutcome
-from orchestrator.steps.context import PRD, Receipt, RunContext
+from orchestrator.records.receipt import Receipt
+from orchestrator.steps.context import PRD, RunContext
 from orchestrator.steps.external.status import at_work
 from orchestrator.steps.intake.proposal import HOW, propose, replace_prd
 from orchestrator.steps.publish import publish, record
 from orchestrator.steps.questions import ask, is_approved
 from orchestrator.storage import runs
 from orchestrator.storage.questions import Question
-from orchestrator.storage.steps import Attempt
+from orchestrator.storage.steps import StepAttempt
 from schemas.errors import InputError
 from schemas.feature import Feature
 from schemas.handoffs import FeaturePrd
@@ -100,22 +101,22 @@ def understand(prd: Handoff) -> Feature:
     return feature_of(FeaturePrd.model_validate(prd.data), file=str(prd.path), lines=prd.lines)
 
 
-async def intake(run: RunContext, attempt: Attempt, answer: Question | None) -> StepOutcome:
+async def intake(run: RunContext, attempt: StepAttempt, answer: Question | None) -> StepOutcome:
     """Understand the PRD, or ask for what it lacks; plan; ask for approval if the policy says so; publish the PRD.
 
     Raises:
         WorkspaceConflict: Files stand where the planned agents would write.
     """
-    if run.plan is None:
+    if run.state.plan is None:
         planned = await _planned(run, answer)
         if isinstance(planned, StepOutcome):
             return planned
         await refuse_conflicts(run, planned)
         adopt(run, planned)
         run.events.emit(planned.event())
-    if run.policy.approve == "plan" and not is_approved(run, NODE):
+    if run.state.policy.approve == "plan" and not is_approved(run, NODE):
         return ask(run, NODE, "approval", f"{skill_plan(run)}\nShall the agents work with these skills?")
-    receipt, contents = Receipt(agent=NODE, files={PRD: run.prd_sha256}), {PRD: run.prd.read_bytes()}
+    receipt, contents = Receipt(agent=NODE, files={PRD: run.state.prd_sha256}), {PRD: run.prd.read_bytes()}
     await record(run, attempt, receipt, contents)
     await publish(run, receipt, contents)
     return StepOutcome(status="published", files=1)
@@ -126,9 +127,9 @@ async def _planned(run: RunContext, answer: Question | None) -> Plan | StepOutco
     try:
         if answer is not None and answer.kind == "prd":
             await take_answer(run, str(answer.answer))
-        elif run.model is not None and (asked := await _drafted(run, run.model)):
+        elif run.services.model is not None and (asked := await _drafted(run, run.services.model)):
             return asked
-        return make_plan(understand(read_prd(run.prd)), run.pipeline, run.registry)
+        return make_plan(understand(read_prd(run.prd)), run.pipeline, run.services.registry)
     except InputError as error:
         return ask(run, NODE, "prd", f"The PRD cannot be used.\n{error}\n{HOW}")
 
@@ -141,16 +142,16 @@ async def _drafted(run: RunContext, model: ModelExecutor) -> StepOutcome | None:
 
 def adopt(run: RunContext, plan: Plan) -> None:
     """Make `plan` the run's, and have it remembered."""
-    run.plan, run.fingerprint = plan, fingerprint(run.pipeline, plan, run.policy.model)
-    stored = run.fingerprint.model_dump(mode="json")
-    run.events.note(runs.planned(run.run_id, plan.feature.title, stored, run.prd_sha256))
+    run.state.plan, run.state.fingerprint = plan, fingerprint(run.pipeline, plan, run.state.policy.model)
+    stored = run.state.fingerprint.model_dump(mode="json")
+    run.events.note(runs.planned(run.id, plan.feature.title, stored, run.state.prd_sha256))
 
 
 def skill_plan(run: RunContext, only: str | None = None) -> str:
     """Return the plan as people read it: each agent that works, with its skills, or the one called `only`."""
-    assert run.plan is not None  # noqa: S101 - the intake made it
+    assert run.state.plan is not None  # noqa: S101 - the intake made it
     lines = []
-    for agent in run.plan.agents:
+    for agent in run.state.plan.agents:
         if only in {None, agent.name}:
             lines.append(f"{agent.title} agent: {agent.reason}")
             lines += [f"  {'-' if skill.active else 'not'} {skill.name}: {skill.reason}" for skill in agent.skills]

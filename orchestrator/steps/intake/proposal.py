@@ -78,17 +78,17 @@ async def propose(run: RunContext, node: str, model: ModelExecutor) -> StepOutco
 async def replace_prd(run: RunContext, content: bytes) -> None:
     """Have the run work from another PRD."""
     write_atomically(run.prd, content)
-    run.prd_sha256 = sha256(content)
-    await run.ledger.content.keep(run.run_id, [content], lambda rows: run.events.commit(*rows))
+    run.state.prd_sha256 = sha256(content)
+    await run.services.ledger.content.keep(run.id, [content], lambda rows: run.events.commit(*rows))
 
 
 async def _decided(run: RunContext, node: str, given: str) -> list[_Decided]:
     """Return the proposals for a text that people decided on, in order."""
-    attempts = [each for each in await run.ledger.steps.attempts(run.run_id) if each.step == node]
+    attempts = [each for each in await run.services.ledger.steps.attempts(run.id) if each.step == node]
     outcomes = [each.outcome for each in attempts if each.outcome is not None and each.outcome.proposal is not None]
-    stored = await run.ledger.content.get(str(each.proposal) for each in outcomes)
+    stored = await run.services.ledger.content.get(str(each.proposal) for each in outcomes)
     found = [
-        _Decided(Proposal.model_validate_json(stored[str(each.proposal)]), run.questions[str(each.question)])
+        _Decided(Proposal.model_validate_json(stored[str(each.proposal)]), run.state.questions[str(each.question)])
         for each in outcomes
     ]
     return [each for each in found if each.proposal.given == given and not each.question.is_open]
@@ -100,10 +100,10 @@ async def _draft(run: RunContext, node: str, model: ModelExecutor, prose: str, e
     problems = tuple(f"The reader rejects the draft: {reason}" for reason in reasons[-1:])
     rework = Rework(contribution=earlier[-1].proposal.output, problems=problems) if earlier else None
     run.events.emit(SkillStarted(agent=node, skill=DRAFTER))
-    started, before = time.monotonic(), run.meter.skill(node, DRAFTER)
-    repairs = run.policy.model.repairs if run.policy.model else 0
-    made = await drafted(model, said, agent=node, meter=run.meter, repairs=repairs, rework=rework)
-    run.meter.finish(node, DRAFTER, files=1, seconds=round(time.monotonic() - started, 3), before=before)
+    started, before = time.monotonic(), run.services.meter.skill(node, DRAFTER)
+    repairs = run.state.policy.model.repairs if run.state.policy.model else 0
+    made = await drafted(model, said, agent=node, meter=run.services.meter, repairs=repairs, rework=rework)
+    run.services.meter.finish(node, DRAFTER, files=1, seconds=round(time.monotonic() - started, 3), before=before)
     return made
 
 
@@ -112,14 +112,14 @@ async def _ask_about_draft(run: RunContext, node: str, made: Drafted, prose: str
     provenance = Provenance(
         contract=CONTRACT,
         version=contract_of(CONTRACT).version,
-        run=run.run_id,
+        run=run.id,
         agent=node,
         time=run.started_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
         reads={GIVEN: given},
     )
     text = with_front_matter(provenance, made.draft.text)
     stored = Proposal(given=given, text=text, output=made.output).model_dump_json().encode()
-    await run.ledger.content.keep(run.run_id, [stored], lambda rows: run.events.commit(*rows))
+    await run.services.ledger.content.keep(run.id, [stored], lambda rows: run.events.commit(*rows))
     asked = ask(run, node, "draft", f"{_HEAD}\n\n{shown(made, prose)}\n\n{_ways(rounds)}")
     # A draft is as long as the prose, and the graph's state must not be: the whole text is in the question.
     return asked.model_copy(update={"proposal": sha256(stored), "question_text": _HEAD})
@@ -148,5 +148,7 @@ def _ask_about_failure(run: RunContext, node: str, error: ModelFailed) -> StepOu
         f"`{RETRY}`, or `{RETRY} --max-calls 2000` and the like: the model drafts it once more.",
         f"`{EDIT}`: you write a structured PRD.",
     ]
-    told = f"The PRD is prose, and no draft could be made of it.\n{error}\nModels have spent {run.meter.run()}."
+    told = (
+        f"The PRD is prose, and no draft could be made of it.\n{error}\nModels have spent {run.services.meter.run()}."
+    )
     return ask(run, node, "model", "\n".join([told, *ways]), without=(TEMPLATE,))

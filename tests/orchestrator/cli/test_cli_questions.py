@@ -622,7 +622,7 @@ SLOW_TO_PUBLISH = """
 import sys, time
 from pathlib import Path
 from orchestrator.steps.workspace import Workspace
-from tests.orchestrator import small_cli
+from tests.support import small_cli
 
 publish, flag = Workspace.publish, Path(sys.argv[2])
 def slowly(self, files, *more):

@@ -363,7 +363,7 @@ async def test_a_home_that_cannot_be_written_to_fails_the_step_with_the_reason(
 
 LIMITED = """
 import asyncio, resource, sys
-from tests.orchestrator import small_agents
+from tests.support import small_agents
 from pathlib import Path
 size = int(sys.argv.pop(1))
 resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))

@@ -70,7 +70,7 @@ async def test_the_prose_is_kept_and_the_draft_can_be_forked_without_a_model(
     async with engine:
         run, asked = await started(engine, note)
         done = await answered(engine, asked, "approve")
-        stored = await run._context.ledger.content.get([sha256(NOTE)])
+        stored = await run._context.services.ledger.content.get([sha256(NOTE)])
         assert stored[sha256(NOTE)].decode() == NOTE
         forked = await (await engine.fork(done.run, workspace=tmp_path / "other")).result()
     assert forked.status == "completed with gaps"

@@ -162,7 +162,7 @@ KILLED_WHILE_WRITING = """
 import os, signal, sys
 from pathlib import Path
 from orchestrator import question_files
-from tests.orchestrator import small_cli
+from tests.support import small_cli
 
 write = Path.replace
 def die(self, target):
