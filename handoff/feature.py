@@ -13,6 +13,8 @@ from dataclasses import asdict
 from types import MappingProxyType
 
 from handoff.codec import Parsed
+from handoff.labels.access import default_access
+from handoff.labels.owner import has_owner
 from handoff.prd_entities import (
     USER,
     check_entity_names,
@@ -22,14 +24,9 @@ from handoff.prd_entities import (
     entity_spot,
     names_of,
 )
-from handoff.prd_labels import Known, Labels, access_of, has_owner, read_labels
+from handoff.prd_labels import Known, Labels, Said
 from handoff.prd_names import slug_of
-from handoff.prd_references import (
-    check_account_references,
-    check_circles,
-    check_named_fields,
-    check_unique_groups,
-)
+from handoff.prd_references import check_account_references, check_circles, check_named_fields
 from handoff.prd_report import PROSE_RULE, Cursor, Diagnostics
 from handoff.prd_rules import read_rules
 from handoff.prd_stack import read_stack
@@ -63,21 +60,24 @@ class FeatureIncomplete(InputError):
         return f"{self.file or 'the PRD'}: says too little to build from. {self.question}"
 
 
-def read_feature(parsed: Parsed, file: str = "") -> Feature:
+def read_feature(parsed: Parsed, file: str = "", *, labels: Labels | None = None) -> Feature:
     """Return what a parsed `feature-prd` document means.
 
     Args:
         parsed: Read under the contract `feature-prd`, so that it satisfies it.
         file: Named in problems.
+        labels: Those that entities may have, by default the built-in ones.
 
     Raises:
         HandoffInvalid: With every problem, in document order.
         FeatureIncomplete: It has no entities.
     """
-    return feature_of(FeaturePrd.model_validate(parsed.data), file=file, lines=parsed.lines)
+    return feature_of(FeaturePrd.model_validate(parsed.data), file=file, lines=parsed.lines, labels=labels)
 
 
-def feature_of(prd: FeaturePrd, *, file: str = "", lines: Mapping[str, int] = _NO_LINES) -> Feature:
+def feature_of(
+    prd: FeaturePrd, *, file: str = "", lines: Mapping[str, int] = _NO_LINES, labels: Labels | None = None
+) -> Feature:
     """Return what a PRD means; `lines` maps JSON pointers to lines of `file`, counted from 1.
 
     Raises:
@@ -87,7 +87,7 @@ def feature_of(prd: FeaturePrd, *, file: str = "", lines: Mapping[str, int] = _N
     root = Cursor(Diagnostics(file, lines))
     stack = read_stack(prd.stack, root)
     slug = _slug(prd, root)
-    user, entities = _entities(prd, root)
+    user, entities = _entities(prd, labels or Labels(), root)
     for rule in prd.business_rules:
         root.gap(rule, PROSE_RULE)
     problems = root.report.problems
@@ -128,12 +128,15 @@ def _slug(prd: FeaturePrd, root: Cursor) -> str:
     return slug
 
 
-def _entities(prd: FeaturePrd, root: Cursor) -> tuple[Entity, tuple[Entity, ...]]:
+def _entities(prd: FeaturePrd, labels: Labels, root: Cursor) -> tuple[Entity, tuple[Entity, ...]]:
     """Return `User` and the others."""
     check_entity_names(prd.entities, root)
     known = {entity.name: None for entity in prd.entities} | {USER: None}
     spots = {entity.name: entity_spot(root, index, entity.name) for index, entity in enumerate(prd.entities)}
-    read = [_entity(entity, known, entity_spot(root, index, entity.name)) for index, entity in enumerate(prd.entities)]
+    read = [
+        _entity(entity, known, labels, entity_spot(root, index, entity.name))
+        for index, entity in enumerate(prd.entities)
+    ]
     user = next((entity for entity in read if entity.name == USER), None) or _user(())
     everyone = (*(entity for entity in read if entity.name != USER), user)
     check_join_tables(everyone, spots)
@@ -142,7 +145,7 @@ def _entities(prd: FeaturePrd, root: Cursor) -> tuple[Entity, tuple[Entity, ...]
     return user, everyone[:-1]
 
 
-def _entity(entity: PrdEntity, known: Mapping[str, None], spot: Cursor) -> Entity:
+def _entity(entity: PrdEntity, known: Mapping[str, None], labels: Labels, spot: Cursor) -> Entity:
     owner = has_owner(entity.labels)
     fields, spots = _fields(entity, known, spot)
     there = {name: field for name, field in fields.items() if field is not None}
@@ -154,27 +157,19 @@ def _entity(entity: PrdEntity, known: Mapping[str, None], spot: Cursor) -> Entit
             spot.at("labels", index).problem(f"`User` takes fields only, no label `{label.label}`")
         check_named_fields(there, spots, owner=False)
         return _user(tuple(there.values()), entity.description)
-    labels = read_labels(entity.labels, Known(entity.name, fields, owner), spot)
+    said = labels.read(entity.labels, Known(entity=entity.name, fields=fields, spots=spots, owner=owner), spot)
     check_named_fields(there, spots, owner=owner)
-    check_unique_groups(there, labels.unique, spots)
-    return _built(entity, tuple(there.values()), labels)
+    return _built(entity, tuple(there.values()), said, owner=owner)
 
 
-def _built(entity: PrdEntity, fields: tuple[FeatureField, ...], labels: Labels) -> Entity:
-    names = names_of(entity.name)
-    return Entity(
-        name=names.name,
-        singular=names.singular,
-        table=names.table,
-        collection=names.collection,
-        description=entity.description,
-        fields=fields,
-        owner=labels.owner,
-        access=access_of(labels),
-        unique=labels.unique,
-        filters=labels.filters,
-        sorts=labels.sorts,
-    )
+def _built(entity: PrdEntity, fields: tuple[FeatureField, ...], said: Said, *, owner: bool) -> Entity:
+    names = asdict(names_of(entity.name))
+    own: dict[str, object] = {
+        "description": entity.description,
+        "fields": fields,
+        "access": default_access(owner=owner),
+    }
+    return Entity.model_validate({**names, **own, **said.attributes, "labels": said.labels})
 
 
 def _user(fields: tuple[FeatureField, ...], description: str = "") -> Entity:

@@ -1,201 +1,202 @@
 """Read an entity's labels: `**Owner:** yes`, `**Filter:** room, status`.
 
-The labels that template skills implement set what the `Entity` says; the other known ones are checked as far as their
-words go and become gaps.
+Each label is one module of `handoff.labels`, or `label.py` in a folder passed in. It knows its words and its mistakes;
+what it says becomes an attribute of the `Entity` or stands under its name in `Entity.labels`. A label that nobody
+makes yet is checked as far as its words go, so that a mistake shows now, and becomes a gap.
+
+Not here: what a label means for an app (`skills.aspects`).
+
+Source: `docs/prd-format.md`, `docs/extending.md`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+import importlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from functools import cache
+from pathlib import Path
 
+from handoff.plugins import load_module
 from handoff.prd_entities import MOMENTS
-from handoff.prd_gaps import LATER
-from handoff.prd_report import Cursor, flag, words
-from schemas.feature import Access, FeatureField
+from handoff.prd_report import Cursor, words
+from schemas.base import JSON
+from schemas.errors import InputError
+from schemas.feature import FeatureField
 from schemas.handoffs import PrdLabel
 
-RANGED: Final = frozenset({"integer", "decimal", "float", "date", "time", "datetime"})
-
-_GROUP = re.compile(r"\(([^()]*)\)")
-_READS: Final[dict[str, Literal["owner", "signed-in", "public"]]] = {
-    "owner only": "owner",
-    "signed-in": "signed-in",
-    "signed-in read": "signed-in",
-    "public read": "public",
-}
-_WRITES: Final[dict[str, Literal["owner", "signed-in", "admin"]]] = {
-    "owner write": "owner",
-    "signed-in write": "signed-in",
-    "admin write": "admin",
-}
+BUILT_IN = Path(__file__).parent / "labels"
+FILE = "label.py"
 
 
-@dataclass(slots=True)
-class Labels:
-    """What an entity's labels say, named as in `Entity`."""
+class LabelInvalid(InputError):
+    """Modules of labels that cannot be used, with every problem found."""
 
-    owner: bool = False
-    access: Access | None = None
-    unique: tuple[tuple[str, ...], ...] = ()
-    filters: tuple[str, ...] = ()
-    sorts: tuple[str, ...] = ()
+    code = "label_invalid"
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__(problems)
+        self.problems = problems
+
+    def __str__(self) -> str:
+        listed = "\n".join(f"  {problem}" for problem in self.problems)
+        return f"the labels cannot be used ({len(self.problems)} found):\n{listed}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Known:
-    """What labels may name. `fields` maps each declared name to its field, or None if its type could not be read."""
+    """What a label may name.
+
+    `fields` maps each declared name to its field, or None if its type could not be read; `spots` says where they stand.
+    """
 
     entity: str
     fields: Mapping[str, FeatureField | None]
+    spots: Mapping[str, Cursor]
     owner: bool
+
+    def usable(self, name: str, label: str, spot: Cursor, *, own: tuple[str, ...] = MOMENTS) -> bool:
+        """Report a name that cannot serve `label`; return whether it can. `own` can, being no fields."""
+        if name in own or (name == "owner" and self.owner):
+            return True
+        if name not in self.fields:
+            if name == "owner":
+                spot.problem(f"`{label}` names `owner`, but records have none", hint="add `**Owner:** yes`")
+            else:
+                spot.unknown("field", name, (*self.fields, *own, *(("owner",) if self.owner else ())))
+            return False
+        declared = self.fields[name]
+        reason = _unusable(declared, label) if declared else None
+        if reason:
+            spot.problem(f"`{label}` cannot name `{name}`: {reason}")
+        return reason is None
+
+    def usables(self, value: str, label: str, spot: Cursor) -> tuple[str, ...]:
+        """Return the names of a comma-separated list that can serve `label`, reporting the others."""
+        names: dict[str, None] = {}
+        for name in words(value):
+            if name in names:
+                spot.problem(f"`{label}` names `{name}` twice")
+            elif self.usable(name, label, spot):
+                names[name] = None
+        return tuple(names)
+
+    def there(self, names: Iterable[str], spot: Cursor) -> bool:
+        """Report each name that is no field; return whether all are."""
+        missing = [name for name in names if name not in {*self.fields, *MOMENTS, "owner"}]
+        for name in missing:
+            spot.unknown("field", name, self.fields)
+        return not missing
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Label:
+    """One label.
+
+    Args:
+        name: As the PRD writes it, letter case aside.
+        read: Returns what the value says, or None if it asks for nothing or is wrong, which it reports.
+        sets: The attribute of `Entity` that takes what is said; without it, `Entity.labels` takes it, as JSON.
+        synonyms: Other names.
+        gap: Why nobody makes it, if nobody does.
+    """
+
+    name: str
+    read: Callable[[str, Known, Cursor], object]
+    sets: str = ""
+    synonyms: tuple[str, ...] = ()
+    gap: str = ""
+
+    @property
+    def key(self) -> str:
+        """The name as `Entity.labels` has it."""
+        return plain(self.name)
 
 
 @dataclass(slots=True)
-class _Reader:
-    known: Known
-    labels: Labels = field(default_factory=Labels)
+class Said:
+    """What an entity's labels say: attributes of `Entity`, and the rest by the label's key."""
+
+    attributes: dict[str, object] = field(default_factory=dict)
+    labels: dict[str, JSON] = field(default_factory=dict)
 
 
-def has_owner(labels: Sequence[PrdLabel]) -> bool:
-    """Return whether the entity has an owner, reporting nothing."""
-    return any(_name(label.label) == "owner" and flag(label.value) for label in labels)
+class Labels:
+    """The labels that a PRD may use."""
+
+    def __init__(self, folders: Sequence[Path] = ()) -> None:
+        """Discover the built-in labels, and those in `folders`, each of which holds folders with a `label.py`.
+
+        Raises:
+            LabelInvalid: With every module that cannot be used, and every name that two labels share.
+        """
+        problems: list[str] = []
+        self.labels = (*_built_in(), *_external(folders, problems.append))
+        self._by_key: dict[str, Label] = {}
+        named = [(name, label) for label in self.labels for name in (label.name, *label.synonyms)]
+        problems += [
+            f"two labels are called `{name}`; rename one"
+            for name, label in named
+            if self._by_key.setdefault(plain(name), label) is not label
+        ]
+        if problems:
+            raise LabelInvalid(tuple(problems))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(label.name for label in self.labels)
+
+    def read(self, written: Sequence[PrdLabel], known: Known, spot: Cursor) -> Said:
+        """Return what an entity's labels say, reporting each that is unknown, repeated, or names what is not there."""
+        said = Said()
+        seen: set[str] = set()
+        for index, line in enumerate(written):
+            at = spot.at("labels", index)
+            label = self._by_key.get(plain(line.label))
+            if label is None:
+                at.unknown("label", line.label, self.names)
+            elif label.key in seen:
+                at.problem(f"the label `{line.label}` is there twice", hint="join the two lines")
+            else:
+                seen.add(label.key)
+                _take(label, line, known, at, said)
+        return said
 
 
-def read_labels(labels: Sequence[PrdLabel], known: Known, spot: Cursor) -> Labels:
-    """Return what the labels say, reporting every one that is unknown, repeated, or names what is not there."""
-    reader = _Reader(known)
-    said: set[str] = set()
-    for index, label in enumerate(labels):
-        at = spot.at("labels", index)
-        name = _name(label.label)
-        if name in said:
-            at.problem(f"the label `{label.label}` is there twice", hint="join the two lines")
-        elif name in _READERS:
-            _READERS[name](reader, label.value, at)
-        elif name in LATER:
-            if LATER[name](label.value, known.fields, at):
-                at.gap(f"{known.entity}, {label.label.strip()}: {label.value.strip()}")
-        else:
-            at.unknown("label", label.label, _ALLOWED)
-        said.add(name)
-    return reader.labels
+def plain(name: str) -> str:
+    """Return a label's name without what the reader forgives: letter case, spacing."""
+    return " ".join(name.casefold().split())
 
 
-def access_of(labels: Labels) -> Access:
-    """Return who reads and writes, by the `Access` label or by default."""
-    if labels.access:
-        return labels.access
-    everyone: Literal["owner", "signed-in"] = "owner" if labels.owner else "signed-in"
-    return Access(read=everyone, write=everyone)
-
-
-def _name(label: str) -> str:
-    return " ".join(label.casefold().split())
-
-
-def _owner(reader: _Reader, value: str, spot: Cursor) -> None:
-    said = flag(value)
-    if said is None:
-        spot.problem("`Owner` must say yes or no", got=value, expected="`yes` or `no`")
-    reader.labels.owner = bool(said)
-
-
-def _access(reader: _Reader, value: str, spot: Cursor) -> None:
-    parts = [" ".join(part.casefold().replace("signed in", "signed-in").split()) for part in words(value)]
-    read, write = parts[0], parts[1] if len(parts) > 1 else None
-    for part, allowed in ((read, _READS), (write, _WRITES)):
-        if part is not None and part not in allowed:
-            spot.unknown("access", part, allowed)
-            return
-    if len(parts) > 2:  # noqa: PLR2004  # read and write
-        spot.problem("`Access` has more than two parts", got=value, expected="who reads, then who writes")
+def _take(label: Label, line: PrdLabel, known: Known, spot: Cursor, said: Said) -> None:
+    value = label.read(line.value, known, spot)
+    if value is None:
         return
-    owned = reader.known.owner
-    default: Literal["owner", "signed-in"] = "owner" if owned else "signed-in"
-    access = Access(read=_READS[read], write=_WRITES[write] if write else default)
-    if not owned and "owner" in (access.read, access.write):
-        spot.problem("`Access` speaks of an owner, but records have none", got=value, hint="add `**Owner:** yes`")
-    elif access.read == "owner" and access.write != "owner":
-        spot.problem(
-            "`owner only` leaves nobody else to write", got=value, expected="`owner only`", hint="drop the second part"
-        )
+    if label.gap:
+        spot.gap(f"{known.entity}, {line.label.strip()}: {line.value.strip()}", label.gap)
+    elif label.sets:
+        said.attributes[label.sets] = value
     else:
-        reader.labels.access = access
+        said.labels[label.key] = value  # type: ignore[assignment]  # `Entity` refuses what is no JSON
 
 
-def _unique(reader: _Reader, value: str, spot: Cursor) -> None:
-    groups: list[tuple[str, ...]] = []
-    for part in value.split(";"):
-        found = _GROUP.fullmatch(part.strip())
-        if not found:
-            spot.problem("`Unique` cannot be read", got=part.strip(), expected="`(room, starts_at); (owner, name)`")
+@cache
+def _built_in() -> tuple[Label, ...]:
+    names = sorted(path.stem for path in BUILT_IN.glob("*.py") if path.stem != "__init__")
+    return tuple(importlib.import_module(f"handoff.labels.{name}").LABEL for name in names)
+
+
+def _external(folders: Sequence[Path], report: Callable[[str], None]) -> Iterator[Label]:
+    for path in (path for folder in folders for path in sorted(folder.glob(f"*/{FILE}"))):
+        try:
+            label = getattr(load_module(path.parent, path.stem), "LABEL", None)
+        except Exception as error:  # noqa: BLE001  # whatever a stranger's module raises at import
+            report(f"{path}: cannot be imported: {type(error).__name__}: {error}")
             continue
-        names = tuple(words(found[1]))
-        if len(names) != len(set(names)) or len(names) < 2:  # noqa: PLR2004  # one field has a rule of its own
-            spot.problem(
-                "a group in `Unique` needs two or more different fields",
-                got=part.strip(),
-                hint="for a single field, write the rule `unique` in its row",
-            )
-        elif any(set(names) == set(group) for group in groups):
-            spot.problem("`Unique` has a group twice", got=part.strip())
-        elif [name for name in names if _usable(reader, name, "Unique", spot, own=())] == list(names):
-            groups.append(names)
-    reader.labels.unique = tuple(groups)
-
-
-def _filter(reader: _Reader, value: str, spot: Cursor) -> None:
-    names = _names(reader, value, "Filter", spot)
-    taken: dict[str, str] = {}
-    for name in names:
-        for parameter in _parameters(reader.known, name):
-            other = taken.setdefault(parameter, name)
-            if other != name:
-                spot.problem(f"filtering by `{name}` and by `{other}` would both use the parameter `{parameter}`")
-    reader.labels.filters = names
-
-
-def _parameters(known: Known, name: str) -> tuple[str, ...]:
-    field = known.fields.get(name)
-    kind = field.type.kind if field else ("datetime" if name in MOMENTS else "reference")
-    if kind in RANGED:
-        return name, f"{name}_from", f"{name}_to"
-    return (f"{name}_id" if kind == "reference" else name,)
-
-
-def _sort(reader: _Reader, value: str, spot: Cursor) -> None:
-    reader.labels.sorts = _names(reader, value, "Sort", spot)
-
-
-def _names(reader: _Reader, value: str, label: str, spot: Cursor) -> tuple[str, ...]:
-    names: dict[str, None] = {}
-    for name in words(value):
-        if name in names:
-            spot.problem(f"`{label}` names `{name}` twice")
-        elif _usable(reader, name, label, spot, own=MOMENTS):
-            names[name] = None
-    return tuple(names)
-
-
-def _usable(reader: _Reader, name: str, label: str, spot: Cursor, *, own: tuple[str, ...]) -> bool:
-    """Report a name that is no field or cannot serve the label; return whether it can."""
-    known = reader.known
-    if name in own or (name == "owner" and known.owner):
-        return True
-    if name not in known.fields:
-        if name == "owner":
-            spot.problem(f"`{label}` names `owner`, but records have none", hint="add `**Owner:** yes`")
+        if isinstance(label, Label):
+            yield label
         else:
-            spot.unknown("field", name, (*known.fields, *own, *(("owner",) if known.owner else ())))
-        return False
-    declared = known.fields[name]
-    reason = _unusable(declared, label) if declared else None
-    if reason:
-        spot.problem(f"`{label}` cannot name `{name}`: {reason}")
-    return reason is None
+            report(f"{path}: `LABEL` must be a `handoff.prd_labels.Label`")
 
 
 def _unusable(field: FeatureField, label: str) -> str | None:
@@ -206,16 +207,3 @@ def _unusable(field: FeatureField, label: str) -> str | None:
     if field.write_only and label != "Unique":
         return "it is write-only, and this would show it"
     return None
-
-
-_READERS: Final[dict[str, Callable[[_Reader, str, Cursor], None]]] = {
-    "owner": _owner,
-    "access": _access,
-    "unique": _unique,
-    "filter": _filter,
-    "sort": _sort,
-}
-_ALLOWED: Final = (
-    "Owner", "Access", "Unique", "Check", "States", "No overlap", "Soft delete", "Search", "Filter", "Sort", "Toggle",
-    "Nested under", "Endpoints",
-)  # fmt: skip

@@ -26,16 +26,6 @@ def check_named_fields(fields: Mapping[str, FeatureField], spots: Mapping[str, C
             _check_slug(field, field.slug_of, fields, spots[name])
 
 
-def check_unique_groups(
-    fields: Mapping[str, FeatureField], groups: Sequence[Sequence[str]], spots: Mapping[str, Cursor]
-) -> None:
-    """Report `unique per` rules that say again what the label `Unique` says."""
-    said = {frozenset(group) for group in groups}
-    for name, field in fields.items():
-        if field.unique_per and {name, *field.unique_per} in said:
-            spots[name].problem("`unique per` says what the label `Unique` says already", hint="drop one of the two")
-
-
 def check_circles(entities: Sequence[Entity], spots: Mapping[str, Cursor]) -> None:
     """Report entities whose required references go round in a circle: no first record could ever be made."""
     needs = {entity.name: _needs(entity) for entity in entities}

@@ -8,10 +8,12 @@ Source: `docs/prd-format.md`.
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Literal
 
-from schemas.base import JSON, Document
+from schemas.base import JSON, Document, Field
 
 Kind = Literal[
     "string", "text", "integer", "decimal", "float", "boolean", "date", "time", "datetime",
@@ -78,6 +80,8 @@ class Entity(Document):
     filters: tuple[str, ...] = ()  # field names, `owner`, `created_at`, `updated_at`
     sorts: tuple[str, ...] = ()
     operations: tuple[Operation, ...] = ("list", "create", "read", "update", "delete")
+    # What other labels say, by name in lower case. Left out where there are none: what nobody uses changes no digest.
+    labels: Mapping[str, JSON] = Field(default={}, exclude_if=operator.not_)
 
 
 class Gap(Document):

@@ -8,14 +8,13 @@ skill without `blueprint.py` wants the feature and leaves files; like one withou
 
 from __future__ import annotations
 
-import hashlib
 import importlib
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+from handoff.plugins import load_module
 from schemas.base import Document
 from schemas.feature import Feature
 from skills.core.contribution import ContributedFile, Contribution
@@ -76,21 +75,15 @@ class Skill:
         if not path.is_file():
             return Blueprint(input=FeatureInput, output=Contribution, contribute=None)
         try:
-            module = importlib.import_module(f"{self._package()}.blueprint")
+            module = self._module("blueprint")
         except Exception as error:  # whatever a stranger's module raises at import
             raise SkillInvalid((f"{path}: cannot be imported: {type(error).__name__}: {error}",)) from error
         return _blueprint(module, path, self.templates)
 
-    def _package(self) -> str:
+    def _module(self, name: str) -> ModuleType:
         if self.built_in:
-            return f"skills.{self.folder.name}"
-        # A package made for the folder, so that its modules can import one another and two skills never mix.
-        name = f"external_skill_{hashlib.sha256(str(self.folder.resolve()).encode()).hexdigest()[:16]}"
-        if name not in sys.modules:
-            package = ModuleType(name, self.description)
-            package.__path__ = [str(self.folder)]
-            sys.modules[name] = package
-        return name
+            return importlib.import_module(f"skills.{self.folder.name}.{name}")
+        return load_module(self.folder, name)
 
 
 def _blueprint(module: ModuleType, path: Path, templates: Templates) -> Blueprint:

@@ -43,7 +43,7 @@ def listed_field(entity: Entity, name: str) -> FeatureField:
 
 
 def filter_parameters(entity: Entity) -> tuple[FilterParameter, ...]:
-    """Return the filters of `entity` in the PRD's order; no two share a name (`handoff.prd_labels` sees to it)."""
+    """Return the filters of `entity` in the PRD's order; no two share a name (`handoff.labels.filter` sees to it)."""
     return tuple(parameter for name in entity.filters for parameter in _parameters(listed_field(entity, name)))
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from handoff.codec import parse
 from handoff.feature import read_feature
-from handoff.prd_labels import _ALLOWED
+from handoff.prd_labels import Labels
 from handoff.prd_stack import _MADE, _PARTS
 from schemas.contract import contract_of
 from schemas.handoffs import FeaturePrd
@@ -49,7 +49,7 @@ def test_the_example_that_a_model_is_shown_is_a_prd() -> None:
 
 
 def test_a_model_is_told_every_label_and_every_choice_that_can_be_built() -> None:
-    assert [label for label in _ALLOWED if f"**{label}:**" not in INSTRUCTIONS] == []
+    assert [label for label in Labels().names if f"**{label}:**" not in INSTRUCTIONS] == []
     for part, choices in _PARTS.items():
         told = re.search(rf"{re.escape(part)}\s+((?:`[^`]+`(?:,\s+)?)+)", INSTRUCTIONS)
         assert told is not None, part
