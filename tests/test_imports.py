@@ -42,6 +42,34 @@ def test_a_layer_imports_only_itself_and_the_layers_below(layer: str) -> None:
     assert wrong == []
 
 
+SKILLS = sorted(path.parent.name for path in (ROOT / "skills").glob("*/SKILL.md"))
+SHARED_BY_SKILLS = ("core", "codegen", "design", "model")
+
+
+@pytest.mark.parametrize("skill", SKILLS)
+def test_a_skill_imports_no_other_skill(skill: str) -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line} imports {name}"
+        for path in modules(f"skills/{skill}")
+        for line, name in imported(path)
+        if name.startswith("skills.") and name.split(".")[1] not in (skill, *SHARED_BY_SKILLS)
+    ]
+
+    assert wrong == []
+
+
+@pytest.mark.parametrize(("shared", "below"), [("codegen", ()), ("design", ("codegen",))])
+def test_what_skills_share_imports_no_skill(shared: str, below: tuple[str, ...]) -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line} imports {name}"
+        for path in modules(f"skills/{shared}")
+        for line, name in imported(path)
+        if name.startswith("skills.") and name.split(".")[1] not in (shared, *below)
+    ]
+
+    assert wrong == []
+
+
 @pytest.mark.parametrize("layer", LAYERS)
 def test_imports_are_absolute(layer: str) -> None:
     relative = [

@@ -31,7 +31,7 @@ from schemas.contract import contract_of
 from schemas.errors import InputError
 from schemas.handoffs import FeaturePrd, PythonBackendAgentOutput, TestAgentOutput
 from skills.core.registry import Registry
-from skills.python_api_patterns.contract import endpoints
+from skills.design.endpoints import endpoints
 
 if TYPE_CHECKING:
     from orchestrator.orchestrator import Orchestrator

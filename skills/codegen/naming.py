@@ -84,6 +84,19 @@ def join_columns(entity: Entity, target: Entity) -> tuple[str, str]:
     return f"{entity.singular}_id", "related_id" if entity.name == target.name else f"{target.singular}_id"
 
 
+def links_attribute(entity: Entity, f: FeatureField) -> str:
+    """Return the attribute that holds the rows of a many-to-many field's join table."""
+    name = f"{f.name}_links"
+    taken = {attribute(json_name(other)) for other in entity.fields}
+    return f"{name}_" if name in taken else name
+
+
+def link_name(entity: Entity, f: FeatureField) -> str:
+    """Return the class of the rows of a many-to-many field's join table: `ArticleTagsLink`."""
+    words = "".join(word.capitalize() for word in f.name.split("_"))
+    return f"{class_name(entity.name)}{words}Link"
+
+
 def database_name(*parts: str) -> str:
     """Return the parts joined by underscores, shortened with a hash to PostgreSQL's 63 bytes: `ix_todos_due_at`."""
     name = "_".join(parts)

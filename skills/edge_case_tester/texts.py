@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from schemas.feature import FeatureField
-from skills.edge_case_tester.patterns import matching, not_matching
+from skills.design.patterns import matching, not_matching
 from skills.edge_case_tester.value import Value
 
 _STRING = 255  # characters of a string whose length the PRD does not bound

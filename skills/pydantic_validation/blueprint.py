@@ -8,8 +8,9 @@ from skills.codegen.imports import import_lines
 from skills.codegen.naming import class_name, json_name, module_name, title, with_article
 from skills.core.contribution import ContributedFile, Contribution, Dependency
 from skills.core.templates import Templates
+from skills.design.fields import readable, writable
 from skills.pydantic_validation.annotations import TYPES
-from skills.pydantic_validation.lines import COMMON, SchemaLines, readable, schema_lines, writable
+from skills.pydantic_validation.lines import COMMON, SchemaLines, schema_lines
 from skills.pydantic_validation.module_types import types_context
 
 _COMMON_FILE = "app/schemas/common.py"

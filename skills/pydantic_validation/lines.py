@@ -17,8 +17,9 @@ from schemas.feature import Entity, FeatureField
 from skills.codegen.escaping import py
 from skills.codegen.imports import Import
 from skills.codegen.naming import attribute, json_name
+from skills.design.fields import readable, writable
+from skills.design.queries import filter_parameters, sort_values
 from skills.pydantic_validation.annotations import Annotation, in_body, in_query, in_response
-from skills.pydantic_validation.queries import filter_parameters, sort_values
 
 COMMON = "app.schemas.common"
 
@@ -68,16 +69,6 @@ def _alias_name(name: str) -> str:
 
 def _same_field(alias: str, name: str) -> bool:
     return alias.rstrip("_") == _alias_name(name)
-
-
-def writable(entity: Entity) -> list[FeatureField]:
-    """Return the fields a client may send."""
-    return [f for f in entity.fields if not f.read_only and f.slug_of is None]
-
-
-def readable(entity: Entity) -> list[FeatureField]:
-    """Return the fields a client receives."""
-    return [f for f in entity.fields if not f.write_only]
 
 
 def schema_lines(entity: Entity) -> SchemaLines:

@@ -10,8 +10,8 @@ from schemas.handoffs import DatabaseAgentOutput, Endpoint
 from skills.core.contribution import ContributedFile, Contribution, Route, merge
 from skills.core.extension_points import BUSINESS_RULE, ExtensionPoints
 from skills.core.templates import Templates
+from skills.design.endpoints import endpoints
 from skills.python_api_patterns import settings
-from skills.python_api_patterns.contract import endpoints
 from skills.python_api_patterns.dependencies import RUNTIME, development, requirements
 from skills.python_api_patterns.entities import entity_files, entity_routes, may_have_rules
 

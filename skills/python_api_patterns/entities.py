@@ -1,6 +1,6 @@
 """The services, routers and places of business rules of a feature's entities: what their templates need to know.
 
-Statuses come from the planned endpoints (`contract`), so that the routes declare what the API contract promises.
+Statuses come from the design's endpoints (`skills.design`), so that the routes declare what the API contract promises.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from skills.codegen.naming import (
     column,
     join_columns,
     json_name,
+    link_name,
+    links_attribute,
     module_name,
     title,
     titles,
@@ -23,22 +25,20 @@ from skills.codegen.naming import (
 )
 from skills.core.contribution import ContributedFile, Route
 from skills.core.templates import Templates
-from skills.pydantic_validation.lines import writable
-from skills.pydantic_validation.queries import FilterParameter, filter_parameters, listed_field
-from skills.python_api_patterns.contract import collection_path, endpoints, item_path
+from skills.design.access import needs_owner_check
+from skills.design.endpoints import endpoints
+from skills.design.fields import writable
+from skills.design.names import METHODS, operation_path
+from skills.design.queries import FilterParameter, filter_parameters, listed_field
 from skills.python_api_patterns.entity_code import EntityCode, FilterCode, OrderCode, ReferenceCode, SlugCode
 from skills.python_api_patterns.entity_imports import router_imports, rules_imports, service_imports
-from skills.python_database_integration.models import link_name, links_attribute
-from skills.user_isolation.blueprint import needs_owner_check
 
 _LISTING = "app/services/listing.py"
 _SLUGS = "app/services/slugs.py"
 _SLUG_LENGTH = 255
-_METHODS = {"list": "GET", "create": "POST", "read": "GET", "update": "PATCH", "delete": "DELETE"}
 _NAMES_IN_SERVICES = frozenset(
     {"access", "caller", "data", "db", "func", "listing", "null", "record", "slugs", "true", "value", "values"}
 )
-_COLLECTION_OPERATIONS = ("list", "create")
 
 
 def entity_files(
@@ -130,8 +130,7 @@ def _statuses(feature: Feature, entity: Entity, ruled: Collection[str]) -> dict[
     planned = {(e.method, e.path): e for e in endpoints(feature, ruled)}
     statuses: dict[str, str] = {}
     for operation in entity.operations:
-        path = collection_path(entity) if operation in _COLLECTION_OPERATIONS else item_path(entity)
-        endpoint = planned[_METHODS[operation], path]
+        endpoint = planned[METHODS[operation], operation_path(operation, entity)]
         statuses[operation] = ", ".join(str(status) for status in sorted({error.status for error in endpoint.errors}))
     return statuses
 

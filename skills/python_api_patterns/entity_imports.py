@@ -6,11 +6,10 @@ from collections.abc import Iterable
 
 from schemas.feature import Entity, Feature
 from skills.codegen.imports import Import
-from skills.codegen.naming import class_name, module_name
-from skills.pydantic_validation.lines import writable
-from skills.pydantic_validation.queries import filter_parameters
+from skills.codegen.naming import class_name, link_name, module_name
+from skills.design.fields import writable
+from skills.design.queries import filter_parameters
 from skills.python_api_patterns.entity_code import EntityCode
-from skills.python_database_integration.models import link_name
 
 
 def service_imports(feature: Feature, entity: Entity, code: EntityCode) -> Iterable[Import]:

@@ -9,7 +9,17 @@ from schemas.feature import Entity, Feature, FeatureField
 from schemas.handoffs import Column, DatabaseAgentOutput, Table
 from skills.codegen.escaping import py
 from skills.codegen.imports import Import
-from skills.codegen.naming import attribute, class_name, column, join_columns, join_table, json_name, module_name
+from skills.codegen.naming import (
+    attribute,
+    class_name,
+    column,
+    join_columns,
+    join_table,
+    json_name,
+    link_name,
+    links_attribute,
+    module_name,
+)
 from skills.python_database_integration.columns import (
     IDENTITY,
     DatabaseNotMappable,
@@ -74,19 +84,6 @@ def entity_models(feature: Feature, database: DatabaseAgentOutput) -> tuple[Enti
             f"the database handoff has tables that no entity of the PRD explains: {', '.join(unexplained)}"
         )
     return models
-
-
-def links_attribute(entity: Entity, f: FeatureField) -> str:
-    """Return the attribute that holds the rows of a many-to-many field's join table."""
-    name = f"{f.name}_links"
-    taken = {attribute(json_name(other)) for other in entity.fields}
-    return f"{name}_" if name in taken else name
-
-
-def link_name(entity: Entity, f: FeatureField) -> str:
-    """Return the class of the rows of a many-to-many field's join table: `ArticleTagsLink`."""
-    words = "".join(word.capitalize() for word in f.name.split("_"))
-    return f"{class_name(entity.name)}{words}Link"
 
 
 def _entity_model(feature: Feature, entity: Entity, tables: dict[str, Table]) -> EntityModel:

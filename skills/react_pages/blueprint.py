@@ -12,12 +12,11 @@ from schemas.feature import Feature, Gap
 from schemas.handoffs import Page, PythonBackendAgentOutput
 from skills.core.contribution import Contribution
 from skills.core.templates import Templates
+from skills.design.names import ACCOUNT_OPERATIONS
+from skills.design.published import Api, entity_calls
 from skills.react_pages.files import Site
 from skills.react_pages.pages import EntityPages
 from skills.react_pages.site import described_pages
-from skills.react_typed_client.api import Api, entity_calls
-
-_ACCOUNT_CALLS = ("register", "login", "refresh", "logout", "read_me")
 
 
 class Input(Document):
@@ -41,7 +40,7 @@ def contribute(request: Input, templates: Templates) -> Output:
     """
     feature, api = request.feature, Api(request.openapi)
     calls = {entity.name: entity_calls(api, entity) for entity in feature.entities}
-    account = {operation: str(api.call(operation)) for operation in _ACCOUNT_CALLS}
+    account = {operation: str(api.call(operation)) for operation in ACCOUNT_OPERATIONS}
     registered = frozenset(api.properties("RegisterRequest"))
     api.done()
     site = [EntityPages(entity, feature) for entity in feature.entities]

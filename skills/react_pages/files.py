@@ -8,7 +8,7 @@ from schemas.feature import Feature
 from skills.codegen.naming import json_name
 from skills.core.contribution import ContributedFile
 from skills.core.templates import Templates
-from skills.pydantic_validation.lines import writable
+from skills.design.fields import writable
 from skills.react_pages.controls import Control, control
 from skills.react_pages.imports import Imports
 from skills.react_pages.modules import (

@@ -7,11 +7,10 @@ from functools import cached_property
 
 from schemas.feature import Entity, Feature, FeatureField
 from skills.codegen.naming import class_name, json_name, query_name, title, titles
-from skills.pydantic_validation.lines import readable, writable
-from skills.pydantic_validation.queries import listed_field, sort_values
+from skills.design.fields import naming_field, readable, writable
+from skills.design.queries import listed_field, sort_values
 from skills.react_pages.controls import Control, choice_label, choices_name, choosable, control, field_label
 from skills.react_pages.values import Filter, Parameter, Value, filters, parameters, value
-from skills.react_typed_client.naming_field import naming_field
 
 _MOST_COLUMNS = 5
 _NO_COLUMN = ("json", "references", "text")

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from schemas.base import JSON
 from schemas.feature import FeatureField
 from skills.codegen.naming import json_name
-from skills.pydantic_validation.lines import readable, writable
+from skills.design.fields import naming_field, readable, writable
 from skills.react_pages.controls import Control
 from skills.react_pages.pages import EntityPages
-from skills.react_typed_client.naming_field import naming_field
 
 RECORD_ID, USER_ID, TARGET_ID = 5, 7, 3  # `USER` of `src/test/fake-api.ts` has the id 7
 _MOMENT = "2026-05-01T08:30:00Z"

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from schemas.handoffs import Page
+from skills.design.published import Call
 from skills.react_pages.controls import Control
 from skills.react_pages.imports import Imports
 from skills.react_pages.pages import EntityPages
 from skills.react_pages.values import Filter, Value
-from skills.react_typed_client.api import Call
 
 Audience = Literal["public", "signed_in", "admin"]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from schemas.feature import Entity, Feature, FeatureField
 from skills.codegen.naming import class_name, json_name, query_name
-from skills.pydantic_validation.queries import filter_parameters, listed_field
+from skills.design.queries import filter_parameters, listed_field
 from skills.react_pages.controls import choices_name, choosable, field_label
 
 _SHOWN_AS = {

@@ -14,9 +14,10 @@ from schemas.handoffs import PythonBackendAgentOutput
 from skills.codegen.naming import class_name, json_name, title, titles
 from skills.core.contribution import ContributedFile, Contribution, Dependency
 from skills.core.templates import Templates
-from skills.pydantic_validation.queries import sort_values
-from skills.react_typed_client.api import Api, Call, entity_calls
-from skills.react_typed_client.naming_field import naming_field
+from skills.design.fields import naming_field
+from skills.design.names import ACCOUNT_OPERATIONS, ACCOUNT_SCHEMAS
+from skills.design.published import Api, Call, entity_calls
+from skills.design.queries import sort_values
 
 ROOT = "frontend"
 _COPIED = (
@@ -38,8 +39,6 @@ _COPIED = (
 )
 # The lock holds hashes, so nobody writes it by hand; npm refuses it beside another list of packages.
 GIVEN = (f"{ROOT}/package.json", f"{ROOT}/package-lock.json")
-_ACCOUNT_CALLS = ("register", "login", "refresh", "logout", "read_me")
-_ACCOUNT_SCHEMAS = ("UserResponse", "RegisterRequest", "LoginRequest", "TokenResponse", "ErrorResponse")
 
 
 class Input(Document):
@@ -70,8 +69,8 @@ def contribute(request: Input, templates: Templates) -> Output:
         ApiMismatch: The published API lacks an operation, a schema or a query parameter the frontend needs.
     """
     feature, api = request.feature, Api(request.openapi)
-    account = [api.call(operation) for operation in _ACCOUNT_CALLS]
-    for schema in _ACCOUNT_SCHEMAS:
+    account = [api.call(operation) for operation in ACCOUNT_OPERATIONS]
+    for schema in ACCOUNT_SCHEMAS:
         api.require_schema(schema)
     calls = {entity.name: entity_calls(api, entity) for entity in feature.entities}
     api.done()

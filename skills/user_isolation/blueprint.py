@@ -7,6 +7,7 @@ from schemas.feature import Entity, Feature
 from skills.codegen.naming import class_name, module_name
 from skills.core.contribution import ContributedFile, Contribution
 from skills.core.templates import Templates
+from skills.design.access import needs_owner_check
 
 _FILE = "app/services/access.py"
 
@@ -41,12 +42,6 @@ def contribute(request: Input, templates: Templates) -> Output:
     )
     rules = tuple(AccessRule(entity=e.name, read=e.access.read, write=e.access.write) for e in entities)
     return Output(files=(ContributedFile(path=_FILE, content=content),), rules=rules)
-
-
-def needs_owner_check(entity: Entity) -> bool:
-    """Say whether others may read a record that only its owner may change."""
-    changes = {"update", "delete"} & set(entity.operations)
-    return bool(changes) and entity.access.write == "owner" and entity.access.read != "owner"
 
 
 def _model(entity: Entity) -> dict[str, str]:

@@ -12,8 +12,8 @@ import pytest
 from schemas.base import JSON
 from schemas.feature import Access, Entity, Feature, Kind
 from schemas.handoffs import Endpoint
-from skills.python_api_patterns.contract import endpoints
-from skills.python_api_patterns.examples import example, record, request_body
+from skills.design.endpoints import endpoints
+from skills.design.examples import example, record, request_body
 from tests.support.core_build import OWNED, entity, feature, field
 
 

@@ -17,11 +17,11 @@ from schemas.handoffs import Endpoint, PythonBackendAgentOutput
 from skills.core.contribution import ContributedFile
 from skills.core.formatting import format_python
 from skills.core.templates import Templates
+from skills.design.endpoints import endpoints
+from skills.design.patterns import matching, not_matching
 from skills.edge_case_tester import blueprint
 from skills.edge_case_tester.blueprint import EndpointUntested, Input, Output
-from skills.edge_case_tester.patterns import matching, not_matching
 from skills.edge_case_tester.values import accepted, fresh, ordered, refused
-from skills.python_api_patterns.contract import endpoints
 
 ROOT = Path(__file__).parents[2]
 SKILL = ROOT / "skills/edge_case_tester"

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 import pytest
 
 from skills.codegen.naming import attribute
+from skills.design.queries import filter_parameters, sort_values
 from skills.pydantic_validation.annotations import in_body, in_query
-from skills.pydantic_validation.queries import filter_parameters, sort_values
 from skills.python_api_patterns.entities import entity_routes
 from tests.support.entity_prd import class_body, entity_side, feature_from, fields
 

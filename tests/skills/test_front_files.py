@@ -11,7 +11,7 @@ import pytest
 
 from schemas.feature import Feature
 from schemas.handoffs import Page
-from skills.react_typed_client.api import ApiMismatch
+from skills.design.published import ApiMismatch
 from tests.support.core_build import EXAMPLES, everything, example
 from tests.support.front_build import awkward, files, hostile, outputs
 from tests.support.front_openapi import openapi

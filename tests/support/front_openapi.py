@@ -6,7 +6,7 @@ from typing import Any
 
 from schemas.feature import Entity, Feature, FeatureField
 from skills.codegen import naming
-from skills.pydantic_validation.queries import filter_parameters
+from skills.design.queries import filter_parameters
 
 _FORMATS: dict[str, dict[str, Any]] = {
     "string": {"type": "string"},

@@ -10,7 +10,8 @@ from decimal import Decimal
 from schemas.base import JSON
 from schemas.feature import Entity, FeatureField, Kind
 from skills.codegen.naming import json_name, title
-from skills.edge_case_tester.patterns import matching
+from skills.design.fields import readable, writable
+from skills.design.patterns import matching
 
 MOMENT = "2030-01-15T09:30:00Z"
 EMAIL = "ada@example.com"
@@ -33,7 +34,7 @@ def change(entity: Entity) -> dict[str, JSON]:
 def record(entity: Entity) -> dict[str, JSON]:
     """Return a record as the API answers it."""
     owner: dict[str, JSON] = {"owner_id": 1} if entity.owner else {}
-    fields = {json_name(field): example(field, entity) for field in entity.fields if not field.write_only}
+    fields = {json_name(field): example(field, entity) for field in readable(entity)}
     return {"id": 1, **owner, **fields, "created_at": MOMENT, "updated_at": MOMENT}
 
 
@@ -54,11 +55,6 @@ def account(user: Entity) -> dict[str, JSON]:
         **known,
         **record(user.model_copy(update={"owner": False})),
     }
-
-
-def writable(entity: Entity) -> list[FeatureField]:
-    """Return the fields that a client may send, in the PRD's order."""
-    return [field for field in entity.fields if not field.read_only and field.slug_of is None]
 
 
 def example(field: FeatureField, entity: Entity) -> JSON:

@@ -1,6 +1,6 @@
 """Which query parameters a list understands: one a filter, `_from` and `_to` where values have an order, and `sort`.
 
-Not here: their types (`annotations`), the SQL they become (`skills.python_api_patterns.entities`).
+Not here: their types in a framework, the SQL they become.
 """
 
 from __future__ import annotations

@@ -13,9 +13,11 @@ from schemas.base import JSON
 from schemas.feature import Entity, Feature
 from schemas.handoffs import Endpoint, ErrorCase
 from skills.codegen.naming import json_name, title
-from skills.python_api_patterns import examples
+from skills.design import examples
+from skills.design.access import accounts_exist, create_scopes, read_scopes, reads_signed_in, write_scopes
+from skills.design.fields import writable
+from skills.design.names import BASE_PATH, collection_path, item_path
 
-BASE_PATH = "/api/v1"
 ANY_ENDPOINT = (413, 500, 503, 504)  # 413 where there is a body
 
 _CODES = {
@@ -37,23 +39,13 @@ def endpoints(feature: Feature, ruled: Collection[str] = ()) -> tuple[Endpoint, 
 
     Records of the entities named in `ruled` have business rules, which may refuse any change.
     """
-    accounts = () if feature.stack.authentication == "none" else _accounts(feature.user)
+    accounts = _accounts(feature.user) if accounts_exist(feature) else ()
     records = [
         _refused_by_rules(endpoint) if entity.name in ruled else endpoint
         for entity in feature.entities
         for endpoint in _records(entity, feature)
     ]
     return (*accounts, *records, *_root())
-
-
-def item_path(entity: Entity) -> str:
-    """Return the path of one record: `/api/v1/todo-lists/{todo_list_id}`."""
-    return f"{collection_path(entity)}/{{{entity.singular}_id}}"
-
-
-def collection_path(entity: Entity) -> str:
-    """Return the path of an entity's records: `/api/v1/todo-lists`."""
-    return f"{BASE_PATH}/{entity.collection}"
 
 
 def _accounts(user: Entity) -> tuple[Endpoint, ...]:
@@ -127,8 +119,8 @@ def _list(entity: Entity, feature: Feature) -> Endpoint:
     return Endpoint(
         method="GET",
         path=collection_path(entity),
-        auth_required=_reads_signed_in(entity, feature),
-        scopes=_read_scopes(entity, feature),
+        auth_required=reads_signed_in(entity, feature),
+        scopes=read_scopes(entity, feature),
         response_status=200,
         response=examples.page(entity),
         errors=_errors(
@@ -141,8 +133,8 @@ def _create(entity: Entity, feature: Feature) -> Endpoint:
     return Endpoint(
         method="POST",
         path=collection_path(entity),
-        auth_required=_accounts_exist(feature),
-        scopes="admin" if entity.access.write == "admin" else "none",
+        auth_required=accounts_exist(feature),
+        scopes=create_scopes(entity),
         request=examples.request_body(entity),
         response_status=201,
         response=examples.record(entity),
@@ -159,8 +151,8 @@ def _read(entity: Entity, feature: Feature) -> Endpoint:
     return Endpoint(
         method="GET",
         path=item_path(entity),
-        auth_required=_reads_signed_in(entity, feature),
-        scopes=_read_scopes(entity, feature),
+        auth_required=reads_signed_in(entity, feature),
+        scopes=read_scopes(entity, feature),
         response_status=200,
         response=examples.record(entity),
         errors=_errors(_bad_id(), _reader(entity, feature), _missing(entity)),
@@ -171,8 +163,8 @@ def _update(entity: Entity, feature: Feature) -> Endpoint:
     return Endpoint(
         method="PATCH",
         path=item_path(entity),
-        auth_required=_accounts_exist(feature),
-        scopes=_write_scopes(entity),
+        auth_required=accounts_exist(feature),
+        scopes=write_scopes(entity),
         request=examples.change(entity),
         response_status=200,
         response=examples.record(entity),
@@ -190,8 +182,8 @@ def _delete(entity: Entity, feature: Feature) -> Endpoint:
     return Endpoint(
         method="DELETE",
         path=item_path(entity),
-        auth_required=_accounts_exist(feature),
-        scopes=_write_scopes(entity),
+        auth_required=accounts_exist(feature),
+        scopes=write_scopes(entity),
         response_status=204,
         errors=_errors(
             _bad_id(),
@@ -236,28 +228,12 @@ def _errors(*cases: tuple[int, str] | None) -> tuple[ErrorCase, ...]:
     return tuple(ErrorCase(status=case[0], code=_CODES[case[0]], when=case[1]) for case in cases if case)
 
 
-def _accounts_exist(feature: Feature) -> bool:
-    return feature.stack.authentication != "none"
-
-
-def _reads_signed_in(entity: Entity, feature: Feature) -> bool:
-    return _accounts_exist(feature) and entity.access.read != "public"
-
-
-def _read_scopes(entity: Entity, feature: Feature) -> str:
-    return "owner" if _reads_signed_in(entity, feature) and entity.access.read == "owner" else "none"
-
-
-def _write_scopes(entity: Entity) -> str:
-    return entity.access.write if entity.access.write in ("owner", "admin") else "none"
-
-
 def _reader(entity: Entity, feature: Feature) -> tuple[int, str] | None:
-    return _SIGN_IN if _reads_signed_in(entity, feature) else None
+    return _SIGN_IN if reads_signed_in(entity, feature) else None
 
 
 def _writer(feature: Feature) -> tuple[int, str] | None:
-    return _SIGN_IN if _accounts_exist(feature) else None
+    return _SIGN_IN if accounts_exist(feature) else None
 
 
 def _only_admins(entity: Entity) -> tuple[int, str] | None:
@@ -280,7 +256,7 @@ def _bad_id() -> tuple[int, str]:
 
 
 def _broken_rule(entity: Entity | None = None) -> str:
-    references = [f"`{json_name(field)}`" for field in examples.writable(entity) if field.type.target] if entity else []
+    references = [f"`{json_name(field)}`" for field in writable(entity) if field.type.target] if entity else []
     unknown = f", or {' or '.join(references)} names a record that does not exist" if references else ""
     return f"the body is not JSON, a field is unknown or breaks a rule{unknown}"
 

@@ -13,8 +13,8 @@ from typing import cast
 from schemas.base import JSON
 from schemas.errors import RunError
 from schemas.feature import Entity
-from skills.codegen.naming import class_name
-from skills.pydantic_validation.queries import filter_parameters
+from skills.design.names import operation_id, schema_name
+from skills.design.queries import filter_parameters
 
 _METHODS = ("get", "post", "put", "patch", "delete")
 
@@ -99,21 +99,17 @@ class Api:
 
 def entity_calls(api: Api, entity: Entity) -> dict[str, Call]:
     """Return the calls of an entity's operations by name (`list`, `create` …); what is missing is noted in `api`."""
-    stem = class_name(entity.name)
-    calls: dict[str, Call] = {name: api.call(_operation_id(name, entity)) for name in entity.operations}
+    calls: dict[str, Call] = {name: api.call(operation_id(name, entity)) for name in entity.operations}
     if {"list", "read", "create", "update"} & set(calls):
-        api.require_schema(f"{stem}Response")
-    for name in ("create", "update"):
-        if name in calls:
-            api.require_schema(f"{stem}{name.title()}")
+        api.require_schema(schema_name(entity, "Response"))
+    if "create" in calls:
+        api.require_schema(schema_name(entity, "Create"))
+    if "update" in calls:
+        api.require_schema(schema_name(entity, "Update"))
     if "list" in calls:
         wanted = {parameter.parameter for parameter in filter_parameters(entity)} | {"limit", "offset"}
         api.require_query(calls["list"], frozenset(wanted | ({"sort"} if entity.sorts else set())))
     return calls
-
-
-def _operation_id(operation: str, entity: Entity) -> str:
-    return f"{operation}_{entity.table if operation == 'list' else entity.singular}"
 
 
 def _calls(document: Object) -> list[Call]:
