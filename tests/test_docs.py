@@ -20,7 +20,7 @@ def test_ci_runs_the_readmes_test_command_word_for_word() -> None:
 
 
 def test_every_link_inside_the_project_leads_somewhere() -> None:
-    documents = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+    documents = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
     broken = [
         f"{document.name}: {target}"
         for document in documents
@@ -28,6 +28,13 @@ def test_every_link_inside_the_project_leads_somewhere() -> None:
         if not (document.parent / target).exists()
     ]
     assert broken == []
+
+
+def test_what_a_design_note_names_is_there() -> None:
+    notes = sorted((ROOT / "docs/design").glob("*.md"))
+    named = [(note.name, path) for note in notes for path in re.findall(r"`((?:\w+/)+\w+\.py)`", note.read_text())]
+    assert len({note for note, _ in named}) == len(notes) >= 5
+    assert [(note, path) for note, path in named if not (ROOT / path).is_file()] == []
 
 
 def test_the_readme_names_every_command() -> None:
