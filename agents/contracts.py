@@ -1,13 +1,14 @@
 """The contracts of an agent's parts: what it reads and writes, how its work is guarded, checked and told.
 
-One folder an agent (`agents/database/agent.py` …), each exposing `AGENT`. Its prose, for people and for model-backed
-skills, is `agent.md` beside it.
+A role (`agents/database/agent.py` … expose `ROLE`) names no tool and no path: what it owns and how its work is guarded
+and checked is bound to it by the toolchains of the feature's stack (`agents/toolchains`), which makes it an agent. Its
+prose, for people and for model-backed skills, is `agent.md` beside it.
 
 A guard looks at what a step is about to publish, by diff and by syntax tree, and names every violation: on the result,
 whoever or whatever produced it. A check runs a real tool on the staged tree and measures what the handoff will claim.
 
 Not here: how tools are run (`agents.checks.scratch`), which guards and checks there are (`agents/guards`,
-`agents/checks`).
+`agents/checks`), binding (`agents.binding`).
 """
 
 from __future__ import annotations
@@ -16,12 +17,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from agents.checks.evidence import Evidence
 from schemas.base import JSON, Document
 from schemas.feature import Feature
 from schemas.handoffs import Verdict
 from skills.core.contribution import Contribution
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from agents.checks.scratch import Scratch
 
 
@@ -86,22 +90,6 @@ class Guard(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Evidence:
-    """One tool run. `log` is the path of its output (stdout and stderr together), `log_sha256` its hash.
-
-    `reason`: why it ended badly, if the machine is to blame (no memory, no disk, no time): its first line in short.
-    """
-
-    argv: tuple[str, ...]
-    exit_code: int
-    seconds: float
-    tool: str  # name and version: "mypy 2.4.1"
-    log: str
-    log_sha256: str
-    reason: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
     """What a check found. `summary` is for people and must not depend on time ("41 tests"); `measured` for handoffs.
 
@@ -140,18 +128,68 @@ def nothing(handoff: Document) -> Contribution:  # noqa: ARG001  # every agent's
     return Contribution()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Agent:
-    """An agent. `owns` and `never` are glob patterns (`**` crosses folders) relative to the workspace."""
+@dataclass(frozen=True, kw_only=True)
+class Role:
+    """What an agent does whatever the stack: what it reads and writes, and how its handoff is composed."""
 
     name: str  # database-agent
     title: str  # Database
     reads: tuple[Reads, ...]
     writes: str  # contract id of its handoff
-    owns: tuple[str, ...]
-    excludes: tuple[str, ...] = ()  # patterns inside `owns` that belong to another agent
-    fixed: tuple[str, ...] = ()  # patterns that, once published, may not change content (migrations)
-    guards: tuple[Guard, ...]
-    checks: tuple[Check, ...]
     compose: Callable[[Work], Document]  # the handoff, from measured facts only
     claims: Callable[[Document], Contribution] = nothing  # what a handoff written outside states, as skills state it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Binding:
+    """What a role owns under a stack, and how its work is guarded and checked.
+
+    `owns`, `excludes` and `fixed` are glob patterns (`**` crosses folders) relative to the workspace. `locks` names the
+    lock file that the environment of each ecosystem (`python`, `node`) is made from. `rule_tests` makes the check that
+    the tests of a business rule fail without it; it runs after all others, whose names it is given.
+    """
+
+    owns: tuple[str, ...] = ()
+    excludes: tuple[str, ...] = ()  # patterns inside `owns` that belong to another agent
+    fixed: tuple[str, ...] = ()  # patterns that, once published, may not change content (migrations)
+    guards: tuple[Guard, ...] = ()
+    checks: tuple[Check, ...] = ()
+    locks: Mapping[str, str] = field(default_factory=dict)
+    rule_tests: Callable[[tuple[str, ...]], Check] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agent(Role, Binding):
+    """A role at work under a stack."""
+
+
+class Api(Protocol):
+    """How the OpenAPI document of the running app is had."""
+
+    @property
+    def document(self) -> str:
+        """Return where the document is published, relative to the workspace."""
+        ...
+
+    async def write(self, scratch: Scratch, check: str, target: Path, /) -> tuple[Evidence, str]:
+        """Have the app that is in the tree write its document to `target`, for a check; return its output, too.
+
+        Raises:
+            ScratchError: The app's environment cannot be had.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Toolchain:
+    """What a stack means for each role.
+
+    `when` are the choices that it is for, `provides` those that it makes possible, both in the words of a skill's
+    (`framework=FastAPI`). `bindings` are by role, `api` is there if the app serves one.
+    """
+
+    name: str
+    when: str
+    provides: str
+    bindings: Mapping[str, Binding]
+    api: Api | None = None

@@ -20,10 +20,10 @@ from typing import Any
 from unittest.mock import patch
 
 from agents.checks.environments.environments import Environments, link_modules
+from agents.checks.evidence import Evidence
 from agents.checks.postgres.databases import ScratchDatabases
 from agents.checks.process import minimal_environment
-from agents.checks.scratch import DEFAULT_TIMEOUT, NODE_LOCK, Scratch
-from agents.contracts import Evidence
+from agents.checks.scratch import DEFAULT_TIMEOUT, Scratch
 from orchestrator.orchestrator import Orchestrator
 from orchestrator.planning.pipeline import full_stack
 from orchestrator.storage import postgres
@@ -187,7 +187,7 @@ async def _lay_out(recording: Recording, home: Path) -> None:
     shutil.rmtree(recording.tree)
     shutil.copytree(recording.app, recording.tree, ignore=shutil.ignore_patterns(".claude"))
     environments = Environments(cache_folder(home))
-    link_modules(await environments.node(recording.tree / NODE_LOCK), recording.tree / "frontend")
+    link_modules(await environments.node(recording.tree / "frontend/package-lock.json"), recording.tree / "frontend")
     for folder in {command.home for command in recording.commands}:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()

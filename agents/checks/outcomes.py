@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from agents.contracts import Evidence, Outcome
+from collections.abc import Sequence
+
+from agents.checks.evidence import Evidence
+from agents.contracts import Outcome
 
 _SHOWN_LINES = 40
 
@@ -17,3 +20,9 @@ def failed_tool(summary: str, evidence: Evidence, output: str) -> Outcome:
     if evidence.reason:
         summary, problem = evidence.reason.partition("\n")[0], f"{evidence.reason}\n{problem}"
     return Outcome(passed=False, summary=summary, evidence=(evidence,), problems=(problem,))
+
+
+def faulty(evidence: Evidence, problems: Sequence[str]) -> Outcome:
+    """Return the outcome of a tool that ended well, and whose report shows faults all the same."""
+    summary = problems[0] if len(problems) == 1 else f"{len(problems)} faults, the first: {problems[0]}"
+    return Outcome(passed=False, summary=summary, evidence=(evidence,), problems=tuple(problems))

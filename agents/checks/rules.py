@@ -16,6 +16,12 @@ def claimed_rules(work: Work) -> tuple[BusinessRule, ...]:
     return tuple(rule for output in work.outputs.values() for rule in output.business_rules)
 
 
+def rules_to_try(work: Work) -> tuple[BusinessRule, ...]:
+    """Return the rules of a step whose files are known as they were without them, and that have tests."""
+    outputs = [output for output in work.outputs.values() if output.without]
+    return tuple(rule for output in outputs for rule in output.business_rules if rule.tests)
+
+
 def rule_tests(work: Work) -> tuple[str, ...]:
     """Return the files with the tests of those rules, sorted."""
     return tuple(sorted({name.partition("::")[0] for rule in claimed_rules(work) for name in rule.tests}))

@@ -1,6 +1,6 @@
 """The place where checks run: the staged tree, an environment with the app's locked packages, scratch databases.
 
-    async with Scratch(run_id=…, tree=…, logs=…, environments=…, admin_dsn=…, python_lock=…) as scratch:
+    async with Scratch(run_id=…, tree=…, logs=…, environments=…, admin_dsn=…, locks=…) as scratch:
         python = await scratch.python()                               # interpreter with the app's packages
         dsn = await scratch.database("migrations")                    # a fresh PostgreSQL database
         evidence, output = await scratch.tool("mypy", [python, "-m", "mypy", "app"])
@@ -18,7 +18,8 @@ import hashlib
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Self
 
@@ -26,6 +27,7 @@ from agents.checks.diagnostics import machine_trouble, why
 from agents.checks.environments.environments import Environments, NodeEnvironment, PythonEnvironment, link_modules
 from agents.checks.environments.versions import tool_label
 from agents.checks.errors import ScratchError
+from agents.checks.evidence import Evidence
 from agents.checks.orphans import home_prefix
 from agents.checks.postgres.databases import ScratchDatabases
 from agents.checks.process import RUN_MARKER, Finished, minimal_environment, run_process
@@ -33,13 +35,21 @@ from agents.checks.sandbox.isolation import Isolation
 from agents.checks.sandbox.limits import limits_from_environment
 from agents.checks.sandbox.sandbox import Sandbox
 from agents.checks.sandbox.untrusted_files import read_derived
-from agents.contracts import Evidence
 from handoff.store import safe_path
 from skills.core.redaction import redact
 
-PYTHON_LOCK = "requirements-dev.lock"
-NODE_LOCK = "frontend/package-lock.json"
 DEFAULT_TIMEOUT = 300.0  # seconds
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lock:
+    """The lock file that an environment is made from. `path` is relative to the tree.
+
+    `prepared` is used while the tree has none.
+    """
+
+    path: str
+    prepared: Path | None = None
 
 
 class Scratch:
@@ -60,8 +70,7 @@ class Scratch:
         logs: Path,
         environments: Environments,
         admin_dsn: str,
-        python_lock: Path | None = None,
-        node_lock: Path | None = None,
+        locks: Mapping[str, Lock] | None = None,
         isolation: Isolation | None = None,
     ) -> None:
         """Describe the place; nothing is made before it is entered or asked for.
@@ -72,8 +81,7 @@ class Scratch:
             logs: Where the tools' outputs are kept; made if missing.
             environments: Shared by the whole run.
             admin_dsn: A PostgreSQL DSN whose role may create databases.
-            python_lock: Lock file used while the tree has no `requirements-dev.lock` of its own.
-            node_lock: Lock file used while the tree has no `frontend/package-lock.json` of its own.
+            locks: Of the environments that may be asked for, by ecosystem (`python`, `node`).
             isolation: How tools are isolated; not at all without it.
 
         Raises:
@@ -86,7 +94,7 @@ class Scratch:
         self._environments = environments
         self._admin_dsn = admin_dsn
         self._sandbox = Sandbox(isolation, limits_from_environment()) if isolation else None
-        self._locks = {PYTHON_LOCK: python_lock, NODE_LOCK: node_lock}
+        self._locks = dict(locks or {})
         self._linking = asyncio.Lock()
         self._runs: dict[str, int] = {}
 
@@ -229,7 +237,7 @@ class Scratch:
         Raises:
             ScratchError: It cannot be installed.
         """
-        environment = await self._environments.python(self._lock_file(PYTHON_LOCK), build=not self.isolated)
+        environment = await self._environments.python(self._lock_file("python"), build=not self.isolated)
         self._let_read(environment.root)
         return environment
 
@@ -242,15 +250,16 @@ class Scratch:
         return (await self.python_environment()).python
 
     async def node(self) -> NodeEnvironment:
-        """Return Node with the frontend's locked packages, and have `frontend/node_modules` in the tree.
+        """Return Node with the locked packages, and have `node_modules` beside the lock in the tree.
 
         Raises:
             ScratchError: Node or the packages cannot be installed.
         """
-        environment = await self._environments.node(self._lock_file(NODE_LOCK))
-        with machine_trouble("linking the frontend's packages", self.folders):
+        environment = await self._environments.node(self._lock_file("node"))
+        folder = PurePosixPath(self._locks["node"].path).parent
+        with machine_trouble("linking the app's packages", self.folders):
             async with self._linking:
-                await asyncio.to_thread(link_modules, environment, safe_path(self.tree, "frontend"))
+                await asyncio.to_thread(link_modules, environment, safe_path(self.tree, str(folder)))
         self._let_read(environment.bin, environment.bin.resolve().parent, environment.modules)
         return environment
 
@@ -264,14 +273,18 @@ class Scratch:
         """
         return await self._databases.get(label, like=like)
 
-    def _lock_file(self, name: str) -> Path:
-        staged = self.tree / name
-        lock = staged if staged.is_file() and not staged.is_symlink() else self._locks[name]
-        if lock is None:
+    def _lock_file(self, ecosystem: str) -> Path:
+        if ecosystem not in self._locks:
+            raise ScratchError(f"no toolchain names a lock file for {ecosystem}: a check that needs one cannot run")
+        lock = self._locks[ecosystem]
+        staged = self.tree / lock.path
+        if staged.is_file() and not staged.is_symlink():
+            return staged
+        if lock.prepared is None:
             raise ScratchError(
-                f"there is no `{name}` to make an environment from: the plan has no skill that prepares one"
+                f"there is no `{lock.path}` to make an environment from: the plan has no skill that prepares one"
             )
-        return lock
+        return lock.prepared
 
     def _let_read(self, *places: Path) -> None:
         if self._sandbox:

@@ -4,18 +4,11 @@ from __future__ import annotations
 
 from typing import cast
 
-from agents.checks.postgres.schema import LIVE_SCHEMA, LiveSchemaCheck, MigrationsCheck
-from agents.checks.python.tools import RuffCheck
-from agents.contracts import Agent, Reads, Work
-from agents.guards.annotations import MissingTypeHints
-from agents.guards.ownership import Ownership
-from agents.guards.paths import PathEscape
-from agents.guards.source import PythonSyntax
+from agents.checks.postgres.schema import LIVE_SCHEMA
+from agents.contracts import Reads, Role, Work
 from schemas.base import JSON, Document
 from schemas.handoffs import DatabaseAgentOutput, Migration, Table
 from skills.core.contribution import Contribution
-
-_MIGRATIONS = "alembic/"
 
 
 def compose(work: Work) -> DatabaseAgentOutput:
@@ -48,7 +41,7 @@ def claims(handoff: Document) -> Claims:
     return Claims(tables=stated.tables, migrations=stated.migrations)
 
 
-AGENT = Agent(
+ROLE = Role(
     name="database-agent",
     title="Database",
     reads=(
@@ -60,10 +53,6 @@ AGENT = Agent(
         Reads(contract="architect-output", name="architect", required=False),
     ),
     writes="database-agent-output",
-    owns=("alembic/**", "alembic.ini"),
-    fixed=("alembic/versions/**",),
-    guards=(PathEscape(), Ownership(), PythonSyntax(), MissingTypeHints(_MIGRATIONS)),
-    checks=(RuffCheck("alembic"), MigrationsCheck(), LiveSchemaCheck()),
     compose=compose,
     claims=claims,
 )

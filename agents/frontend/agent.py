@@ -5,11 +5,8 @@ from __future__ import annotations
 from typing import cast
 
 from agents.claims import package_claims
-from agents.contracts import Agent, Reads, Work
-from agents.frontend.checks import BuildCheck, ClientCheck, ComponentTestsCheck, InstallCheck, TypesCheck
+from agents.contracts import Reads, Role, Work
 from agents.gaps import business_rules, open_gaps
-from agents.guards.ownership import Ownership
-from agents.guards.paths import PathEscape
 from schemas.base import Document
 from schemas.feature import Gap
 from schemas.handoffs import FrontendAgentOutput, Page
@@ -50,7 +47,7 @@ def claims(handoff: Document) -> Claims:
     )
 
 
-AGENT = Agent(
+ROLE = Role(
     name="frontend-agent",
     title="Frontend",
     reads=(
@@ -66,9 +63,6 @@ AGENT = Agent(
         ),
     ),
     writes="frontend-agent-output",
-    owns=("frontend/**",),
-    guards=(PathEscape(), Ownership()),
-    checks=(InstallCheck(), ClientCheck(), TypesCheck(), ComponentTestsCheck(), BuildCheck()),
     compose=compose,
     claims=claims,
 )

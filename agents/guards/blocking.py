@@ -34,21 +34,22 @@ class BlockingCalls:
     def __init__(self, *folders: str) -> None:
         """Look at Python files below `folders` (`app/`)."""
         self._folders = folders
+        self._packages = tuple(folder.replace("/", ".") for folder in folders)
 
     def violations(self, proposal: Proposal, /) -> list[Violation]:
         return [
             Violation(guard=self.name, path=source.path, line=line, message=message, hint=_HINT)
             for source in sources(proposal, *self._folders)
-            for line, message in sorted(set(_faults(source)))
+            for line, message in sorted(set(_faults(source, self._packages)))
         ]
 
 
-def _faults(source: Source) -> Iterator[tuple[int, str]]:
+def _faults(source: Source, own: tuple[str, ...]) -> Iterator[tuple[int, str]]:
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
             yield from _driver_import(node)
         elif isinstance(node, ast.Call):
-            yield from _sync_database_call(source, node)
+            yield from _sync_database_call(source, node, own)
     for function in functions(source.tree):
         arguments = function.args
         for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
@@ -67,7 +68,7 @@ def _driver_import(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[int, str
             yield node.lineno, f"`{module}` is a synchronous database driver"
 
 
-def _sync_database_call(source: Source, call: ast.Call) -> Iterator[tuple[int, str]]:
+def _sync_database_call(source: Source, call: ast.Call, own: tuple[str, ...]) -> Iterator[tuple[int, str]]:
     name = source.full_name(call.func)
     if name in _SYNC_DATABASE and not _is_async_factory(source, call):
         yield call.lineno, f"`{name}` makes a synchronous connection or session"
@@ -76,7 +77,7 @@ def _sync_database_call(source: Source, call: ast.Call) -> Iterator[tuple[int, s
         isinstance(call.func, ast.Attribute)
         and call.func.attr == "query"
         and call.args
-        and not _is_own(source, call.func)
+        and not source.full_name(call.func).startswith(own)  # `app.services.search.query` is the app's
     ):
         yield call.lineno, f"`{ast.unparse(call.func)}(...)` is a query on a synchronous session"
 
@@ -85,11 +86,6 @@ def _is_async_factory(source: Source, call: ast.Call) -> bool:
     """`sessionmaker(engine, class_=AsyncSession)` is the async factory in its older spelling."""
     classes = [source.full_name(keyword.value) for keyword in call.keywords if keyword.arg == "class_"]
     return any(name.endswith("AsyncSession") for name in classes)
-
-
-def _is_own(source: Source, function: ast.Attribute) -> bool:
-    """Say whether `query` is looked up on something the app itself defines (`app.services.search.query`)."""
-    return source.full_name(function).startswith("app.")
 
 
 def _blocking_call(source: Source, function: str, call: ast.Call) -> Iterator[tuple[int, str]]:

@@ -4,26 +4,13 @@ from __future__ import annotations
 
 from typing import cast
 
-from agents.checks.openapi.check import OpenApiCheck
-from agents.checks.postgres.schema import OrmCheck
-from agents.checks.python.tools import MypyCheck, RuffCheck, TypeHintsCheck, UnitTestsCheck
 from agents.claims import package_claims
-from agents.contracts import Agent, Reads, Work
+from agents.contracts import Reads, Role, Work
 from agents.gaps import business_rules, open_gaps
-from agents.guards.annotations import MissingTypeHints
-from agents.guards.blocking import BlockingCalls
-from agents.guards.columns import HandoffColumns
-from agents.guards.ownership import Ownership
-from agents.guards.paths import PathEscape
-from agents.guards.raw_sql import RawSql
-from agents.guards.responses import OrmResponses
-from agents.guards.source import PythonSyntax
 from agents.python_backend.notes import frontend_notes
 from schemas.base import JSON, Document
 from schemas.handoffs import Endpoint, PythonBackendAgentOutput
 from skills.core.contribution import Contribution, merge
-
-_APP = "app/"
 
 
 def compose(work: Work) -> PythonBackendAgentOutput:
@@ -66,7 +53,7 @@ def claims(handoff: Document) -> Claims:
     )
 
 
-AGENT = Agent(
+ROLE = Role(
     name="python-backend-agent",
     title="Python Backend",
     reads=(
@@ -83,37 +70,6 @@ AGENT = Agent(
         ),
     ),
     writes="python-backend-agent-output",
-    owns=(
-        "app/**",
-        "tests/unit/**",
-        "pyproject.toml",
-        "requirements.lock",
-        "requirements-dev.lock",
-        ".env.example",
-        "Dockerfile",
-        ".dockerignore",
-        ".gitignore",
-        "README.md",
-        "openapi.json",
-    ),
-    guards=(
-        PathEscape(),
-        Ownership(),
-        PythonSyntax(),
-        MissingTypeHints(_APP, "tests/unit/"),
-        BlockingCalls(_APP),
-        RawSql(_APP),
-        OrmResponses(_APP),
-        HandoffColumns("app/models/"),
-    ),
-    checks=(  # the longest first, so that the short ones fill the gaps
-        UnitTestsCheck(),
-        OpenApiCheck(),
-        OrmCheck(),
-        MypyCheck(),
-        RuffCheck("."),
-        TypeHintsCheck(),
-    ),
     compose=compose,
     claims=claims,
 )

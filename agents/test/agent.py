@@ -4,23 +4,15 @@ from __future__ import annotations
 
 from typing import cast
 
-from agents.checks.python.tools import MypyCheck, RuffCheck
-from agents.contracts import Agent, Reads, Work
+from agents.contracts import Reads, Role, Work
 from agents.gaps import business_rules, open_gaps
-from agents.guards.annotations import MissingTypeHints
-from agents.guards.ownership import Ownership
-from agents.guards.paths import PathEscape
-from agents.guards.source import PythonSyntax
-from agents.test.checks import SUITE, DriftCheck, SuiteCheck
 from schemas.base import JSON
 from schemas.handoffs import Measure, TestAgentOutput, TestedEndpoint
-
-_TESTS = "tests/"
 
 
 def compose(work: Work) -> TestAgentOutput:
     """Return the handoff from what the suite's run measured."""
-    suite = cast("dict[str, JSON]", work.measured[SUITE])
+    suite = cast("dict[str, JSON]", work.measured["tests"])
     endpoints = tuple(TestedEndpoint.model_validate(endpoint) for endpoint in cast("list[JSON]", suite["endpoints"]))
     return TestAgentOutput(
         task=work.task,
@@ -38,7 +30,7 @@ def compose(work: Work) -> TestAgentOutput:
     )
 
 
-AGENT = Agent(
+ROLE = Role(
     name="test-agent",
     title="Test",
     reads=(
@@ -60,9 +52,5 @@ AGENT = Agent(
         Reads(contract="frontend-agent-output", name="frontend", required=False),
     ),
     writes="test-agent-output",
-    owns=("tests/**",),
-    excludes=("tests/unit/**",),
-    guards=(PathEscape(), Ownership(), PythonSyntax(), MissingTypeHints(_TESTS)),
-    checks=(RuffCheck("tests"), MypyCheck("tests"), SuiteCheck(), DriftCheck()),
     compose=compose,
 )

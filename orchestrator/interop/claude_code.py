@@ -57,7 +57,7 @@ def _own_text(agent: Agent) -> lenient_front_matter.Loose:
     """Return the `agent.md` of a built-in agent; of another one, nothing."""
     for folder in FULL_STACK:
         module = importlib.import_module(f"agents.{folder}.agent")
-        if module.AGENT.name == agent.name:
+        if module.ROLE.name == agent.name:
             return lenient_front_matter.read(Path(str(module.__file__)).with_name("agent.md").read_bytes())
     return lenient_front_matter.Loose()
 

@@ -14,7 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from agents.binding import bind
 from agents.contracts import Agent
+from agents.toolchains.registry import Toolchains
 from schemas.base import JSON
 from schemas.errors import InputError
 
@@ -84,8 +86,9 @@ class Pipeline:
 
 def full_stack() -> Pipeline:
     """Return the pipeline of the built-in agents: Database, Python Backend, Frontend, Test."""
-    modules = (importlib.import_module(f"agents.{folder}.agent") for folder in FULL_STACK)
-    return Pipeline(agents=tuple(module.AGENT for module in modules))
+    roles = (importlib.import_module(f"agents.{folder}.agent").ROLE for folder in FULL_STACK)
+    toolchains = Toolchains().toolchains
+    return Pipeline(agents=tuple(bind(role, toolchains) for role in roles))
 
 
 def digest(value: JSON) -> str:

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
-from agents.checks.python.rule_tests import RuleTestsCheck, rules_to_try
+from agents.checks.rules import rules_to_try
 from agents.checks.runner import CheckProgress, run_checks
 from agents.checks.sandbox.isolation import isolation_for
-from agents.checks.scratch import Scratch
+from agents.checks.scratch import Lock, Scratch
 from agents.contracts import Agent, Check, Outcome, Proposal, Work
 from agents.ownership import owns
 from handoff.problems import HandoffInvalid, HandoffMissing
@@ -21,7 +21,14 @@ from orchestrator.records.events import CheckFinished, CheckStarted, GuardFinish
 from orchestrator.records.receipt import CheckRecord
 from orchestrator.steps.context import RunContext
 from orchestrator.steps.staging import stage
+from schemas.errors import RunError
 from schemas.handoffs import Verdict
+
+
+class RulesUntried(RunError):
+    """Business rules are said to be implemented, and nothing can show that they are."""
+
+    code = "rules_untried"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,6 +67,7 @@ async def measure(run: RunContext, plan: Plan, agent: Agent, todo: Work, made: M
 
     Raises:
         ScratchError: A check could not be run at all, or not as isolated as it has to be.
+        RulesUntried: Business rules are claimed that no toolchain can try.
         InputError: BATON_ISOLATION or BATON_CHECK_LIMITS cannot be understood.
     """
     if not agent.checks:
@@ -72,8 +80,7 @@ async def measure(run: RunContext, plan: Plan, agent: Agent, todo: Work, made: M
         logs=run.folder / "logs" / agent.name,
         environments=run.services.environments,
         admin_dsn=run.services.admin_dsn,
-        python_lock=plan.locks.get("python"),
-        node_lock=plan.locks.get("node"),
+        locks={each: Lock(path=path, prepared=plan.locks.get(each)) for each, path in agent.locks.items()},
         isolation=await isolation_for(untrusted=_untrusted(run, agent)),
     )
     async with scratch:
@@ -95,10 +102,19 @@ async def measure(run: RunContext, plan: Plan, agent: Agent, todo: Work, made: M
 
 
 def _checks(agent: Agent, todo: Work) -> tuple[Check, ...]:
-    """Return the agent's checks, and after them the one of business rules, if there are any to try."""
+    """Return the agent's checks, and after them the one of business rules, if there are any to try.
+
+    Raises:
+        RulesUntried: Nothing can try them.
+    """
     if not rules_to_try(todo):
         return agent.checks
-    return (*agent.checks, RuleTestsCheck(after=tuple(check.name for check in agent.checks)))
+    if agent.rule_tests is None:
+        raise RulesUntried(
+            f"{agent.name} says that it implements business rules, but no toolchain of its stack can try their tests"
+            " (`rule_tests` of its binding). Leave the rules to people, or use a toolchain that can."
+        )
+    return (*agent.checks, agent.rule_tests(tuple(check.name for check in agent.checks)))
 
 
 def _untrusted(run: RunContext, agent: Agent) -> bool:

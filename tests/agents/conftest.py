@@ -14,7 +14,7 @@ from agents.checks.environments.environments import Environments
 from agents.checks.scratch import Scratch
 from orchestrator.storage.home import home
 from orchestrator.storage.postgres import Embedded
-from tests.support.agent_material import NODE_LOCK, PYTHON_LOCK, ScratchIn
+from tests.support.agent_material import LOCKS, ScratchIn
 
 
 @pytest.fixture(scope="session")
@@ -49,8 +49,7 @@ def scratch_in(tmp_path: Path, admin_dsn: str, environments: Environments) -> Sc
             logs=tmp_path / "logs",
             environments=environments,
             admin_dsn=admin_dsn,
-            python_lock=PYTHON_LOCK,
-            node_lock=NODE_LOCK,
+            locks=LOCKS,
         ) as scratch:
             yield scratch
 

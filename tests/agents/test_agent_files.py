@@ -8,13 +8,11 @@ import pytest
 import yaml
 
 from agents.contracts import Agent
-from agents.database.agent import AGENT as DATABASE
-from agents.frontend.agent import AGENT as FRONTEND
-from agents.python_backend.agent import AGENT as PYTHON_BACKEND
 from skills.core.registry import Registry
+from tests.support.agents import DATABASE, FRONTEND, PYTHON_BACKEND, TEST
 
 FOLDER = Path(__file__).parents[2] / "agents"
-AGENTS = {"database": DATABASE, "frontend": FRONTEND, "python_backend": PYTHON_BACKEND}
+AGENTS = {"database": DATABASE, "frontend": FRONTEND, "python_backend": PYTHON_BACKEND, "test": TEST}
 
 
 def prose(folder: str) -> tuple[dict[str, str], str]:
@@ -50,7 +48,7 @@ def test_the_prose_lists_the_skills_that_work_for_the_agent(folder: str, agent: 
     _, body = prose(folder)
     used = {skill.name for skill in Registry().skills if skill.agent == agent.name}
     listed = {
-        line.split("|")[1].strip() for line in body.partition("## Skills")[2].partition("## ")[0].splitlines()[4:-1]
+        line.split("|")[1].strip(" `") for line in body.partition("## Skills")[2].partition("## ")[0].splitlines()[4:-1]
     }
     assert listed == used
 

@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 
 from agents.checks.openapi.check import OpenApiCheck
-from agents.checks.postgres.schema import OrmCheck
 from agents.checks.python.tools import MypyCheck
 from agents.checks.runner import run_checks
 from agents.contracts import Agent, Proposal, Work
-from agents.database.agent import AGENT as DATABASE
 from agents.ownership import owns
-from agents.python_backend.agent import AGENT as PYTHON_BACKEND
+from agents.toolchains.alembic.checks import OrmCheck
+from agents.toolchains.fastapi.toolchain import API
 from orchestrator.steps.intake.intake import read_prd, understand
 from schemas.base import Document
 from schemas.feature import Feature
@@ -25,6 +24,7 @@ from skills.core.executor import run_template
 from skills.core.formatting import format_python
 from skills.core.registry import Registry
 from tests.support.agent_material import ScratchIn, work, write_tree
+from tests.support.agents import DATABASE, PYTHON_BACKEND
 
 TODO = "app/models/todo.py"
 PRD = Path(__file__).parents[2] / "examples" / "todo-lists.md"
@@ -128,7 +128,7 @@ async def test_an_endpoint_that_is_missing_and_a_type_that_is_wrong_are_found(
     assert changed.count("@router.head(") == 1
     write_tree(tmp_path / "tree", {**files, "app/routers/todo.py": changed})
     async with scratch_in(tmp_path / "tree") as scratch:
-        api = await OpenApiCheck().run(scratch, done)
-        types = await MypyCheck().run(scratch, done)
+        api = await OpenApiCheck(API).run(scratch, done)
+        types = await MypyCheck("app").run(scratch, done)
     assert api.problems == ("DELETE /api/v1/todos/{todo_id}: planned, but the app has no such endpoint",)
     assert "Incompatible types in assignment" in types.problems[0]

@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.checks.postgres.introspection import differences, live_tables
-from agents.checks.postgres.schema import LiveSchemaCheck, MigrationsCheck
-from agents.database.agent import AGENT
+from agents.checks.postgres.schema import LiveSchemaCheck
+from agents.toolchains.alembic.checks import BOOKKEEPING, MIGRATIONS, MigrationsCheck
 from schemas.feature import Feature, FeatureField
 from schemas.handoffs import DatabaseAgentOutput
 from skills.core.templates import Templates
@@ -25,6 +25,7 @@ from skills.database_schema_expander.blueprint import Input, Output, contribute
 from skills.database_schema_expander.spelling import column_type, default, jsonb
 from skills.database_schema_expander.tables import SchemaImpossible, plan_tables
 from tests.support.agent_material import SKILLS, ScratchIn, entity, feature, field, work, write_tree
+from tests.support.agents import DATABASE
 
 TEMPLATES = Templates(SKILLS / "database_schema_expander" / "templates")
 HOSTILE = "x'); drop table users; -- :a \\:b \\ %(c)s {{ 7*7 }} {% raw %} \"\"\" ''' $$ </script>"
@@ -100,9 +101,9 @@ async def test_the_live_schema_is_the_claimed_one_for_every_type_and_rule(
         done = work(EVERYTHING, outputs={"database-schema-expander": output})
         migrated = await MigrationsCheck().run(scratch, done)
         assert migrated.passed, migrated.problems
-        outcome = await LiveSchemaCheck().run(scratch, done)
+        outcome = await LiveSchemaCheck(MIGRATIONS, bookkeeping=BOOKKEEPING).run(scratch, done)
         assert outcome.problems == ()
-    handed_on = AGENT.compose(replace(done, measured={"live-schema": outcome.measured}))
+    handed_on = DATABASE.compose(replace(done, measured={"live-schema": outcome.measured}))
     assert isinstance(handed_on, DatabaseAgentOutput)
     assert sorted(table.name for table in handed_on.tables) == sorted(table.name for table in output.tables)
     todo = next(table for table in handed_on.tables if table.name == "todos")
@@ -119,7 +120,7 @@ async def test_a_migration_that_does_not_make_what_was_claimed_is_found(tmp_path
     async with scratch_in(tree) as scratch:
         done = work(EVERYTHING, outputs={"database-schema-expander": output})
         assert (await MigrationsCheck().run(scratch, done)).passed
-        outcome = await LiveSchemaCheck().run(scratch, done)
+        outcome = await LiveSchemaCheck(MIGRATIONS, bookkeeping=BOOKKEEPING).run(scratch, done)
     assert not outcome.passed
     assert len(outcome.problems) == 1
     assert "`ck_users_username_length`" in outcome.problems[0]
@@ -253,7 +254,7 @@ async def test_differences_name_the_table_and_what_it_should_be(admin_dsn: str) 
     assert differences(claimed, claimed) == []
     lines = differences(claimed, claimed[:1])
     assert lines == [f"table `{claimed[1].name}`: claimed, but not in the database"]
-    assert await live_tables(admin_dsn) == ()
+    assert await live_tables(admin_dsn, BOOKKEEPING) == ()
 
 
 @pytest.mark.slow

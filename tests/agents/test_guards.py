@@ -14,11 +14,11 @@ from agents.guards.columns import HandoffColumns
 from agents.guards.ownership import Ownership
 from agents.guards.paths import PathEscape, link_on_the_way, path_fault
 from agents.guards.raw_sql import RawSql
-from agents.guards.responses import OrmResponses
 from agents.guards.source import PythonSyntax
 from agents.ownership import owns
-from agents.python_backend.agent import AGENT
+from agents.toolchains.fastapi.responses import OrmResponses
 from schemas.handoffs import Column, DatabaseAgentOutput, Table
+from tests.support.agents import PYTHON_BACKEND
 
 GOOD_ROUTER = '''
 """Users."""
@@ -84,7 +84,9 @@ BAD_ROUTES = {
 
 def found(guard: Guard, files: Mapping[str, str], database: DatabaseAgentOutput | None = None) -> list[Violation]:
     handoffs = {"database": database} if database else {}
-    return guard.violations(Proposal(agent=AGENT.name, files=files, owned=lambda p: owns(AGENT, p), handoffs=handoffs))
+    return guard.violations(
+        Proposal(agent=PYTHON_BACKEND.name, files=files, owned=lambda p: owns(PYTHON_BACKEND, p), handoffs=handoffs)
+    )
 
 
 def in_app(text: str) -> dict[str, str]:
@@ -92,13 +94,22 @@ def in_app(text: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    "guard", [MissingTypeHints("app/"), BlockingCalls("app/"), RawSql("app/"), OrmResponses("app/"), PythonSyntax()]
+    "guard",
+    [
+        MissingTypeHints("app/"),
+        BlockingCalls("app/"),
+        RawSql("app/"),
+        OrmResponses("app/", models="app.models"),
+        PythonSyntax(),
+    ],
 )
 def test_good_code_is_left_alone(guard: Guard) -> None:
     assert found(guard, in_app(GOOD_ROUTER)) == []
 
 
-@pytest.mark.parametrize("guard", [each for each in AGENT.guards if each.name != "python-syntax"], ids=lambda g: g.name)
+@pytest.mark.parametrize(
+    "guard", [each for each in PYTHON_BACKEND.guards if each.name != "python-syntax"], ids=lambda g: g.name
+)
 def test_a_file_that_does_not_parse_crashes_no_guard(guard: Guard) -> None:
     assert found(guard, {"app/models/a.py": "def (:\n", "app/b.py": "x = 1\0"}) == []
 
@@ -308,7 +319,7 @@ def test_migrations_may_speak_sql() -> None:
 @pytest.mark.parametrize("code", BAD_ROUTES.values(), ids=BAD_ROUTES.keys())
 def test_a_route_that_returns_an_orm_model_is_found(code: str) -> None:
     text = f"from app.models.user import User\nfrom app.schemas.user import UserResponse\n{code}"
-    assert found(OrmResponses("app/"), in_app(text))
+    assert found(OrmResponses("app/", models="app.models"), in_app(text))
 
 
 # ---- columns ----------------------------------------------------------------------------------------------------

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from agents.checks.openapi.check import OpenApiCheck, compare, measured
-from agents.python_backend.agent import AGENT
 from agents.python_backend.notes import frontend_notes, type_words
+from agents.toolchains.fastapi.toolchain import API
 from schemas.base import JSON
 from schemas.handoffs import Endpoint, ErrorCase, PythonBackendAgentOutput
 from skills.core.contribution import Contribution, Dependency
 from tests.support.agent_material import ScratchIn, feature, work, write_tree
+from tests.support.agents import PYTHON_BACKEND
 
 APP = '''
 """A small app with one record."""
@@ -108,11 +109,11 @@ def planned(*endpoints: Endpoint) -> dict[str, Contribution]:
 async def test_the_handoff_says_what_the_app_s_document_says(tmp_path: Path, scratch_in: ScratchIn) -> None:
     write_tree(tmp_path / "tree", {"app/__init__.py": "", "app/main.py": APP})
     async with scratch_in(tmp_path / "tree") as scratch:
-        outcome = await OpenApiCheck().run(scratch, work(feature(), outputs=planned(*PLAN)))
+        outcome = await OpenApiCheck(API).run(scratch, work(feature(), outputs=planned(*PLAN)))
     assert outcome.problems == ()
     assert outcome.files["openapi.json"].endswith("}\n")
     done = work(feature(), outputs=planned(*PLAN), measured={"openapi": outcome.measured})
-    handoff = AGENT.compose(done)
+    handoff = PYTHON_BACKEND.compose(done)
     assert isinstance(handoff, PythonBackendAgentOutput)
     assert handoff.api_contract == PLAN
     assert handoff.dependencies_added == ("fastapi>=0.120",)
@@ -137,7 +138,7 @@ async def test_an_app_that_cannot_be_imported_fails_the_check_with_its_error(
 ) -> None:
     write_tree(tmp_path / "tree", {"app/__init__.py": "", "app/main.py": "import no_such_module\n"})
     async with scratch_in(tmp_path / "tree") as scratch:
-        outcome = await OpenApiCheck().run(scratch, work(feature(), outputs=planned(*PLAN)))
+        outcome = await OpenApiCheck(API).run(scratch, work(feature(), outputs=planned(*PLAN)))
     assert not outcome.passed
     assert "No module named 'no_such_module'" in outcome.problems[0]
 

@@ -18,6 +18,7 @@ from agents.checks.environments.environments import Environments
 from agents.checks.outcomes import failed_tool
 from agents.checks.process import Finished, run_process
 from agents.checks.python.tools import UnitTestsCheck
+from agents.toolchains.fastapi.toolchain import ENVIRONMENT
 from tests.support.agent_material import ScratchIn, feature, work, write_tree
 
 ROOT = Path(__file__).parents[2]
@@ -314,7 +315,7 @@ async def test_a_check_whose_tool_is_killed_fails_with_the_reason_first(tmp_path
     test = f"def test_much() -> None:\n    {KILLS_ITSELF}\n"
     write_tree(tmp_path / "tree", {"tests/unit/test_much.py": test})
     async with scratch_in(tmp_path / "tree") as scratch:
-        outcome = await UnitTestsCheck().run(scratch, work(feature()))
+        outcome = await UnitTestsCheck("tests/unit", ENVIRONMENT).run(scratch, work(feature()))
     assert not outcome.passed
     assert outcome.summary == "`pytest` was killed by the system (out of memory?)"
     assert outcome.problems[0].startswith(f"{outcome.summary}\nNow: ")

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from agents.checks.python.rule_tests import RuleTestsCheck, fails, rules_to_try
+from agents.checks.python.rule_tests import RuleTestsCheck, fails
+from agents.checks.rules import rules_to_try
 from agents.contracts import Outcome
+from agents.toolchains.fastapi.toolchain import ENVIRONMENT
 from schemas.handoffs import BusinessRule
 from skills.core.contribution import ContributedFile, Contribution
 from tests.support.agent_material import ScratchIn, feature, work, write_tree
@@ -57,7 +59,7 @@ async def tried(folder: Path, scratch_in: ScratchIn, *names: str, without: str =
     )
     done = work(feature(), outputs={"rules": Contribution(business_rules=(rule,), without=left_out)})
     async with scratch_in(folder) as scratch:
-        outcome = await RuleTestsCheck().run(scratch, done)
+        outcome = await RuleTestsCheck(environment=ENVIRONMENT).run(scratch, done)
     assert (folder / "app/rules.py").read_text() == RULE
     assert (folder / "tests/unit/test_rules.py").read_text() == TESTS
     return outcome

@@ -17,14 +17,14 @@ import pytest
 
 from agents.checks.environments.environments import Environments
 from agents.checks.environments.versions import tool_label
+from agents.checks.evidence import Evidence
 from agents.checks.python.mypy_seed import _configuration, _third_party_modules
 from agents.checks.python.tools import measure_annotations
 from agents.checks.sandbox import isolation as isolating
 from agents.checks.sandbox.isolation import Isolation, isolation
 from agents.checks.sandbox.untrusted_files import write_derived
 from agents.checks.scratch import Scratch
-from agents.contracts import Evidence
-from tests.support.agent_material import PYTHON_LOCK
+from tests.support.agent_material import LOCKS
 
 BUBBLEWRAP, LAUNCHER, LIMITS = "bubblewrap", "launcher", "limits"
 
@@ -80,7 +80,7 @@ def isolated(tmp_path: Path, environments: Environments, admin_dsn: str, monkeyp
             logs=tmp_path / "logs",
             environments=environments,
             admin_dsn=admin_dsn,
-            python_lock=PYTHON_LOCK,
+            locks=LOCKS,
             isolation=how,
         ) as scratch:
             yield scratch

@@ -22,8 +22,9 @@ from agents.checks.postgres.databases import ScratchDatabases, database_dsn
 from agents.checks.process import LOG_LIMIT, installer_environment, run_process
 from agents.checks.python.tools import MypyCheck, RuffCheck, TypeHintsCheck, UnitTestsCheck, pytest_counts
 from agents.checks.runner import CheckProgress, run_checks
-from agents.checks.scratch import Scratch
+from agents.checks.scratch import Lock, Scratch
 from agents.contracts import Outcome, Work
+from agents.toolchains.fastapi.toolchain import ENVIRONMENT
 from tests.support.agent_material import NODE_LOCK, ScratchIn, feature, work, write_tree
 
 WORK = work(feature())
@@ -298,10 +299,17 @@ async def test_a_lock_whose_hash_is_wrong_is_refused(tmp_path: Path, environment
 
 async def test_a_scratch_without_a_lock_says_what_is_missing(tmp_path: Path, environments: Environments) -> None:
     async with Scratch(
-        run_id="test", tree=tmp_path, logs=tmp_path / "l", environments=environments, admin_dsn=""
+        run_id="test",
+        tree=tmp_path,
+        logs=tmp_path / "l",
+        environments=environments,
+        admin_dsn="",
+        locks={"python": Lock(path="requirements-dev.lock")},
     ) as scratch:
         with pytest.raises(ScratchError, match=r"`requirements-dev\.lock`"):
             await scratch.python()
+        with pytest.raises(ScratchError, match="no toolchain names a lock file for node"):
+            await scratch.node()
 
 
 @pytest.mark.slow
@@ -350,7 +358,7 @@ APP = {
 async def test_warm_mypy_is_quick_and_still_finds_a_fault(tmp_path: Path, scratch_in: ScratchIn) -> None:
     write_tree(tmp_path / "one", APP)
     async with scratch_in(tmp_path / "one") as scratch:
-        first = await MypyCheck().run(scratch, WORK)
+        first = await MypyCheck("app").run(scratch, WORK)
         assert first.passed, first.problems
     # The same paths, sizes and second: only a cache without the app's own modules sees the difference.
     fault = APP["app/main.py"].replace("-> FastAPI:", "-> NoFastA:").replace("FastAPI(title", "FastAPI(titel")
@@ -358,7 +366,7 @@ async def test_warm_mypy_is_quick_and_still_finds_a_fault(tmp_path: Path, scratc
     stamp = (tmp_path / "one" / "app" / "main.py").stat().st_mtime
     os.utime(tmp_path / "two" / "app" / "main.py", (stamp, stamp))
     async with scratch_in(tmp_path / "two") as scratch:
-        second = await MypyCheck().run(scratch, WORK)
+        second = await MypyCheck("app").run(scratch, WORK)
     assert not second.passed
     assert "app/main.py:7" in second.problems[0]
     assert second.evidence[0].seconds < 3
@@ -367,7 +375,7 @@ async def test_warm_mypy_is_quick_and_still_finds_a_fault(tmp_path: Path, scratc
 @pytest.mark.slow
 async def test_python_checks_pass_on_good_code_and_name_each_fault(tmp_path: Path, scratch_in: ScratchIn) -> None:
     write_tree(tmp_path / "good", APP)
-    checks = (RuffCheck("app"), UnitTestsCheck(), TypeHintsCheck())
+    checks = (RuffCheck("app"), UnitTestsCheck("tests/unit", ENVIRONMENT), TypeHintsCheck("app"))
     async with scratch_in(tmp_path / "good") as scratch:
         outcomes = await run_checks(checks, scratch, WORK)
     assert {name: outcome.summary for name, outcome in outcomes.items()} == {

@@ -9,23 +9,17 @@ from pathlib import Path
 import pytest
 
 from agents.checks.environments.environments import Environments
+from agents.checks.node.packages import InstallCheck, compare_packages
 from agents.checks.runner import run_checks
 from agents.checks.scratch import Scratch
 from agents.contracts import Check, Outcome, Work
-from agents.frontend.agent import AGENT
-from agents.frontend.checks import (
-    CLIENT,
-    BuildCheck,
-    ClientCheck,
-    ComponentTestsCheck,
-    InstallCheck,
-    TypesCheck,
-    compare_packages,
-)
+from agents.toolchains.react_vite.checks import CLIENT, BuildCheck, ClientCheck, ComponentTestsCheck, TypesCheck
 from orchestrator.storage.home import home
 from schemas.feature import Feature
 from schemas.handoffs import FrontendAgentOutput
 from tests.skills.test_front_files import HOSTILE
+from tests.support.agent_material import LOCKS
+from tests.support.agents import FRONTEND
 from tests.support.core_build import EXAMPLES, everything, example, write
 from tests.support.front_build import awkward, files, hostile, outputs
 from tests.support.front_openapi import openapi
@@ -46,7 +40,9 @@ async def scratch(tmp_path: Path) -> AsyncIterator[Scratch]:
     environments = Environments(home() / "cache")
     tree, logs = tmp_path / "tree", tmp_path / "logs"
     tree.mkdir()
-    async with Scratch(run_id="test", tree=tree, logs=logs, environments=environments, admin_dsn="") as made:
+    async with Scratch(
+        run_id="test", tree=tree, logs=logs, environments=environments, admin_dsn="", locks=LOCKS
+    ) as made:
         yield made
     await environments.close()
 
@@ -82,7 +78,7 @@ async def test_a_made_frontend_passes_every_check(name: str, scratch: Scratch) -
     made = files(feature)
     write({**made, "openapi.json": json.dumps(openapi(feature))}, scratch.tree)
 
-    outcomes = await run_checks(AGENT.checks, scratch, work(feature, made))
+    outcomes = await run_checks(FRONTEND.checks, scratch, work(feature, made))
 
     assert [problem for outcome in outcomes.values() for problem in outcome.problems] == []
     assert "components" in outcomes["client"].files[CLIENT]
@@ -129,7 +125,7 @@ async def test_types_written_by_hand_are_refused(scratch: Scratch) -> None:
 
 
 async def test_a_package_of_another_version_than_locked_is_named(scratch: Scratch) -> None:
-    outcomes = await checked(scratch, files(example("todo-lists")), InstallCheck())
+    outcomes = await checked(scratch, files(example("todo-lists")), InstallCheck("frontend/package-lock.json"))
     assert outcomes["npm-ci"].passed
     lock = scratch.tree / "frontend/package-lock.json"
     environment = await scratch.node()
@@ -153,7 +149,7 @@ async def test_a_page_that_cannot_be_built_is_named(scratch: Scratch) -> None:
 def test_the_handoff_states_pages_endpoints_and_gaps() -> None:
     feature = awkward()
 
-    handoff = AGENT.compose(work(feature, files(feature)))
+    handoff = FRONTEND.compose(work(feature, files(feature)))
 
     assert isinstance(handoff, FrontendAgentOutput)
     listed = next(page for page in handoff.pages if page.path == "/links")

@@ -11,8 +11,6 @@ from pathlib import Path
 import pytest
 
 from agents.ownership import owns
-from agents.python_backend.agent import AGENT as BACKEND
-from agents.test.agent import AGENT as TEST
 from handoff.prd_report import NOT_YET
 from handoff.prd_report import PROSE_RULE as PROSE
 from schemas.base import JSON, Document
@@ -29,6 +27,7 @@ from skills.model.gaps import gaps_of, kind_of
 from skills.model.hybrid import HybridExecutor
 from skills.model.scripted import Script, ScriptedModel, submit, write
 from tests.skills.test_model_prompts import ATTACKS, outside
+from tests.support.agents import PYTHON_BACKEND, TEST
 from tests.support.core_build import example
 from tests.support.gap_prompts import GOLDEN, gap_prompts, offered_last
 from tests.support.model_skill import NOW, PAGE, bench, note_writer
@@ -64,11 +63,11 @@ def materials(*gaps: Gap, **more: Document) -> Materials:
     return {**plain(), "feature": feature.model_copy(update={"gaps": gaps}), **more}
 
 
-def place(folder: Path, agent: str = BACKEND.name) -> SkillContext:
+def place(folder: Path, agent: str = PYTHON_BACKEND.name) -> SkillContext:
     """The agent's bench; `alembic.ini` is somebody else's."""
     (folder / "tree").mkdir(exist_ok=True)
     (folder / "tree/alembic.ini").write_text("[alembic]\n")
-    of = BACKEND if agent == BACKEND.name else TEST
+    of = PYTHON_BACKEND if agent == PYTHON_BACKEND.name else TEST
     return SkillContext(
         agent=of.name, tree=folder / "tree", owned=partial(owns, of), owns=of.owns, excludes=of.excludes
     )

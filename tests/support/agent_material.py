@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
-from agents.checks.scratch import Scratch
+from agents.checks.scratch import Lock, Scratch
 from agents.contracts import Work
 from schemas.base import JSON, Document
 from schemas.feature import Access, Entity, Feature, FeatureField, FieldType
@@ -15,6 +15,10 @@ from skills.core.contribution import Contribution
 SKILLS = Path(__file__).parents[2] / "skills"
 PYTHON_LOCK = SKILLS / "python_api_patterns" / "templates" / "requirements-dev.lock"
 NODE_LOCK = SKILLS / "react_typed_client" / "templates" / "frontend" / "package-lock.json"
+LOCKS = {
+    "python": Lock(path="requirements-dev.lock", prepared=PYTHON_LOCK),
+    "node": Lock(path="frontend/package-lock.json", prepared=NODE_LOCK),
+}
 
 ScratchIn = Callable[[Path], AbstractAsyncContextManager[Scratch]]
 

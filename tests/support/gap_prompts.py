@@ -13,8 +13,6 @@ from pathlib import Path
 
 from agents.contracts import Agent
 from agents.ownership import owns
-from agents.python_backend.agent import AGENT as PYTHON_BACKEND
-from agents.test.agent import AGENT as TEST
 from schemas.base import JSON, Document
 from schemas.handoffs import BusinessRule, DatabaseAgentOutput, PythonBackendAgentOutput
 from skills.core.contribution import Contribution, merge
@@ -26,6 +24,7 @@ from skills.model.executor import ModelExecutor
 from skills.model.gaps import gaps_of
 from skills.model.hybrid import HybridExecutor
 from skills.model.scripted import Asked, ScriptedModel, submit
+from tests.support.agents import PYTHON_BACKEND, TEST
 from tests.support.core_build import example
 
 GOLDEN = Path(__file__).parents[1] / "skills/golden" / "gap_prompts"

@@ -12,11 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from agents.contracts import Agent
-from agents.database.agent import AGENT as DATABASE
-from agents.frontend.agent import AGENT as FRONTEND
 from agents.ownership import owns
-from agents.python_backend.agent import AGENT as PYTHON_BACKEND
-from agents.test.agent import AGENT as TEST
 from orchestrator.steps.intake.draft import DRAFTER, desk_of, materials_of, said_in
 from schemas.base import JSON, Document
 from schemas.handoffs import DatabaseAgentOutput, PythonBackendAgentOutput
@@ -27,6 +23,7 @@ from skills.core.skill_context import SkillContext
 from skills.model.budget import Meter
 from skills.model.prompt import Prompt, prompt_of
 from skills.model.workspace import laid_out
+from tests.support.agents import DATABASE, FRONTEND, PYTHON_BACKEND, TEST
 from tests.support.core_build import example, write
 from tests.support.drafts import NOTE
 from tests.support.front_openapi import openapi

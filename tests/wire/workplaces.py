@@ -8,11 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from agents.database.agent import AGENT as DATABASE
-from agents.frontend.agent import AGENT as FRONTEND
 from agents.ownership import owns
-from agents.python_backend.agent import AGENT as PYTHON_BACKEND
-from agents.test.agent import AGENT as TEST
 from schemas.base import JSON, Document
 from schemas.feature import Stack
 from skills.core.contribution import Contribution, merge
@@ -20,6 +16,7 @@ from skills.core.executor import run_template
 from skills.core.registry import Registry
 from skills.core.skill import Skill
 from skills.core.skill_context import SkillContext
+from tests.support.agents import DATABASE, FRONTEND, PYTHON_BACKEND, TEST
 from tests.support.core_build import example, write
 from tests.support.front_openapi import openapi
 from tests.support.golden_prompts import handed_on

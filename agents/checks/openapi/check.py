@@ -10,23 +10,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import cast
 
 import jsonschema_rs
 
+from agents.checks.evidence import Evidence
 from agents.checks.outcomes import failed_tool
-from agents.checks.python.tools import APP_ENVIRONMENT
 from agents.checks.scratch import Scratch
-from agents.contracts import Outcome, Work
+from agents.contracts import Api, Outcome, Work
 from schemas.base import JSON
 from schemas.handoffs import Endpoint
 
-DOCUMENT = "openapi.json"
 ANY_ENDPOINT = frozenset(
     {413, 500, 503, 504}
 )  # any endpoint may answer these, whatever it does; a plan leaves them out
-PROBE = Path(__file__).parent / "probes" / "write_openapi.py"
 _METHODS = ("get", "post", "put", "patch", "delete")
 _FIRST_ERROR = 400
 _JSON_TYPE = "application/json"
@@ -35,18 +32,20 @@ Operation = Mapping[str, JSON]
 
 
 class OpenApiCheck:
-    """The running app's OpenAPI document is the API that was planned; it becomes `openapi.json`."""
+    """The running app's OpenAPI document is the API that was planned; it is published."""
 
     name = "openapi"
     after: tuple[str, ...] = ()
 
+    def __init__(self, api: Api) -> None:
+        """Ask for the document as `api` says."""
+        self._api = api
+
     async def run(self, scratch: Scratch, work: Work, /) -> Outcome:
-        target = scratch.home / DOCUMENT
-        argv: list[str | Path] = [await scratch.python(), PROBE, target]
-        evidence, output = await scratch.tool(self.name, argv, env=APP_ENVIRONMENT, tool="fastapi")
-        text = scratch.left(target)
-        if evidence.exit_code or text is None:
-            return failed_tool("the app cannot be imported", evidence, output)
+        found = await running_document(self._api, scratch, self.name)
+        if isinstance(found, Outcome):
+            return found
+        evidence, text = found
         document: dict[str, JSON] = json.loads(text)
         planned = planned_endpoints(work)
         problems = compare(planned, document)
@@ -61,8 +60,22 @@ class OpenApiCheck:
                 "endpoints": [endpoint.model_dump(mode="json") for endpoint in measured(planned, document)],
                 "document": document,
             },
-            files={DOCUMENT: text},
+            files={self._api.document: text},
         )
+
+
+async def running_document(api: Api, scratch: Scratch, check: str) -> tuple[Evidence, str] | Outcome:
+    """Return the document of the running app as text, or the outcome of a check that cannot have it.
+
+    Raises:
+        ScratchError: The app's environment cannot be had.
+    """
+    target = scratch.home / f"{check}.json"
+    evidence, output = await api.write(scratch, check, target)
+    text = scratch.left(target)
+    if evidence.exit_code or text is None:
+        return failed_tool("the app cannot be imported", evidence, output)
+    return evidence, text
 
 
 def planned_endpoints(work: Work) -> tuple[Endpoint, ...]:

@@ -2,8 +2,7 @@
 
 Measured, not remembered: types by `format_type`, defaults by `pg_get_expr`, constraints by `pg_get_constraintdef`.
 
-Not here: which tables were planned (`skills.database_schema_expander`), running migrations
-(`agents.checks.postgres.schema`).
+Not here: which tables were planned (`skills.database_schema_expander`), running migrations (a toolchain's).
 """
 
 from __future__ import annotations
@@ -13,8 +12,6 @@ from collections.abc import Mapping, Sequence
 import asyncpg
 
 from schemas.handoffs import Column, Constraint, Index, Table
-
-_BOOKKEEPING = "alembic_version"
 
 _TABLES = """
 select c.oid, c.relname as name
@@ -55,8 +52,8 @@ order by i.indrelid, c.relname collate "C"
 """
 
 
-async def live_tables(dsn: str) -> tuple[Table, ...]:
-    """Return every table of the `public` schema but Alembic's own, in creation order; `entity` is not known here.
+async def live_tables(dsn: str, bookkeeping: str) -> tuple[Table, ...]:
+    """Return every table of the `public` schema but `bookkeeping`, which the migrations keep, in creation order.
 
     Raises:
         OSError: The server cannot be reached.
@@ -65,7 +62,7 @@ async def live_tables(dsn: str) -> tuple[Table, ...]:
     # The zone and style that PostgreSQL prints moments in are the session's.
     connection = await asyncpg.connect(dsn, server_settings={"timezone": "UTC", "datestyle": "ISO"})
     try:
-        tables = await connection.fetch(_TABLES, _BOOKKEEPING)
+        tables = await connection.fetch(_TABLES, bookkeeping)
         oids = [table["oid"] for table in tables]
         columns = await connection.fetch(_COLUMNS, oids)
         constraints = await connection.fetch(_CONSTRAINTS, oids)

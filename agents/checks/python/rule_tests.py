@@ -15,11 +15,11 @@ from pathlib import Path
 
 from agents.checks.outcomes import failed_tool
 from agents.checks.python.tools import unit_environment
+from agents.checks.rules import rules_to_try
 from agents.checks.sandbox.untrusted_files import write_derived
 from agents.checks.scratch import Scratch
 from agents.contracts import Outcome, Work
 from handoff.store import safe_path
-from schemas.handoffs import BusinessRule
 
 _ENDED = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
 _RAN = frozenset({0, 1})  # exit codes of pytest that ran the tests
@@ -30,9 +30,9 @@ class RuleTestsCheck:
 
     name = "rule-tests"
 
-    def __init__(self, after: Sequence[str] = ()) -> None:
-        """Run after the checks named `after`, which should be all others."""
-        self.after = tuple(after)
+    def __init__(self, after: Sequence[str] = (), *, environment: Mapping[str, str]) -> None:
+        """Run after the checks named `after`, which should be all others, with the app's `environment`."""
+        self.after, self._environment = tuple(after), environment
 
     async def run(self, scratch: Scratch, work: Work, /) -> Outcome:
         rules = rules_to_try(work)
@@ -43,7 +43,10 @@ class RuleTestsCheck:
             await scratch.python(), "-m", "pytest", *named,
             "-q", "-rfE", "--tb=line", "--continue-on-collection-errors", "-p", "no:cacheprovider",
         ]  # fmt: skip
-        env = {**await unit_environment(scratch, work), "PYTHONPYCACHEPREFIX": str(scratch.home / "without-rules")}
+        env = {
+            **await unit_environment(scratch, work, self._environment),
+            "PYTHONPYCACHEPREFIX": str(scratch.home / "without-rules"),
+        }
         with _in_place(scratch.tree, without):
             evidence, output = await scratch.tool(self.name, argv, env=env)
         if evidence.exit_code not in _RAN and not _ENDED.search(output):
@@ -61,12 +64,6 @@ class RuleTestsCheck:
                 passed=False, summary="tests that do not test their rule", evidence=(evidence,), problems=problems
             )
         return Outcome(passed=True, summary=summary, evidence=(evidence,))
-
-
-def rules_to_try(work: Work) -> tuple[BusinessRule, ...]:
-    """Return the rules of a step whose files are known as they were without them, and that have tests."""
-    outputs = [output for output in work.outputs.values() if output.without]
-    return tuple(rule for output in outputs for rule in output.business_rules if rule.tests)
 
 
 def fails(test: str, output: str) -> bool:

@@ -16,6 +16,7 @@ from agents.checks.scratch import Scratch
 from agents.contracts import Outcome, Work
 from agents.guards.annotations import unannotated
 
+UNIT_TESTS = "unit-tests"
 _PYTEST_COUNT = re.compile(r"(\d+) (passed|failed|skipped|error|errors|xfailed|xpassed|deselected)")
 _NOT_RUN = ("skipped", "xfailed", "xpassed", "deselected")
 _STANDALONE = ("--isolated", "--line-length", "120")  # where no `pyproject.toml` says otherwise
@@ -50,14 +51,14 @@ class RuffCheck:
 
 
 class MypyCheck:
-    """`mypy --strict` over folders of the tree, the application unless others are named."""
+    """`mypy --strict` over folders of the tree."""
 
     name = "mypy"
     after: tuple[str, ...] = ()
 
     def __init__(self, *folders: str) -> None:
         """Look at `folders`, and at what they import."""
-        self._folders = folders or ("app",)
+        self._folders = folders
 
     async def run(self, scratch: Scratch, work: Work, /) -> Outcome:
         environment = await scratch.python_environment()
@@ -84,12 +85,16 @@ class MypyCheck:
 class UnitTestsCheck:
     """The app's unit tests: they pass, and there are some; where there are business rules, none is skipped."""
 
-    name = "unit-tests"
+    name = UNIT_TESTS
     after: tuple[str, ...] = ()
 
+    def __init__(self, folder: str, environment: Mapping[str, str]) -> None:
+        """Run the tests of `folder` with the app's `environment`."""
+        self._folder, self._environment = folder, environment
+
     async def run(self, scratch: Scratch, work: Work, /) -> Outcome:
-        environment = await unit_environment(scratch, work)
-        argv: list[str | Path] = [await scratch.python(), "-m", "pytest", "tests/unit", "-q", "-p", "no:cacheprovider"]
+        environment = await unit_environment(scratch, work, self._environment)
+        argv: list[str | Path] = [await scratch.python(), "-m", "pytest", self._folder, "-q", "-p", "no:cacheprovider"]
         evidence, output = await scratch.tool(self.name, argv, env=environment)
         counts = pytest_counts(output)
         if evidence.exit_code or not counts.get("passed"):
@@ -105,22 +110,14 @@ class UnitTestsCheck:
         )
 
 
-# What the app needs to be imported; nothing is connected with these.
-APP_ENVIRONMENT = {
-    "ENVIRONMENT": "test",
-    "DATABASE_URL": "postgresql://app:app@localhost:5432/app",
-    "JWT_SECRET": "a secret for checks only, long enough for HS256",
-}
-
-
-async def unit_environment(scratch: Scratch, work: Work) -> dict[str, str]:
-    """Return the environment that unit tests run in: with a database if there are business rules to be tried.
+async def unit_environment(scratch: Scratch, work: Work, app: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment that unit tests run in: the app's, with a database if there are business rules to try.
 
     Raises:
         ScratchError: The database server cannot be reached.
     """
-    database = {"TEST_DATABASE_URL": await scratch.database(UnitTestsCheck.name)} if claimed_rules(work) else {}
-    return {**APP_ENVIRONMENT, **database}
+    database = {"TEST_DATABASE_URL": await scratch.database(UNIT_TESTS)} if claimed_rules(work) else {}
+    return {**app, **database}
 
 
 def _rule_problems(scratch: Scratch, work: Work, counts: Mapping[str, int]) -> tuple[str, ...]:
@@ -131,18 +128,22 @@ def _rule_problems(scratch: Scratch, work: Work, counts: Mapping[str, int]) -> t
 
 
 class TypeHintsCheck:
-    """How many of the application's parameters and returns are annotated; all of them must be."""
+    """How many of a folder's parameters and returns are annotated; all of them must be."""
 
     name = "type-hints"
     after: tuple[str, ...] = ()
 
+    def __init__(self, folder: str) -> None:
+        """Look at `folder`."""
+        self._folder = folder
+
     async def run(self, scratch: Scratch, work: Work, /) -> Outcome:
         del work
         started = time.monotonic()
-        annotated, missing = measure_annotations(sorted((scratch.tree / "app").rglob("*.py")), scratch.tree)
+        annotated, missing = measure_annotations(sorted((scratch.tree / self._folder).rglob("*.py")), scratch.tree)
         total = annotated + len(missing)
         share = annotated / total if total else 1.0
-        text = "\n".join([f"{annotated} of {total} parameters and returns of app/ are annotated", *missing])
+        text = "\n".join([f"{annotated} of {total} parameters and returns of {self._folder}/ are annotated", *missing])
         evidence = scratch.record(self.name, "Python syntax tree", text, time.monotonic() - started)
         return Outcome(
             passed=not missing,

@@ -1,4 +1,4 @@
-"""Checks of the Frontend agent: the locked packages, the generated client, types, component tests, the build.
+"""Checks of a frontend that Vite builds: the generated client, types, component tests, the build.
 
 What a check runs is the script of the staged `package.json`, so that Baton checks what `npm run …` runs. The build
 leaves nothing in the tree.
@@ -7,16 +7,14 @@ leaves nothing in the tree.
 from __future__ import annotations
 
 import json
-import shlex
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
-from agents.checks.environments.environments import NodeEnvironment
+from agents.checks.node.programs import run_program, run_script
 from agents.checks.outcomes import failed_tool
 from agents.checks.scratch import Scratch
-from agents.contracts import Evidence, Outcome, Work
+from agents.contracts import Outcome, Work
 from schemas.base import JSON
 
 FRONTEND = "frontend"
@@ -24,44 +22,6 @@ CLIENT = f"{FRONTEND}/src/api/schema.d.ts"
 COMPONENT_TESTS, BUILD = "vitest", "vite-build"
 _KILOBYTE = 1000
 _SHOWN = 1000  # characters of a failure
-
-
-class InstallCheck:
-    """The packages are those of the lock, version by version."""
-
-    name = "npm-ci"
-    after: tuple[str, ...] = ()
-
-    async def run(self, scratch: Scratch, work: Work, /) -> Outcome:
-        del work
-        started = time.monotonic()
-        environment = await scratch.node()
-        lock = json.loads(scratch.left(scratch.tree / FRONTEND / "package-lock.json") or "{}")
-        installed, problems = compare_packages(lock, environment)
-        text = "\n".join([f"{installed} packages as locked", *problems])
-        tool = f"npm ci, node {environment.version}"
-        evidence = scratch.record(self.name, tool, text, time.monotonic() - started)
-        summary = f"{installed} packages as locked"
-        return Outcome(passed=not problems, summary=summary, evidence=(evidence,), problems=tuple(problems))
-
-
-def compare_packages(lock: Mapping[str, JSON], environment: NodeEnvironment) -> tuple[int, list[str]]:
-    """Return how many packages are installed as the lock says, and where one is not. Other platforms' are left out."""
-    installed, problems = 0, []
-    packages = cast("Mapping[str, Mapping[str, JSON]]", lock["packages"])
-    for path, package in packages.items():
-        if not path:
-            continue
-        manifest = environment.modules.parent / path / "package.json"
-        if not manifest.is_file():
-            if not package.get("optional"):
-                problems.append(f"{path}: not installed, {package['version']} is locked")
-            continue
-        version = json.loads(manifest.read_text(encoding="utf-8"))["version"]
-        if version != package["version"]:
-            problems.append(f"{path}: {version} is installed, {package['version']} is locked")
-        installed += 1
-    return installed, problems
 
 
 class ClientCheck:
@@ -73,7 +33,7 @@ class ClientCheck:
     async def run(self, scratch: Scratch, work: Work, /) -> Outcome:
         place = scratch.tree / CLIENT
         written = scratch.left(place) if CLIENT in work.files else None
-        evidence, output = await run_script(scratch, self.name, "api", tool="openapi-typescript")
+        evidence, output = await run_script(scratch, self.name, FRONTEND, "api", tool="openapi-typescript")
         text = scratch.left(place)
         if evidence.exit_code or text is None:
             return failed_tool("the client cannot be made from openapi.json", evidence, output)
@@ -91,7 +51,7 @@ class TypesCheck:
 
     async def run(self, scratch: Scratch, work: Work, /) -> Outcome:
         del work
-        evidence, output = await run_script(scratch, self.name, "typecheck", tool="typescript-native")
+        evidence, output = await run_script(scratch, self.name, FRONTEND, "typecheck", tool="typescript-native")
         if evidence.exit_code:
             return failed_tool("tsc finds faults", evidence, output)
         sources = [path for path in (scratch.tree / FRONTEND / "src").rglob("*.ts*") if path.is_file()]
@@ -108,7 +68,7 @@ class ComponentTestsCheck:
         del work
         report = scratch.home / "vitest.json"
         reporters = ["--reporter=default", "--reporter=json", f"--outputFile.json={report}"]
-        evidence, output = await run_script(scratch, self.name, "test", *reporters, tool="vitest")
+        evidence, output = await run_script(scratch, self.name, FRONTEND, "test", *reporters, tool="vitest")
         found = scratch.left(report)
         if found is None:
             return failed_tool("the component tests cannot run", evidence, output)
@@ -152,7 +112,7 @@ class BuildCheck:
         del work
         built = scratch.home / "dist"
         argv = ["vite", "build", "--outDir", str(built), "--emptyOutDir"]
-        evidence, output = await run_program(scratch, self.name, argv, tool="vite")
+        evidence, output = await run_program(scratch, self.name, FRONTEND, argv, tool="vite")
         files = [path for path in built.rglob("*") if path.is_file()] if built.is_dir() else []
         if evidence.exit_code or not files:
             return failed_tool("vite does not build the frontend", evidence, output)
@@ -160,30 +120,6 @@ class BuildCheck:
         summary = f"{size['.js']} kB of JavaScript, {size['.css']} kB of CSS"
         measured: JSON = {"javascript_kb": size[".js"], "css_kb": size[".css"]}
         return Outcome(passed=True, summary=summary, evidence=(evidence,), measured=measured)
-
-
-async def run_script(scratch: Scratch, check: str, script: str, *arguments: str, tool: str) -> tuple[Evidence, str]:
-    """Run a script of the staged `package.json` without npm, which would cost more than most of them.
-
-    Raises:
-        ScratchError: Node cannot be had.
-    """
-    package = json.loads(scratch.left(scratch.tree / FRONTEND / "package.json") or "{}")
-    argv = [*shlex.split(package["scripts"][script]), *arguments]
-    return await run_program(scratch, check, argv, tool=tool)
-
-
-async def run_program(scratch: Scratch, check: str, argv: list[str], *, tool: str) -> tuple[Evidence, str]:
-    """Run `node`, or a program of `node_modules/.bin`, in the frontend's folder.
-
-    Raises:
-        ScratchError: Node cannot be had.
-    """
-    environment = await scratch.node()
-    node = environment.bin / "node"
-    program: list[str | Path] = [node] if argv[0] == "node" else [node, Path("node_modules/.bin") / argv[0]]
-    env = {"CI": "true", "NO_COLOR": "1", "DEBUG_PRINT_LIMIT": "0", "PATH": f"{environment.bin}:/usr/bin:/bin"}
-    return await scratch.tool(check, [*program, *argv[1:]], cwd=FRONTEND, env=env, tool=tool)
 
 
 def _kilobytes(files: list[Path], suffix: str) -> int:

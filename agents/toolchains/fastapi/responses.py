@@ -20,7 +20,7 @@ class OrmResponses:
 
     name = "orm-response"
 
-    def __init__(self, *folders: str, models: str = "app.models") -> None:
+    def __init__(self, *folders: str, models: str) -> None:
         """Look at Python files below `folders` (`app/`); ORM models are the classes of the package `models`."""
         self._folders, self._models = folders, models
 

@@ -1,0 +1,91 @@
+"""Find the toolchains.
+
+A toolchain is a folder with a `toolchain.py` that exposes `TOOLCHAIN`: the built-in ones are the folders beside this
+file, others come from folders passed in. Adding a folder adds a toolchain; nothing else changes.
+
+Source: `docs/extending.md`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from agents.contracts import Toolchain
+from handoff.plugins import load_module
+from schemas.errors import InputError
+
+BUILT_IN = Path(__file__).parent
+MODULE = "toolchain"
+
+
+class ToolchainInvalid(InputError):
+    """Toolchain folders that cannot be used, with every problem found."""
+
+    code = "toolchain_invalid"
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__(problems)
+        self.problems = problems
+
+    def __str__(self) -> str:
+        listed = "\n".join(f"  {problem}" for problem in self.problems)
+        return f"the toolchains cannot be used ({len(self.problems)} found):\n{listed}"
+
+
+class Toolchains:
+    """All toolchains, by name."""
+
+    def __init__(self, folders: Sequence[Path] = (), *, built_in: bool = True) -> None:
+        """Discover the built-in toolchains, unless told not to, and those in `folders`, each of which holds some.
+
+        Raises:
+            ToolchainInvalid: With every problem found.
+        """
+        self.toolchains = _discover((BUILT_IN, *folders) if built_in else folders)
+
+
+def _discover(folders: Sequence[Path]) -> tuple[Toolchain, ...]:
+    problems: list[str] = []
+    found: dict[str, tuple[Path, Toolchain]] = {}
+    for folder in _folders(folders, problems):
+        try:
+            toolchain = _load(folder)
+        except ToolchainInvalid as error:
+            problems.extend(error.problems)
+            continue
+        other, _ = found.setdefault(toolchain.name, (folder, toolchain))
+        if other != folder:
+            problems.append(f"{folder}: a toolchain called `{toolchain.name}` is already in {other}; rename one")
+    if problems:
+        raise ToolchainInvalid(tuple(problems))
+    return tuple(found[name][1] for name in sorted(found))
+
+
+def _folders(parents: Sequence[Path], problems: list[str]) -> Iterator[Path]:
+    for parent in parents:
+        if parent.is_dir():
+            yield from sorted(path.parent for path in parent.glob(f"*/{MODULE}.py"))
+        else:
+            problems.append(f"{parent}: no such folder of toolchains")
+
+
+def _load(folder: Path) -> Toolchain:
+    """Return the toolchain of a folder.
+
+    Raises:
+        ToolchainInvalid: It cannot be imported, or exposes none.
+    """
+    path = folder / f"{MODULE}.py"
+    try:
+        if folder.parent == BUILT_IN:
+            module = importlib.import_module(f"agents.toolchains.{folder.name}.{MODULE}")
+        else:
+            module = load_module(folder, MODULE)
+    except Exception as error:  # whatever a stranger's module raises at import
+        raise ToolchainInvalid((f"{path}: cannot be imported: {type(error).__name__}: {error}",)) from error
+    toolchain = getattr(module, "TOOLCHAIN", None)
+    if not isinstance(toolchain, Toolchain):
+        raise ToolchainInvalid((f"{path}: `TOOLCHAIN` must be an `agents.contracts.Toolchain`",))
+    return toolchain
