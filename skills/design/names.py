@@ -4,7 +4,7 @@
 |---|---|---|
 | collection | `/api/v1/<plural in kebab-case>` | `/api/v1/todo-lists` |
 | record | collection and `/{<singular>_id}` | `/api/v1/todo-lists/{todo_list_id}` |
-| operation | `list_<plural>`, `create_<singular>`, `read_`, `update_`, `delete_` | `list_todo_lists`, `read_todo_list` |
+| operation | `list_<plural>`, `create_<singular>`, `read_`, `update_`, `delete_` | `list_todo_lists` |
 | schema | class name and `Create`, `Update`, `Response`, `Page` | `TodoListCreate` |
 
 Fields are called as `skills.codegen.naming.json_name` says, query parameters as `queries` says.
