@@ -23,7 +23,7 @@ from agents.checks.environments.environments import Environments, link_modules
 from agents.checks.evidence import Evidence
 from agents.checks.postgres.databases import ScratchDatabases
 from agents.checks.process import minimal_environment
-from agents.checks.scratch import DEFAULT_TIMEOUT, Scratch
+from agents.checks.scratch import Scratch
 from orchestrator.orchestrator import Orchestrator
 from orchestrator.planning.pipeline import full_stack
 from orchestrator.storage import postgres
@@ -94,7 +94,6 @@ def _recording(recorder: _Recorder) -> type[Scratch]:
             *,
             cwd: str = ".",
             env: Mapping[str, str] | None = None,
-            timeout: float = DEFAULT_TIMEOUT,  # noqa: ASYNC109 - as in `Scratch`
             tool: str | None = None,
             reads: Sequence[Path] = (),
         ) -> tuple[Evidence, str]:
@@ -116,9 +115,7 @@ def _recording(recorder: _Recorder) -> type[Scratch]:
                     seconds=0.0,
                 )
             )
-            evidence, output = await super().tool(
-                check, argv, cwd=cwd, env=env, timeout=timeout, tool=tool, reads=reads
-            )
+            evidence, output = await super().tool(check, argv, cwd=cwd, env=env, tool=tool, reads=reads)
             recorder.commands[before] = _timed(recorder.commands[before], evidence.seconds)
             return evidence, output
 

@@ -24,10 +24,9 @@ from handoff.feature import FeatureIncomplete
 from handoff.provenance import sha256
 from orchestrator.planning.compatibility import refuse_unfit
 from orchestrator.planning.executors import Executors
-from orchestrator.planning.model_policy import ModelChange
 from orchestrator.planning.pipeline import Pipeline, full_stack
 from orchestrator.planning.plan import Plan, make_plan
-from orchestrator.planning.policy import Policy
+from orchestrator.planning.policy import Policy, PolicyChange
 from orchestrator.records.events import RunStatus
 from orchestrator.runtime import resume
 from orchestrator.runtime.batch import Finished, Request, run_many
@@ -195,12 +194,12 @@ class Orchestrator:
 
     # ---- go on
 
-    async def resume(self, run_id: str, *, change: ModelChange | None = None) -> Run:
+    async def resume(self, run_id: str, *, change: PolicyChange | None = None) -> Run:
         """Go on with a run that waits and has its answers, was stopped, or whose process died.
 
         Args:
             run_id: The run.
-            change: What is to be different about its model from now on, and remembered.
+            change: What is to be different about its policy from now on, and remembered.
 
         Raises:
             RunUnknown: There is no such run.
@@ -210,7 +209,7 @@ class Orchestrator:
         """
         return await resume.resume_run(self._engine, self.pipeline, run_id, change=change)
 
-    async def retry(self, run_id: str, *, from_agent: str | None = None, change: ModelChange | None = None) -> Run:
+    async def retry(self, run_id: str, *, from_agent: str | None = None, change: PolicyChange | None = None) -> Run:
         """Do steps of a run again: those that are not done, or `from_agent` and all that come after it.
 
         Args:

@@ -52,10 +52,9 @@ def why(finished: Finished, tool: str, folders: Sequence[Path]) -> str | None:
     """
     if finished.exit_code == 0:
         return None
-    if finished.timed_out is not None:
+    if finished.overdue:
         return (
-            f"`{tool}` did not end in time\nIt was still running after {finished.timed_out:g} s and was ended, with"
-            " all it had started. The end of its log shows how far it got: see what it waits for, then retry the run."
+            f"`{tool}` {finished.overdue.short}\nIt was ended, with all it had started: {finished.overdue}.\n{_OVERDUE}"
         )
     if finished.exceeded:
         return f"`{tool}` {finished.exceeded}\nIt was ended, with all it had started. {_OURS}"
@@ -97,7 +96,7 @@ def _said(output: str) -> tuple[Shortage | None, str]:
 
 
 def _signalled(finished: Finished, tool: str) -> str | None:
-    """Return what is known of a tool that a signal ended; Baton's own signals are time-outs, and told as such."""
+    """Return what is known of a tool that a signal ended; Baton's own are for what is overdue, and told so."""
     code = finished.exit_code
     number = -code if code < 0 else code - _BY_SHELL
     memory = _facts("memory", ())
@@ -114,6 +113,10 @@ def _signalled(finished: Finished, tool: str) -> str | None:
     return None
 
 
+_OVERDUE = (
+    "The end of its log shows how far it got: see what it waits for, then retry the run. If it needs longer, give it"
+    " that: `baton retry --check-timeout SECONDS`."
+)
 _OURS = (
     "Code that nobody here wrote may change only the tree and its temporary folder, reach only its databases, and use"
     " only so much of the machine. If the app needs more, set BATON_CHECK_LIMITS (docs/security.md) and retry the run."

@@ -1,6 +1,7 @@
 """Run one tool: its own process group, a minimal environment, its output in a log that cannot grow without end.
 
-Not here: which tools run (`agents.checks`), where (`agents.checks.scratch`).
+Not here: which tools run (`agents.checks`), where (`agents.checks.scratch`), when one has taken too long
+(`agents.checks.activity`).
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from agents.checks.activity import Processes, Supervision
 from agents.checks.machine import oom_kills
+from agents.checks.time_limit import Overdue, TimeLimit
 from skills.core.redaction import redact
 
 RUN_MARKER = "BATON_RUN"  # names the run in the environment of its tools, and of whatever they start
 LOG_LIMIT = 2_000_000  # bytes kept: the first half and the last half of what a tool prints
-TIMED_OUT = 124  # the exit code `timeout(1)` uses
+ENDED = 124  # the exit code `timeout(1)` uses
 _CUT = 4_096  # characters on each side of what is left out; no secret is longer
 _CHUNK = 65_536
 _GRACE = 2.0  # seconds between asking a group to end and killing it
@@ -45,15 +48,15 @@ class Finished:
     """How a process ended.
 
     `exit_code` is minus the signal's number if a signal ended it. `output` is stdout and stderr together, secrets and
-    NUL characters replaced. `timed_out`: the seconds after which it was ended for taking too long, if it was.
-    `oom_kills`: how many processes the kernel killed for memory meanwhile, this one's or others beside it. `exceeded`:
-    what it used too much of, if it was ended for that. `isolated`: whether it ran isolated and under limits of ours.
+    NUL characters replaced. `overdue`: why it was ended for taking too long, if it was. `oom_kills`: how many processes
+    the kernel killed for memory meanwhile, this one's or others beside it. `exceeded`: what it used too much of, if it
+    was ended for that. `isolated`: whether it ran isolated and under limits of ours.
     """
 
     exit_code: int
     seconds: float
     output: str
-    timed_out: float | None = None
+    overdue: Overdue | None = None
     oom_kills: int = 0
     exceeded: str | None = None
     isolated: bool = False
@@ -90,16 +93,16 @@ async def run_process(
     *,
     cwd: Path,
     env: Mapping[str, str],
-    timeout: float,  # noqa: ASYNC109  # part of how a tool is run: it decides the exit code
+    limit: TimeLimit,
     watch: Callable[[int], Awaitable[None]] | None = None,
 ) -> Finished:
-    """Run `argv` and wait; whatever it started is gone when this returns, on time-out and cancellation too.
+    """Run `argv` and wait; whatever it started is gone when this returns, when it is overdue and on cancellation, too.
 
     Args:
         argv: Program and arguments; no shell.
         cwd: An existing folder.
         env: The whole environment.
-        timeout: Seconds; a tool that takes longer is killed and its exit code is 124.
+        limit: A tool that is overdue is ended and its exit code is 124.
         watch: Begun with the process's id, cancelled when it has ended; may end it.
 
     Raises:
@@ -126,12 +129,8 @@ async def run_process(
     kept = _Kept()
     reader = asyncio.create_task(_drain(read_end, kept))
     watching = asyncio.ensure_future(watch(process.pid)) if watch else None
-    timed_out = None
     try:
-        async with asyncio.timeout(timeout):
-            exit_code = await process.wait()
-    except TimeoutError:
-        exit_code, timed_out = TIMED_OUT, timeout
+        overdue = await _wait(process, Supervision(limit, Processes(process.pid).look, kept.size))
     finally:
         try:
             await _end_group(process)
@@ -141,14 +140,26 @@ async def run_process(
             reader.cancel()
             if watching and not watching.cancel():
                 watching.result()  # whoever watched may have failed
-    note = f"\n[stopped: still running after {timeout:g} s]\n" if timed_out is not None else ""
+    note = f"\n[stopped: {overdue}]\n" if overdue else ""
     return Finished(
-        exit_code=exit_code,
+        exit_code=ENDED if overdue else await process.wait(),
         seconds=round(time.monotonic() - started, 3),
         output=await asyncio.to_thread(kept.text) + note,
-        timed_out=timed_out,
+        overdue=overdue,
         oom_kills=oom_kills() - killed_before,
     )
+
+
+async def _wait(process: asyncio.subprocess.Process, supervision: Supervision) -> Overdue | None:
+    """Wait for the process to end, or to be overdue; then return why."""
+    while True:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(supervision.pause):
+                await process.wait()
+                return None
+        overdue = await asyncio.to_thread(supervision.overdue)
+        if overdue and process.returncode is None:
+            return overdue
 
 
 class _Kept:
@@ -167,6 +178,10 @@ class _Kept:
         if excess > 0:
             self._dropped += excess
             del self._tail[:excess]
+
+    def size(self) -> int:
+        """Return how many bytes the stream had so far."""
+        return len(self._head) + len(self._tail) + self._dropped
 
     def text(self) -> str:
         """Return what is kept, secrets replaced; what stands at the cut may be half a secret, and goes, too."""

@@ -35,10 +35,9 @@ from agents.checks.sandbox.isolation import Isolation
 from agents.checks.sandbox.limits import limits_from_environment
 from agents.checks.sandbox.sandbox import Sandbox
 from agents.checks.sandbox.untrusted_files import read_derived
+from agents.checks.time_limit import TimeLimit, scaled_limit
 from handoff.store import safe_path
 from skills.core.redaction import redact
-
-DEFAULT_TIMEOUT = 300.0  # seconds
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,6 +71,7 @@ class Scratch:
         admin_dsn: str,
         locks: Mapping[str, Lock] | None = None,
         isolation: Isolation | None = None,
+        limit: TimeLimit | None = None,
     ) -> None:
         """Describe the place; nothing is made before it is entered or asked for.
 
@@ -83,6 +83,7 @@ class Scratch:
             admin_dsn: A PostgreSQL DSN whose role may create databases.
             locks: Of the environments that may be asked for, by ecosystem (`python`, `node`).
             isolation: How tools are isolated; not at all without it.
+            limit: How long a tool may take; by default it grows with the files it may work on.
 
         Raises:
             LimitsInvalid: BATON_CHECK_LIMITS cannot be understood.
@@ -95,6 +96,7 @@ class Scratch:
         self._admin_dsn = admin_dsn
         self._sandbox = Sandbox(isolation, limits_from_environment()) if isolation else None
         self._locks = dict(locks or {})
+        self._limit = limit
         self._linking = asyncio.Lock()
         self._runs: dict[str, int] = {}
 
@@ -125,18 +127,16 @@ class Scratch:
         *,
         cwd: str = ".",
         env: Mapping[str, str] | None = None,
-        timeout: float = DEFAULT_TIMEOUT,  # noqa: ASYNC109  # part of how a tool is run
         tool: str | None = None,
         reads: Sequence[Path] = (),
     ) -> tuple[Evidence, str]:
-        """Run a tool on the tree; a tool that fails or hangs is an exit code, not an exception.
+        """Run a tool on the tree; a tool that fails, or takes too long and is ended, is an exit code, no exception.
 
         Args:
             check: The check's name; names the log.
             argv: Program and arguments, no shell. A relative program is looked up in PATH.
             cwd: Folder relative to the tree.
             env: Added to the minimal environment (PATH, HOME, locale): nothing else is inherited.
-            timeout: Seconds until everything the tool started is killed (exit code 124).
             tool: The package that provides the tool, if its name does not say it (`typescript` for `tsc`).
             reads: Files and folders outside the tree that the tool needs, such as a script of the check's own; an
                 isolated one sees no others.
@@ -152,7 +152,7 @@ class Scratch:
         if not (self.tree / cwd).is_dir():
             raise ScratchError(f"check `{check}` cannot run in `{cwd}`: the staged tree has no such folder")
         self._let_read(*reads)
-        finished = await self._run(check, words, cwd, env or {}, timeout)
+        finished = await self._run(check, words, cwd, env or {})
         if finished.exit_code:
             await self._databases.require()
         label = tool_label(words, tool, self.tree / cwd)
@@ -169,10 +169,10 @@ class Scratch:
         )
         return evidence, finished.output.replace(f"{self.tree}/", "")
 
-    async def _run(self, check: str, words: list[str], cwd: str, env: Mapping[str, str], seconds: float) -> Finished:
+    async def _run(self, check: str, words: list[str], cwd: str, env: Mapping[str, str]) -> Finished:
         with machine_trouble(f"check `{check}`", self.folders):
             try:
-                return await self.run_quietly(words, cwd=self.tree / cwd, env=env, timeout=seconds)
+                return await self.run_quietly(words, cwd=self.tree / cwd, env=env)
             except (FileNotFoundError, PermissionError) as error:
                 raise ScratchError(
                     f"check `{check}` cannot run `{words[0]}`: {error.strerror}. Run `baton doctor`;"
@@ -185,7 +185,6 @@ class Scratch:
         *,
         cwd: Path,
         env: Mapping[str, str],
-        timeout: float,  # noqa: ASYNC109  # part of how a tool is run
         write: Sequence[Path] = (),
     ) -> Finished:
         """Run a tool that is no check and leaves no evidence, isolated like one.
@@ -194,7 +193,6 @@ class Scratch:
             argv: Program and arguments.
             cwd: In the tree, in `home` or in `write`.
             env: Added to the minimal environment.
-            timeout: Seconds.
             write: Existing folders that it may change besides the tree and `home`.
 
         Raises:
@@ -202,10 +200,14 @@ class Scratch:
             ScratchError: It cannot be isolated.
         """
         env = minimal_environment(self.home, {**env, RUN_MARKER: self.run_id})
+        limit = self._limit
+        if limit is None:
+            worked_on = cwd if cwd.is_relative_to(self.tree) else self.tree
+            limit = await asyncio.to_thread(scaled_limit, worked_on)
         if self._sandbox is None:
-            return await run_process(argv, cwd=cwd, env=env, timeout=timeout)
+            return await run_process(argv, cwd=cwd, env=env, limit=limit)
         places = (self.tree, self.home, *write)
-        return await self._sandbox.run(argv, cwd=cwd, env=env, timeout=timeout, write=places)
+        return await self._sandbox.run(argv, cwd=cwd, env=env, limit=limit, write=places)
 
     @property
     def isolated(self) -> bool:

@@ -12,7 +12,7 @@ import typer
 
 from orchestrator.cli.completion import agent_names, question_ids, run_ids
 from orchestrator.planning.model_policy import ModelUse
-from orchestrator.planning.policy import STEP_SECONDS, Approve, Policy
+from orchestrator.planning.policy import Approve, Policy
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PART = r"(\d+(?:\.\d+)?)([smhd])"
@@ -88,7 +88,17 @@ StepTimeout = Annotated[
         "--step-timeout",
         metavar="DURATION",
         parser=duration,
-        help=f"How long one agent's step may take. {STEP_SECONDS / _UNITS['h']:g}h by default.",
+        help="How long one agent's step may take. By default as long as its tools make progress.",
+    ),
+]
+CheckTimeout = Annotated[
+    float | None,
+    typer.Option(
+        "--check-timeout",
+        metavar="DURATION",
+        parser=duration,
+        help="How long one tool of a check may take. By default it grows with the app; one that makes no progress is"
+        " ended sooner.",
     ),
 ]
 
@@ -113,6 +123,7 @@ def policy_of(
     approve: Approve | None,
     on_failure: Literal["ask", "fail"] | None,
     answer_within: float | None,
+    check_timeout: float | None,
     step_timeout: float | None,
     attended: bool,
     model: ModelUse | None = None,
@@ -123,7 +134,8 @@ def policy_of(
         approve=approve or ("plan" if attended else "never"),
         on_failure=on_failure or ("ask" if attended else "fail"),
         answer_seconds=answer_within,
-        step_seconds=step_timeout or STEP_SECONDS,
+        check_seconds=check_timeout,
+        step_seconds=step_timeout,
         model=model,
         outside=tuple(outside),
     )

@@ -10,7 +10,16 @@ import typer
 
 from handoff.store import write_atomically
 from orchestrator.cli.console import say, say_json
-from orchestrator.cli.options import AnswerWithin, ApproveOption, Json, OnFailure, StepTimeout, Verbose, policy_of
+from orchestrator.cli.options import (
+    AnswerWithin,
+    ApproveOption,
+    CheckTimeout,
+    Json,
+    OnFailure,
+    StepTimeout,
+    Verbose,
+    policy_of,
+)
 from orchestrator.cli.plan import show_plan
 from orchestrator.cli.session import View, follow, view_of
 from orchestrator.cli.signals import carry_out
@@ -53,6 +62,7 @@ def run_command(
     approve: ApproveOption = None,
     on_failure: OnFailure = None,
     answer_within: AnswerWithin = None,
+    check_timeout: CheckTimeout = None,
     step_timeout: StepTimeout = None,
     json: Json = False,  # noqa: FBT002
     verbose: Verbose = False,  # noqa: FBT002
@@ -71,6 +81,7 @@ def run_command(
         approve=approve,
         on_failure=on_failure,
         answer_within=answer_within,
+        check_timeout=check_timeout,
         step_timeout=step_timeout,
         attended=view.asks,
     )

@@ -18,6 +18,7 @@ from orchestrator.cli.console import say, say_error, say_json
 from orchestrator.cli.options import (
     AnswerWithin,
     ApproveOption,
+    CheckTimeout,
     FromAgent,
     Json,
     OnFailure,
@@ -103,6 +104,7 @@ def run(
     approve: ApproveOption = None,
     on_failure: OnFailure = None,
     answer_within: AnswerWithin = None,
+    check_timeout: CheckTimeout = None,
     step_timeout: StepTimeout = None,
     json: Json = False,  # noqa: FBT002
     verbose: Verbose = False,  # noqa: FBT002
@@ -116,6 +118,7 @@ def run(
         approve=approve,
         on_failure=on_failure,
         answer_within=answer_within,
+        check_timeout=check_timeout,
         step_timeout=step_timeout,
         attended=view.asks,
     )

@@ -9,13 +9,13 @@ import typer
 
 from orchestrator.cli import watch
 from orchestrator.cli.model_options import MaxCalls, MaxMinutes, MaxMoney, MaxTokens, Model, change_of
-from orchestrator.cli.options import Json, RunName, Verbose
+from orchestrator.cli.options import CheckTimeout, Json, RunName, Verbose
 from orchestrator.cli.project import engine_of
 from orchestrator.cli.session import PAUSED, View, attend, go_on, view_of
 from orchestrator.cli.signals import carry_out
 from orchestrator.cli.summary import exit_code, say_result, say_unfinished
 from orchestrator.orchestrator import Orchestrator
-from orchestrator.planning.model_policy import ModelChange
+from orchestrator.planning.policy import PolicyChange
 from orchestrator.records.result import RunResult
 from orchestrator.steps.external.collect import OutsideUnfinished
 from schemas.errors import InputError
@@ -35,6 +35,7 @@ def resume(
     max_tokens: MaxTokens = None,
     max_money: MaxMoney = None,
     max_minutes: MaxMinutes = None,
+    check_timeout: CheckTimeout = None,
     watch: Watch = False,  # noqa: FBT002 - typer's way to say a flag
     json: Json = False,  # noqa: FBT002
     verbose: Verbose = False,  # noqa: FBT002
@@ -44,19 +45,20 @@ def resume(
     On a terminal, what it waits for is asked. Elsewhere the command says what it is, and exits with 3.
     """
     view = replace(view_of(json=json, verbose=verbose), watches=watch)
-    change = change_of(model=model, calls=max_calls, tokens=max_tokens, money=max_money, minutes=max_minutes)
+    model_change = change_of(model=model, calls=max_calls, tokens=max_tokens, money=max_money, minutes=max_minutes)
+    change = PolicyChange(check_seconds=check_timeout, model=model_change)
     raise typer.Exit(carry_out(_resume(run, view, change)))
 
 
-async def _resume(name: str, view: View, change: ModelChange | None) -> int:
+async def _resume(name: str, view: View, change: PolicyChange | None) -> int:
     async with engine_of() as engine:
         run_id = await engine.find(name)
         go_on_with = watch.watch if view.watches else resume_run
         return await go_on_with(engine, run_id, view, change)
 
 
-async def resume_run(engine: Orchestrator, run_id: str, view: View, change: ModelChange | None = None) -> int:
-    """Go on with a run as far as it goes, with `change` of its model; return the exit code."""
+async def resume_run(engine: Orchestrator, run_id: str, view: View, change: PolicyChange | None = None) -> int:
+    """Go on with a run as far as it goes, with `change` of its policy; return the exit code."""
     try:
         run = await engine.resume(run_id, change=change)
     except InputError as error:

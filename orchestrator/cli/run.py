@@ -24,6 +24,7 @@ from orchestrator.cli.model_options import (
 from orchestrator.cli.options import (
     AnswerWithin,
     ApproveOption,
+    CheckTimeout,
     Json,
     OnFailure,
     Outside,
@@ -50,6 +51,7 @@ def run(
     approve: ApproveOption = None,
     on_failure: OnFailure = None,
     answer_within: AnswerWithin = None,
+    check_timeout: CheckTimeout = None,
     step_timeout: StepTimeout = None,
     outside: Outside = "",
     model: Model = None,
@@ -88,6 +90,7 @@ def run(
         approve=approve,
         on_failure=on_failure,
         answer_within=answer_within,
+        check_timeout=check_timeout,
         step_timeout=step_timeout,
         attended=view.asks,
         model=use,

@@ -18,7 +18,7 @@ from schemas.errors import InputError
 
 if TYPE_CHECKING:
     from orchestrator.orchestrator import Orchestrator
-    from orchestrator.planning.model_policy import ModelChange
+    from orchestrator.planning.policy import PolicyChange
     from orchestrator.records.result import RunResult
     from orchestrator.runtime.run import Run
 
@@ -89,7 +89,7 @@ async def _asked(engine: Orchestrator, result: RunResult) -> Run | None:
         raise
 
 
-async def go_on(engine: Orchestrator, run_id: str, change: ModelChange | None = None) -> Run | None:
+async def go_on(engine: Orchestrator, run_id: str, change: PolicyChange | None = None) -> Run | None:
     """Ask the person on the terminal what a run asks, then take it up again; None if the person left."""
     while await ask_person(engine, run_id):
         try:

@@ -22,12 +22,12 @@ from schemas.errors import InputError
 
 if TYPE_CHECKING:
     from orchestrator.orchestrator import Orchestrator
-    from orchestrator.planning.model_policy import ModelChange
+    from orchestrator.planning.policy import PolicyChange
 
 _SECONDS = 1.0  # between two looks; what is the same in both is not being written
 
 
-async def watch(engine: Orchestrator, run_id: str, view: View, change: ModelChange | None) -> int:
+async def watch(engine: Orchestrator, run_id: str, view: View, change: PolicyChange | None) -> int:
     """Go on with a run until it is over; return the exit code."""
     root = Path((await engine.run(run_id)).workspace)
     said = ""

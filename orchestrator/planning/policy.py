@@ -6,11 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from orchestrator.planning.model_policy import ModelUse
+from orchestrator.planning.model_policy import ModelChange, ModelUse
 from schemas.base import Document
 
 Approve = Literal["never", "plan", "each-agent"]
-STEP_SECONDS = 3600.0
 
 
 class Policy(Document):
@@ -18,14 +17,36 @@ class Policy(Document):
 
     `approve`: ask before the plan is carried out, before each agent works, or never. `on_failure`: whether a failed
     check fails the run or asks. `answer_seconds`: after that time a question takes its default; without it, it waits
-    for ever. `step_seconds`: a step that takes longer fails. `model`: who does what templates cannot do; without one,
-    it is listed as not implemented. `outside`: agents whose work is done by people or other systems; the run asks for
-    it.
+    for ever. `check_seconds`: a check's tool that takes longer is ended; without it, the limit grows with the files it
+    works on. `step_seconds`: a step that takes longer fails; without it, none does that makes progress. `model`: who
+    does what templates cannot do; without one, it is listed as not implemented. `outside`: agents whose work is done by
+    people or other systems; the run asks for it.
     """
 
     approve: Approve = "never"
     on_failure: Literal["fail", "ask"] = "fail"
     answer_seconds: float | None = Field(default=None, gt=0)
-    step_seconds: float = Field(default=STEP_SECONDS, gt=0)
+    check_seconds: float | None = Field(default=None, gt=0)
+    step_seconds: float | None = Field(default=None, gt=0)
     model: ModelUse | None = None
     outside: tuple[str, ...] = ()
+
+
+class PolicyChange(Document):
+    """What a person changes of a run's policy when they take the run up again; what is null stays."""
+
+    check_seconds: float | None = Field(default=None, gt=0)
+    model: ModelChange | None = None
+
+    def of(self, policy: Policy) -> Policy:
+        """Return the changed policy.
+
+        Raises:
+            ModelUnset: The run has no model, and limits are changed, but none is named.
+        """
+        update: dict[str, object] = {}
+        if self.check_seconds is not None:
+            update["check_seconds"] = self.check_seconds
+        if self.model is not None:
+            update["model"] = self.model.of(policy.model)
+        return policy.model_copy(update=update)

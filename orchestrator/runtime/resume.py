@@ -19,10 +19,9 @@ from handoff.problems import HandoffInvalid, HandoffMissing
 from handoff.provenance import sha256
 from handoff.store import write_atomically
 from orchestrator.planning.fingerprint import Fingerprint, Resumption, compare, fingerprint
-from orchestrator.planning.model_policy import ModelChange
 from orchestrator.planning.pipeline import AgentUnknown, Pipeline
 from orchestrator.planning.plan import make_plan
-from orchestrator.planning.policy import Policy
+from orchestrator.planning.policy import Policy, PolicyChange
 from orchestrator.records.events import QuestionAnswered, RunResumed, RunStatus
 from orchestrator.runtime.engine import Engine
 from orchestrator.runtime.run import Run
@@ -49,11 +48,11 @@ async def resume_run(
     *,
     again: bool = False,
     agent: str | None = None,
-    change: ModelChange | None = None,
+    change: PolicyChange | None = None,
 ) -> Run:
     """Go on with a run; with `again`, do its steps again from `agent` on, or those that are not done.
 
-    `change` is what is to be different about its model.
+    `change` is what is to be different about its policy.
 
     Raises:
         RunUnknown: There is no such run.
@@ -78,7 +77,7 @@ async def resume_run(
             started_at=before.started_at,
             workspace=workspace,
             pipeline=pipeline,
-            policy=stored.model_copy(update={"model": change.of(stored.model)}) if change else stored,
+            policy=change.of(stored) if change else stored,
             prd_sha256=before.prd,
         )
         resumption = await restore(context, before)
@@ -196,16 +195,13 @@ async def restore(context: RunContext, before: RunDetails) -> Resumption:
     return resumption
 
 
-def revise(context: RunContext, stored: Policy, change: ModelChange | None) -> None:
-    """Have new answers and `change` count for what models may spend, and be remembered."""
+def revise(context: RunContext, stored: Policy, change: PolicyChange | None) -> None:
+    """Have new answers and `change` count, and be remembered."""
     new = [
         each for each in context.state.questions.values() if not each.is_open and each.id not in context.events.answered
     ]
-    for each in (*(raised(question) for question in new), change):
-        if each is not None:
-            context.state.policy = context.state.policy.model_copy(
-                update={"model": each.of(context.state.policy.model)}
-            )
+    for each in (*(PolicyChange(model=raised(question)) for question in new), change or PolicyChange()):
+        context.state.policy = each.of(context.state.policy)
     if context.state.policy != stored:
         context.events.note(runs.revised(context.id, context.state.policy.model_dump(mode="json")))
     if context.state.policy.model is not None:

@@ -33,9 +33,9 @@ class StepTimedOut(RunError):
 
     def __str__(self) -> str:
         return (
-            f"step `{self.step}` was not done after {self.seconds:g} s, the time limit of a step; its tools were ended."
-            " The logs of its checks show how far it got. Find what hangs, then retry the run; or start one that gives"
-            " steps more time, with `--step-timeout SECONDS`."
+            f"step `{self.step}` was not done after {self.seconds:g} s, the limit that was set for a step; its tools"
+            " were ended. The logs of its checks show how far it got. Find what hangs, then retry the run; or start one"
+            " that gives steps more time, with `--step-timeout SECONDS`."
         )
 
 
@@ -77,8 +77,8 @@ def backoff(attempt: int) -> float:
 
 
 @asynccontextmanager
-async def step_time_limit(seconds: float, step: str) -> AsyncIterator[None]:
-    """Cancel the body after `seconds`: its tools end with everything they started before the error is raised.
+async def step_time_limit(seconds: float | None, step: str) -> AsyncIterator[None]:
+    """Cancel the body after `seconds`, if given: its tools end with all they started before the error is raised.
 
     A `TimeoutError` of the body's own goes through as it is, and so does a cancellation from outside.
 
@@ -91,6 +91,6 @@ async def step_time_limit(seconds: float, step: str) -> AsyncIterator[None]:
             yield
     except Exception as error:
         # What fails while it is being cancelled fails because the time is over.
-        if limit.expired():
+        if seconds is not None and limit.expired():
             raise StepTimedOut(step, seconds) from error
         raise

@@ -11,6 +11,7 @@ from agents.checks.rules import rules_to_try
 from agents.checks.runner import CheckProgress, run_checks
 from agents.checks.sandbox.isolation import isolation_for
 from agents.checks.scratch import Lock, Scratch
+from agents.checks.time_limit import chosen_limit
 from agents.contracts import Agent, Check, Outcome, Proposal, Work
 from agents.ownership import owns
 from handoff.problems import HandoffInvalid, HandoffMissing
@@ -82,6 +83,7 @@ async def measure(run: RunContext, plan: Plan, agent: Agent, todo: Work, made: M
         admin_dsn=run.services.admin_dsn,
         locks={each: Lock(path=path, prepared=plan.locks.get(each)) for each, path in agent.locks.items()},
         isolation=await isolation_for(untrusted=_untrusted(run, agent)),
+        limit=chosen_limit(run.state.policy.check_seconds) if run.state.policy.check_seconds else None,
     )
     async with scratch:
         outcomes = await run_checks(_checks(agent, todo), scratch, todo, notify=_Reporter(run, agent))

@@ -12,6 +12,7 @@ import pytest
 
 from agents.checks.environments.environments import Environments
 from agents.checks.scratch import Scratch
+from agents.checks.time_limit import TimeLimit
 from orchestrator.storage.home import home
 from orchestrator.storage.postgres import Embedded
 from tests.support.agent_material import LOCKS, ScratchIn
@@ -41,7 +42,7 @@ def scratch_in(tmp_path: Path, admin_dsn: str, environments: Environments) -> Sc
     """Make a scratch on the given tree, with the locks of the built-in skills."""
 
     @asynccontextmanager
-    async def make(tree: Path) -> AsyncIterator[Scratch]:
+    async def make(tree: Path, limit: TimeLimit | None = None) -> AsyncIterator[Scratch]:
         tree.mkdir(parents=True, exist_ok=True)
         async with Scratch(
             run_id="test",
@@ -50,6 +51,7 @@ def scratch_in(tmp_path: Path, admin_dsn: str, environments: Environments) -> Sc
             environments=environments,
             admin_dsn=admin_dsn,
             locks=LOCKS,
+            limit=limit,
         ) as scratch:
             yield scratch
 

@@ -18,19 +18,21 @@ from agents.checks.environments.environments import Environments
 from agents.checks.outcomes import failed_tool
 from agents.checks.process import Finished, run_process
 from agents.checks.python.tools import UnitTestsCheck
+from agents.checks.time_limit import TimeLimit
 from agents.toolchains.fastapi.toolchain import ENVIRONMENT
 from tests.support.agent_material import ScratchIn, feature, work, write_tree
 
 ROOT = Path(__file__).parents[2]
 NOBODY = 65534
+UNHURRIED = TimeLimit()
 AS_NOBODY = f"import os, resource, subprocess; os.getuid() or os.setuid({NOBODY}); "  # limits do not stop root
 ENDS_ITSELF = "import os, signal; os.kill(os.getpid(), signal.{})"
 KILLS_ITSELF = ENDS_ITSELF.format("SIGKILL")
 
 
-async def reason_of(code: str, folder: Path, *, timeout: float = 60) -> str:  # noqa: ASYNC109  # the tool's
+async def reason_of(code: str, folder: Path, limit: TimeLimit = UNHURRIED) -> str:
     """Run Python as a tool, and return why it ended badly; its first line is the summary."""
-    finished = await run_process([sys.executable, "-c", code], cwd=folder, env=dict(os.environ), timeout=timeout)
+    finished = await run_process([sys.executable, "-c", code], cwd=folder, env=dict(os.environ), limit=limit)
     assert finished.exit_code, finished.output
     return why(finished, "demo", [folder]) or f"no reason, but {finished}"
 
@@ -103,14 +105,18 @@ async def test_a_tool_that_crashed_is_told_by_its_signal(tmp_path: Path) -> None
 
 
 async def test_a_tool_that_hangs_says_for_how_long_and_where_to_look(tmp_path: Path) -> None:
-    reason = await reason_of("import time; time.sleep(60)", tmp_path, timeout=0.5)
-    assert reason.startswith("`demo` did not end in time\nIt was still running after 0.5 s and was ended")
-    assert "The end of its log shows how far it got" in reason
+    reason = await reason_of("import time; time.sleep(600)", tmp_path, TimeLimit(idle=0.5))
+    summary, facts, advice = reason.splitlines()
+    assert summary == "`demo` made no progress"
+    assert facts.startswith("It was ended, with all it had started: no progress for 0.5 s: it printed nothing and used")
+    assert "it never printed" in facts
+    assert "The end of its log shows how far it got" in advice
+    assert "`baton retry --check-timeout SECONDS`" in advice
 
 
 @pytest.mark.parametrize(("code", "exits"), [("print('MemoryError')", 0), ("import sys; sys.exit('3 failed')", 1)])
 async def test_a_tool_that_ended_by_its_own_doing_has_no_such_reason(code: str, exits: int, tmp_path: Path) -> None:
-    finished = await run_process([sys.executable, "-c", code], cwd=tmp_path, env=dict(os.environ), timeout=60)
+    finished = await run_process([sys.executable, "-c", code], cwd=tmp_path, env=dict(os.environ), limit=UNHURRIED)
     assert (finished.exit_code, why(finished, "demo", [tmp_path])) == (exits, None)
 
 
@@ -170,7 +176,7 @@ async def test_node_s_full_heap_is_out_of_memory(tmp_path: Path, environments: E
         "-e",
         "const a = []; for (;;) a.push(new Array(1e4).fill({}))",
     ]
-    finished = await run_process(argv, cwd=tmp_path, env={}, timeout=60)
+    finished = await run_process(argv, cwd=tmp_path, env={}, limit=UNHURRIED)
     reason = why(finished, "vitest", [tmp_path]) or ""
     assert reason.startswith("`vitest` ran into a limit of the machine: out of memory\nIt says: FATAL ERROR: "), reason
 

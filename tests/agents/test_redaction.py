@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from agents.checks.process import LOG_LIMIT, minimal_environment, run_process
+from agents.checks.time_limit import TimeLimit
 from tests.support.agent_material import ScratchIn
 
 
@@ -44,7 +45,9 @@ async def test_no_half_of_a_secret_is_left_where_a_long_output_is_cut(
         f" o(s); o('z' * ({half} - {before}))"
     )
 
-    ran = await run_process([sys.executable, "-c", code], cwd=tmp_path, env=minimal_environment(tmp_path), timeout=60)
+    ran = await run_process(
+        [sys.executable, "-c", code], cwd=tmp_path, env=minimal_environment(tmp_path), limit=TimeLimit()
+    )
 
     assert "bytes left out" in ran.output
     assert not any(part in ran.output for part in ("pl4", "acr0ss", "-the-", "cut"))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from typing import Protocol
 
 from agents.checks.scratch import Lock, Scratch
+from agents.checks.time_limit import TimeLimit
 from agents.contracts import Work
 from schemas.base import JSON, Document
 from schemas.feature import Access, Entity, Feature, FeatureField, FieldType
@@ -20,7 +22,11 @@ LOCKS = {
     "node": Lock(path="frontend/package-lock.json", prepared=NODE_LOCK),
 }
 
-ScratchIn = Callable[[Path], AbstractAsyncContextManager[Scratch]]
+
+class ScratchIn(Protocol):
+    """Makes a place for checks on a tree."""
+
+    def __call__(self, tree: Path, limit: TimeLimit | None = None) -> AbstractAsyncContextManager[Scratch]: ...
 
 
 def field(name: str, kind: str, *, required: bool = True, **rules: object) -> FeatureField:

@@ -15,10 +15,11 @@ from pathlib import Path
 from agents.checks.environments.cache import cache_key, cached_folder
 from agents.checks.environments.environments import Environments
 from agents.checks.process import Finished, installer_environment, run_process
+from agents.checks.time_limit import TimeLimit
 
 PACKAGE = "@sparticuz/chromium@153.0.0"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-TIMEOUT = 600.0  # seconds; 74 MB to download
+LIMIT = TimeLimit(idle=600)  # 74 MB to download, perhaps slowly
 # Without this the package leaves its libraries packed: it does not expect to be needed on a whole machine.
 CARRY_LIBRARIES = {"AWS_EXECUTION_ENV": "AWS_Lambda_nodejs22.x"}
 UNPACK = """
@@ -59,8 +60,8 @@ async def _install(folder: Path, cache: Path) -> None:
     path = {"PATH": f"{node.bin}:{os.environ.get('PATH', os.defpath)}"}
     env = installer_environment(folder / "tmp", {**path, **CARRY_LIBRARIES})
     npm = [str(node.bin / "npm"), "install", "--no-audit", "--no-fund", "--ignore-scripts", PACKAGE]
-    _expect_success(await run_process(npm, cwd=folder, env=env, timeout=TIMEOUT))
-    unpacked = await run_process([str(node.bin / "node"), str(script)], cwd=folder, env=env, timeout=TIMEOUT)
+    _expect_success(await run_process(npm, cwd=folder, env=env, limit=LIMIT))
+    unpacked = await run_process([str(node.bin / "node"), str(script)], cwd=folder, env=env, limit=LIMIT)
     _expect_success(unpacked)
     found = {**json.loads(unpacked.output.splitlines()[-1]), "folder": str(folder)}
     (folder / "unpacked.json").write_text(json.dumps(found), encoding="utf-8")

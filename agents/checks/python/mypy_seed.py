@@ -19,7 +19,6 @@ from agents.checks.environments.environments import PythonEnvironment
 from agents.checks.sandbox.untrusted_files import read_plain
 from agents.checks.scratch import Scratch
 
-_SEED_TIMEOUT = 300.0
 _MODULE = "seed_imports.py"
 
 
@@ -48,7 +47,7 @@ async def _learn(scratch: Scratch, folder: Path, environment: PythonEnvironment,
     if (tree / "pyproject.toml").is_file():
         argv += ["--config-file", str(tree / "pyproject.toml")]
     # Whatever mypy thinks of the imports does not matter here: it has read them.
-    await scratch.run_quietly([*argv, _MODULE], cwd=folder, env={}, timeout=_SEED_TIMEOUT, write=[folder])
+    await scratch.run_quietly([*argv, _MODULE], cwd=folder, env={}, write=[folder])
     module.unlink()
 
 

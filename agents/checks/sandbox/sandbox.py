@@ -18,6 +18,7 @@ from agents.checks.process import Finished, run_process
 from agents.checks.sandbox.isolation import Isolation, isolated_argv
 from agents.checks.sandbox.launcher import CANNOT
 from agents.checks.sandbox.limits import Limits, Watch
+from agents.checks.time_limit import TimeLimit
 
 _PACKAGE = Path(__file__).parents[2]  # its probes are what some tools run
 _BY_SHELL = 128  # what runs between the tool and Baton passes a signal on as an exit code above this
@@ -45,7 +46,7 @@ class Sandbox:
         *,
         cwd: Path,
         env: Mapping[str, str],
-        timeout: float,  # noqa: ASYNC109  # part of how a tool is run
+        limit: TimeLimit,
         write: Sequence[Path],
     ) -> Finished:
         """Run a tool as `agents.checks.process.run_process` does.
@@ -54,7 +55,7 @@ class Sandbox:
             argv: Program and arguments. A relative program is looked up in the PATH of `env`.
             cwd: An existing folder within `write`.
             env: The whole environment. HOME is a folder within `write`; temporary files are kept beside it.
-            timeout: Seconds.
+            limit: As there.
             write: Existing folders that the tool may change.
 
         Raises:
@@ -74,7 +75,7 @@ class Sandbox:
             limits=self._limits.of_each_process(),
         )
         watch = Watch(self._limits, write)
-        finished = await run_process(words, cwd=cwd, env=env, timeout=timeout, watch=watch)
+        finished = await run_process(words, cwd=cwd, env=env, limit=limit, watch=watch)
         if finished.exit_code == CANNOT and "cannot isolate: " in finished.output:
             raise ScratchError(
                 f"`{program.name}` cannot be run isolated, as was possible a moment ago:\n{finished.output.strip()}"

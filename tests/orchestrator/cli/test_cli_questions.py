@@ -190,6 +190,19 @@ def test_a_step_may_be_given_less_time(small: Kit, tmp_path: Path) -> None:
     assert "--step-timeout" in done.stdout
 
 
+def test_a_check_may_be_given_less_time_and_more_when_its_run_is_taken_up(small: Kit, tmp_path: Path) -> None:
+    flag = tmp_path / "flag"
+    waits = f"import os, time\nwhile not os.path.exists({str(flag)!r}): time.sleep(0.05)"
+    small.checks = {"two": (replace(Compiles("two"), code=waits),)}
+    done, run = start(tmp_path, "--check-timeout", "1s")
+    assert done.returncode == 1
+    assert "still running after 1 s" in done.stdout
+    again = baton("retry", run, "--check-timeout", "1.5s")
+    assert (again.returncode, "still running after 1.5 s" in again.stdout) == (1, True)
+    flag.touch()
+    assert baton("retry", run, "--check-timeout", "2h").returncode == 0
+
+
 @pytest.mark.parametrize("text", ["", "0", "-1s", "soon", "1w", "1h 30m", "nan", "1e3", "99999d", "٣m"])
 def test_a_wrong_duration_is_explained(tmp_path: Path, text: str) -> None:
     (tmp_path / "prd.md").write_text(PROSE)

@@ -14,7 +14,7 @@ from agents.contracts import Agent
 from handoff.store import HandoffStore
 from orchestrator import Orchestrator
 from orchestrator.planning.pipeline import Pipeline
-from orchestrator.planning.policy import Policy
+from orchestrator.planning.policy import Policy, PolicyChange
 from orchestrator.records.events import Event, HandoffPublished, QuestionAnswered, SkillFinished, StepFinished
 from orchestrator.records.result import RunResult
 from orchestrator.runtime.langgraph.driver import NothingToResume
@@ -364,6 +364,20 @@ async def test_a_step_that_takes_too_long_fails_with_the_limit_named(kit: Kit, t
         assert result.status == "failed"
         assert "step `two-agent` was not done after 0.5 s" in result.problems[0]
         assert (await (await engine.retry(result.run)).result()).status == "completed"
+
+
+async def test_a_check_has_the_time_that_was_chosen_and_another_when_its_run_is_taken_up(
+    kit: Kit, tmp_path: Path
+) -> None:
+    kit.checks = {"two": (hanging("two", tmp_path / "flag"),)}
+    async with kit.engine(tmp_path / "w") as engine:
+        result = await (await engine.start(tmp_path / "prd.md", policy=Policy(check_seconds=1))).result()
+        assert result.status == "failed"
+        assert "still running after 1 s" in result.problems[0]
+        assert "the limit is the one chosen for this run" in result.problems[0]
+        await (await engine.retry(result.run, change=PolicyChange(check_seconds=7200))).result()
+        stored = await engine.run(result.run)
+    assert (stored.status, Policy.model_validate(stored.policy)) == ("completed", Policy(check_seconds=7200))
 
 
 async def test_handoffs_are_remembered_in_their_versions(kit: Kit, tmp_path: Path) -> None:

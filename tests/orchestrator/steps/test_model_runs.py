@@ -22,7 +22,7 @@ from orchestrator import Orchestrator
 from orchestrator.planning.executors import ModelMissing, TapeMissing
 from orchestrator.planning.model_policy import ModelChange, ModelUnset, ModelUse
 from orchestrator.planning.pipeline import Pipeline
-from orchestrator.planning.policy import Policy
+from orchestrator.planning.policy import Policy, PolicyChange
 from orchestrator.records.events import Event, ModelSpent, SkillFinished, StepRetried, WorkReturned
 from orchestrator.records.result import RunResult
 from orchestrator.steps.questions import EDIT, GIVE_UP, RETRY, TEMPLATE
@@ -66,7 +66,7 @@ async def done(kit: Kit, folder: Path, script: Script, policy: Policy) -> tuple[
 
 
 async def go_on(
-    kit: Kit, folder: Path, script: Script, answer: str, change: ModelChange | None = None
+    kit: Kit, folder: Path, script: Script, answer: str, change: PolicyChange | None = None
 ) -> tuple[RunResult, list[Event]]:
     """Answer the newest run's question and resume it."""
     async with engine(kit, folder / "w", script) as orchestrator:
@@ -326,7 +326,7 @@ async def test_a_spent_budget_asks_and_a_raised_one_goes_on(kit: Kit, tmp_path: 
 
 async def test_a_limit_can_be_raised_when_a_run_is_resumed_and_stays_raised(kit: Kit, tmp_path: Path) -> None:
     await done(kit, tmp_path, WELL, two(run=Limits(calls=1)))
-    result, _ = await go_on(kit, tmp_path, WELL, RETRY, ModelChange(calls=3))
+    result, _ = await go_on(kit, tmp_path, WELL, RETRY, PolicyChange(model=ModelChange(calls=3)))
     assert result.status == "completed"
     async with engine(kit, tmp_path / "w") as orchestrator:
         stored = await orchestrator.run(result.run)
@@ -391,7 +391,7 @@ async def test_another_model_may_go_on_with_a_run(kit: Kit, tmp_path: Path) -> N
     async with engine(kit, tmp_path / "w2") as orchestrator:
         result = await (await orchestrator.start(tmp_path / "prd.md", policy=policy)).result()
         await orchestrator.answer(result.run, result.questions[0].id, "retry --max-calls 3")
-        run = await orchestrator.resume(result.run, change=ModelChange(name="other:model"))
+        run = await orchestrator.resume(result.run, change=PolicyChange(model=ModelChange(name="other:model")))
         assert run.resumption is not None
         assert run.resumption.rule == "migrates"
         assert run.resumption.reasons == (
@@ -406,7 +406,7 @@ async def test_limits_cannot_be_changed_where_there_is_no_model(kit: Kit, tmp_pa
         run = await orchestrator.start(tmp_path / "prd.md")
         await run.result()
         with pytest.raises(ModelUnset, match="the run has no model whose limits could be changed"):
-            await orchestrator.retry(run.id, change=ModelChange(calls=3))
+            await orchestrator.retry(run.id, change=PolicyChange(model=ModelChange(calls=3)))
 
 
 # ---- refused before anything begins

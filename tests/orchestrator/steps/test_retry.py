@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import pytest
 
+from orchestrator.planning.policy import Policy
 from orchestrator.steps import retry
 from orchestrator.steps.retry import ATTEMPTS, FIRST_WAIT, LONGEST_WAIT, StepTimedOut, backoff, step_time_limit
 from schemas.errors import BatonError, InputError, RunError
@@ -143,7 +144,7 @@ def test_waits_are_left_to_chance_and_have_a_limit() -> None:
 # ---- the time limit of a step -----------------------------------------------------------------------------------
 
 
-async def limited(seconds: float, work: Callable[[], Coroutine[object, object, T]]) -> T:
+async def limited(seconds: float | None, work: Callable[[], Coroutine[object, object, T]]) -> T:
     async with step_time_limit(seconds, "backend"):
         return await work()
 
@@ -173,6 +174,15 @@ def test_a_step_in_time_returns_what_it_made() -> None:
         return "made"
 
     assert run(limited(60, quick)) == ("made", 59.0)
+
+
+def test_no_clock_judges_a_step_for_which_nobody_set_a_limit() -> None:
+    async def long() -> str:
+        await asyncio.sleep(1e6)
+        return "made"
+
+    assert Policy().step_seconds is None
+    assert run(limited(None, long)) == ("made", 1e6)
 
 
 def test_a_time_out_of_the_work_s_own_is_not_taken_for_the_step_s() -> None:
