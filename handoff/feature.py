@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from types import MappingProxyType
 
+from handoff.catalogue import Catalogue
 from handoff.codec import Parsed
 from handoff.labels.access import default_access
 from handoff.labels.owner import has_owner
@@ -60,11 +61,12 @@ class FeatureIncomplete(InputError):
         return f"{self.file or 'the PRD'}: says too little to build from. {self.question}"
 
 
-def read_feature(parsed: Parsed, file: str = "", *, labels: Labels | None = None) -> Feature:
+def read_feature(parsed: Parsed, catalogue: Catalogue, file: str = "", *, labels: Labels | None = None) -> Feature:
     """Return what a parsed `feature-prd` document means.
 
     Args:
         parsed: Read under the contract `feature-prd`, so that it satisfies it.
+        catalogue: What a stack can be.
         file: Named in problems.
         labels: Those that entities may have, by default the built-in ones.
 
@@ -72,20 +74,28 @@ def read_feature(parsed: Parsed, file: str = "", *, labels: Labels | None = None
         HandoffInvalid: With every problem, in document order.
         FeatureIncomplete: It has no entities.
     """
-    return feature_of(FeaturePrd.model_validate(parsed.data), file=file, lines=parsed.lines, labels=labels)
+    prd = FeaturePrd.model_validate(parsed.data)
+    return feature_of(prd, catalogue, file=file, lines=parsed.lines, labels=labels)
 
 
 def feature_of(
-    prd: FeaturePrd, *, file: str = "", lines: Mapping[str, int] = _NO_LINES, labels: Labels | None = None
+    prd: FeaturePrd,
+    catalogue: Catalogue,
+    *,
+    file: str = "",
+    lines: Mapping[str, int] = _NO_LINES,
+    labels: Labels | None = None,
 ) -> Feature:
     """Return what a PRD means; `lines` maps JSON pointers to lines of `file`, counted from 1.
+
+    `catalogue` says what its stack can be.
 
     Raises:
         HandoffInvalid: With every problem, in document order.
         FeatureIncomplete: It has no entities.
     """
     root = Cursor(Diagnostics(file, lines))
-    stack = read_stack(prd.stack, root)
+    stack = read_stack(prd.stack, catalogue, root)
     slug = _slug(prd, root)
     user, entities = _entities(prd, labels or Labels(), root)
     for rule in prd.business_rules:

@@ -1,81 +1,75 @@
-"""Read the PRD's `## Stack`: what is chosen, what Baton cannot make yet, and the defaults of the rest."""
+"""Read the PRD's `## Stack` against the catalogue: what is chosen or cannot be, and the defaults of the rest."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
 
+from handoff.catalogue import Catalogue
 from handoff.prd_report import Cursor, listed
 from schemas.agents import SPECIALISTS
-from schemas.feature import Stack
 from schemas.handoffs import PrdChoice
-
-# Part, attribute of `Stack`, every choice the format knows. The first is the default.
-_PARTS: Final[dict[str, tuple[str, ...]]] = {
-    "Backend": ("Python", ".NET", "Node.js", "Go", "Java"),
-    "Framework": ("FastAPI", "Django", "Flask"),
-    "Database": ("PostgreSQL", "MySQL", "SQLite"),
-    "ORM": ("SQLAlchemy", "Django ORM"),
-    "Frontend": ("React", "none"),
-    "Authentication": ("JWT", "OAuth2", "Token", "none"),
-    "Background tasks": ("none", "FastAPI BackgroundTasks", "ARQ", "Celery"),
-    "Dependency manager": ("uv", "pip", "poetry"),
-}
-_MADE: Final[dict[str, tuple[str, ...]]] = {
-    "Backend": ("Python",),
-    "Framework": ("FastAPI",),
-    "Database": ("PostgreSQL",),
-    "ORM": ("SQLAlchemy",),
-    "Frontend": ("React", "none"),
-    "Authentication": ("JWT",),
-}
+from schemas.parts import Part
+from schemas.stack import Stack
 
 
-def read_stack(choices: Sequence[PrdChoice], root: Cursor) -> Stack:
-    """Return the stack, reporting unknown parts and choices and those that are not implemented.
+def read_stack(choices: Sequence[PrdChoice], catalogue: Catalogue, root: Cursor) -> Stack:
+    """Return the stack, reporting parts and choices that are unknown or not provided, and what does not go together.
 
-    A part that can be left out without harm (background tasks, the dependency manager) becomes a gap.
+    A choice for a part that can be left out without harm becomes a gap.
     """
-    parts = {_plain(part): part for part in _PARTS}
-    chosen: dict[str, str] = {}
+    rows = _rows(choices, catalogue, root)
+    read = {key: _choice(part, word, catalogue, spot) for key, (part, word, spot) in rows.items()}
+    stack = catalogue.stack({key: choice for key, choice in read.items() if choice})
+    if all(read.values()):  # what is refused already would only lead to more of the same
+        _check_conflicts(stack, catalogue, {key: spot for key, (_, _, spot) in rows.items()}, root)
+    return stack
+
+
+def _rows(choices: Sequence[PrdChoice], catalogue: Catalogue, root: Cursor) -> dict[str, tuple[Part, str, Cursor]]:
+    """Return the rows of parts that there are, by the part's key."""
+    rows: dict[str, tuple[Part, str, Cursor]] = {}
     for index, row in enumerate(choices):
         spot = root.at("stack", index, section="Stack")
-        part = parts.get(_plain(row.part))
+        part = catalogue.part(row.part)
         if part is None:
-            spot.at("part").unknown("part of the stack", row.part, _PARTS)
-        elif part in chosen:
-            spot.problem(f"`{part}` is chosen twice", hint="keep one of the rows")
+            spot.at("part").unknown("part of the stack", row.part, [part.name for part in catalogue.parts])
+        elif part.key in rows:
+            spot.problem(f"`{part.name}` is chosen twice", hint="keep one of the rows")
         else:
-            chosen[part] = _choice(part, row.choice, spot.at("choice")) or _PARTS[part][0]
-    return Stack(**{_attribute(part): choice for part, choice in chosen.items()})
+            rows[part.key] = part, row.choice, spot.at("choice")
+    return rows
 
 
-def _choice(part: str, written: str, spot: Cursor) -> str | None:
-    """Return the choice as the format spells it, if Baton can make it."""
-    choice = {_plain(known): known for known in _PARTS[part]}.get(_plain(written))
+def _choice(part: Part, written: str, catalogue: Catalogue, spot: Cursor) -> str | None:
+    """Return the choice as the catalogue spells it, if somebody provides it."""
+    choice, available = part.spelled(written), catalogue.available(part)
     if choice is None:
-        spot.unknown(f"choice for `{part}`", written, _PARTS[part])
-    elif part not in _MADE:
-        if choice != _PARTS[part][0]:
-            spot.gap(f"{part}: {written}", f"not implemented yet: the app is made with `{_PARTS[part][0]}`")
-        return None
-    elif choice in _MADE[part]:
+        spot.unknown(f"choice for `{part.name}`", written, part.choices)
+    elif choice in available:
         return choice
-    elif part == "Backend":
-        specialist = next(name for language, name in SPECIALISTS.items() if language == choice)
+    elif part.optional:
+        default = catalogue.default(part)
+        spot.gap(f"{part.name}: {written}", f"not implemented yet: the app is made with `{default}`")
+        return default
+    elif specialist := _specialist(part, choice):
         spot.problem(
             f"the backend `{choice}` needs the specialist `{specialist}`, which Baton does not have",
             got=written,
-            expected="`Python`",
+            expected=listed(available),
         )
     else:
-        spot.problem(f"{part} `{choice}` is not implemented yet", got=written, expected=listed(_MADE[part]))
+        spot.problem(f"{part.name} `{choice}` is not implemented yet", got=written, expected=listed(available))
     return None
 
 
-def _plain(text: str) -> str:
-    return " ".join(text.casefold().split())
+def _specialist(part: Part, choice: str) -> str | None:
+    names = (name for language, name in SPECIALISTS.items() if language == choice)
+    return next(names, None) if part.key == "backend" else None
 
 
-def _attribute(part: str) -> str:
-    return part.casefold().replace(" ", "_")
+def _check_conflicts(stack: Stack, catalogue: Catalogue, spots: Mapping[str, Cursor], root: Cursor) -> None:
+    """Report each conflict at the row that made it, the choice's own or, if that is a default, another's."""
+    for conflict in catalogue.conflicts(stack):
+        rows = [spots[key] for key in (conflict.part.key, *conflict.parts) if key in spots]
+        spot = rows[0] if rows else root.at("stack", section="Stack")
+        spot.problem(str(conflict), got=conflict.choice, expected=listed(catalogue.available(conflict.part)))

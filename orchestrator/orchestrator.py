@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Self
 
 from handoff.feature import FeatureIncomplete
 from handoff.provenance import sha256
+from orchestrator.planning.choices import catalogue_of
 from orchestrator.planning.compatibility import refuse_unfit
 from orchestrator.planning.executors import Executors
 from orchestrator.planning.pipeline import Pipeline, full_stack
@@ -376,7 +377,7 @@ class Orchestrator:
         if given.prd is None:
             return None
         try:
-            feature: Feature = understand(given.prd)
+            feature: Feature = understand(given.prd, catalogue_of(self.registry))
         except FeatureIncomplete:
             return None
         return make_plan(feature, pipeline, self.registry)

@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Literal
 
 from schemas.base import JSON, Document, Field
+from schemas.stack import Stack
 
 Kind = Literal[
     "string", "text", "integer", "decimal", "float", "boolean", "date", "time", "datetime",
@@ -91,19 +92,6 @@ class Gap(Document):
     reason: str
 
 
-class Stack(Document):
-    """The choices of the PRD's `## Stack`, defaults filled in."""
-
-    backend: str = "Python"
-    framework: str = "FastAPI"
-    database: str = "PostgreSQL"
-    orm: str = "SQLAlchemy"
-    frontend: str = "React"
-    authentication: str = "JWT"
-    background_tasks: str = "none"
-    dependency_manager: str = "uv"
-
-
 class Feature(Document):
     """A PRD understood. `user` is the built-in account entity with the fields the PRD adds to it.
 
@@ -114,7 +102,7 @@ class Feature(Document):
     title: str
     slug: str  # kebab-case
     description: str = ""
-    stack: Stack = Stack()
+    stack: Stack
     user: Entity
     entities: tuple[Entity, ...]
     gaps: tuple[Gap, ...] = ()

@@ -14,14 +14,15 @@ from schemas.base import JSON
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from handoff.catalogue import Catalogue
     from orchestrator.storage.questions import QuestionKind
 
 
-def value_of(question: Question, text: str) -> JSON:
+def value_of(question: Question, text: str, catalogue: Catalogue) -> JSON:
     """Return the answer that `text` says: as it is where a text is asked for, else as JSON if it is JSON.
 
-    A PRD is looked at before it becomes the answer, and named by its full path: whoever resumes the run may be in
-    another folder.
+    A PRD is held against `catalogue` before it becomes the answer, and named by its full path: whoever resumes the run
+    may be in another folder.
 
     Raises:
         InputError: `text` is not UTF-8, or names a PRD that cannot be used. The question is still open.
@@ -32,7 +33,7 @@ def value_of(question: Question, text: str) -> JSON:
         raise AnswerRefused(f"this is not an answer to question `{question.id}`: it is not valid UTF-8.") from error
     if question.kind == "prd" and question.is_open and text != GIVE_UP and "\n" not in text:
         path = Path(text).expanduser().absolute()
-        understand(read_prd(path))
+        understand(read_prd(path), catalogue)
         return str(path)
     if question.answer_schema.get("type") == "string" or text in question.options:
         return text

@@ -24,6 +24,7 @@ from orchestrator.cli.model_options import (
     model_use_of,
 )
 from orchestrator.cli.signals import carry_out
+from orchestrator.planning.choices import built_in
 from orchestrator.planning.executors import Executors
 from orchestrator.steps.intake.draft import Drafted, account, drafted, said_in
 from orchestrator.steps.intake.intake import NODE, read_given
@@ -82,7 +83,7 @@ async def _draft(path: Path, output: Path | None, use: ModelUse) -> int:
     model = (await Executors(None, None).workers(use, Registry())).model
     assert model is not None  # noqa: S101 - a use of a model brings one
     meter = Meter(use.budget())
-    made = await drafted(model, said, agent=NODE, meter=meter, repairs=use.repairs)
+    made = await drafted(model, said, catalogue=built_in(), agent=NODE, meter=meter, repairs=use.repairs)
     _write(made, output)
     say_aside(f"\n{account(made)}\n\n{meter.run()}")
     if not made.draft.complete:

@@ -9,6 +9,7 @@ import typer
 
 from orchestrator.cli.console import say, say_json
 from orchestrator.cli.project import pipeline_and_registry
+from orchestrator.planning.choices import catalogue_of
 from orchestrator.planning.compatibility import refuse_unfit
 from orchestrator.planning.plan import make_plan
 from orchestrator.records.events import PlanMade
@@ -23,8 +24,8 @@ def plan(
     json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,  # noqa: FBT002
 ) -> None:
     """Show which agents and skills a PRD needs, and why. Nothing is run or written."""
-    feature = understand(read_prd(prd))
     pipeline, registry = pipeline_and_registry()
+    feature = understand(read_prd(prd), catalogue_of(registry))
     refuse_unfit(pipeline, registry)
     made = make_plan(feature, pipeline, registry).event()
     if json:

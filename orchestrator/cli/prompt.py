@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from orchestrator.cli.answers import value_of
 from orchestrator.cli.console import say, say_error
+from orchestrator.cli.project import pipeline_and_registry
+from orchestrator.planning.choices import catalogue_of
 from schemas.errors import InputError
 
 if TYPE_CHECKING:
@@ -61,9 +63,9 @@ async def _ask(engine: Asking, question: Question) -> bool:
         if not text.strip():
             continue
         try:
-            await engine.answer(
-                question.run_id, question.id, value_of(question, chosen(question.options, text.strip()))
-            )
+            typed = chosen(question.options, text.strip())
+            value = value_of(question, typed, catalogue_of(pipeline_and_registry()[1]))
+            await engine.answer(question.run_id, question.id, value)
         except InputError as error:
             say_error(str(error))
             if not await _is_open(engine, question):

@@ -32,6 +32,7 @@ from orchestrator.cli.prompt import ask_person
 from orchestrator.cli.session import View, view_of
 from orchestrator.cli.signals import carry_out
 from orchestrator.cli.summary import exit_code, result_line, show_outcome
+from orchestrator.planning.choices import built_in
 from orchestrator.vertex.deployment.cloud import Cloud
 from orchestrator.vertex.deployment.names import engine_name, place_of
 from orchestrator.vertex.download import unpack
@@ -191,7 +192,7 @@ async def _answer(
 ) -> int:
     async with opening as engine:
         question = open_question(run_id, await engine.questions(run_id), question_id)
-        await engine.answer(run_id, question.id, value_of(question, value))
+        await engine.answer(run_id, question.id, value_of(question, value, built_in()))
         if json:
             say_json(dumps({"type": "answer", "run": run_id, "question": question.id}))
         else:

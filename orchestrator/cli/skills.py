@@ -14,5 +14,5 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 def skills() -> None:
     """List the skills in running order, the project's own among them: who uses each, and when."""
     for skill in pipeline_and_registry()[1].skills:
-        when = " and ".join(f"{part} is {choice}" for part, choice in skill.when) or "always"
+        when = " and ".join(str(condition) for condition in skill.when) or "always"
         say(f"{skill.name} ({skill.agent}, {when})\n  {skill.description}")

@@ -17,6 +17,7 @@ from orchestrator.cli.answers import FOR_APPROVAL, open_question
 from orchestrator.cli.summary import KILLED, status_of
 from orchestrator.mcp import inputs, outputs
 from orchestrator.mcp.roots import Roots
+from orchestrator.planning.choices import catalogue_of
 from orchestrator.planning.compatibility import refuse_unfit
 from orchestrator.planning.plan import make_plan
 from orchestrator.planning.policy import Policy
@@ -63,7 +64,7 @@ class Service:
 
     async def plan(self, asked: inputs.PlanOf) -> outputs.Planned:
         """Return what a PRD needs. Raises as `Orchestrator.start` does."""
-        feature = understand(read_prd(self._roots.path(asked.prd)))
+        feature = understand(read_prd(self._roots.path(asked.prd)), catalogue_of(self._engine.registry))
         refuse_unfit(self._engine.pipeline, self._engine.registry)
         made = make_plan(feature, self._engine.pipeline, self._engine.registry).event()
         return outputs.Planned(title=feature.title, agents=made.agents, gaps=made.gaps)
@@ -292,7 +293,7 @@ class Service:
         if question.kind != "prd" or not isinstance(value, str) or value == GIVE_UP or "\n" in value:
             return value
         path = self._roots.path(value)
-        understand(read_prd(path))
+        understand(read_prd(path), catalogue_of(self._engine.registry))
         return str(path)
 
 

@@ -20,6 +20,7 @@ from handoff.store import HandoffStore, as_data, read_file
 from orchestrator.phase14.artifacts import collect
 from orchestrator.phase14.request import Request, endpoint_wishes, read_document, understand
 from orchestrator.phase14.specialists import Decision, decide, require_available
+from orchestrator.planning.choices import built_in
 from orchestrator.planning.pipeline import full_stack
 from orchestrator.planning.plan import make_plan
 from orchestrator.planning.policy import Policy
@@ -93,7 +94,7 @@ def explain(request: Request) -> Explanation:
     if request.missing:
         return Explanation(decisions=decisions, question=request.question)
     try:
-        feature = feature_of(request.prd)
+        feature = feature_of(request.prd, built_in())
     except FeatureIncomplete as error:
         return Explanation(decisions=decisions, question=error.question)
     return Explanation(decisions=decisions, plan=make_plan(feature, full_stack(), Registry()).event())
@@ -146,7 +147,7 @@ def _language(prd: FeaturePrd) -> BackendLanguage:
 def _with_endpoint_wishes(request: Request) -> Request:
     if request.missing or not request.prd.entities or request.language != "Python":
         return request
-    planned = endpoints(feature_of(request.prd))
+    planned = endpoints(feature_of(request.prd, built_in()))
     wishes = endpoint_wishes(request.expected, [(each.method, each.path) for each in planned])
     prd = request.prd.model_copy(update={"business_rules": (*request.prd.business_rules, *wishes)})
     return request.model_copy(update={"prd": prd})

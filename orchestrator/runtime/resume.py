@@ -18,6 +18,7 @@ from agents.checks.orphans import end_orphans
 from handoff.problems import HandoffInvalid, HandoffMissing
 from handoff.provenance import sha256
 from handoff.store import write_atomically
+from orchestrator.planning.choices import catalogue_of
 from orchestrator.planning.fingerprint import Fingerprint, Resumption, compare, fingerprint
 from orchestrator.planning.pipeline import AgentUnknown, Pipeline
 from orchestrator.planning.plan import make_plan
@@ -181,7 +182,8 @@ async def restore(context: RunContext, before: RunDetails) -> Resumption:
     if before.fingerprint is None:
         return Resumption(rule="continues")
     _refuse_changed_prd(context)
-    plan = make_plan(understand(read_prd(context.prd)), context.pipeline, context.services.registry)
+    feature = understand(read_prd(context.prd), catalogue_of(context.services.registry))
+    plan = make_plan(feature, context.pipeline, context.services.registry)
     old, new = (
         Fingerprint.model_validate(before.fingerprint),
         fingerprint(context.pipeline, plan, context.state.policy.model),

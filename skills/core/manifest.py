@@ -1,8 +1,9 @@
 """Read `SKILL.md`: what a skill is, in the open Agent Skills format.
 
 Front matter names the skill; Baton's own facts stand in `metadata`, whose values are text, as the format asks:
-`agent`, `after` (skills that run before it), `when` (stack conditions, all of which must hold) and `prepares`
-(lock files of environments that can be made ready early).
+`agent`, `after` (skills that run before it), `when` (stack conditions, all of which must hold), `provides` (choices of
+a stack that it makes), `defaults` (choices that come with those) and `prepares` (lock files of environments that can
+be made ready early).
 
 Source: https://agentskills.io/specification
 """
@@ -10,17 +11,16 @@ Source: https://agentskills.io/specification
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal, cast
 
 import yaml
 
 from schemas.errors import InputError
-from schemas.feature import Stack
+from schemas.stack import Choice, Condition
+from skills.core.conditions import near, read_choices, read_conditions
 
 MAX_NAME = 64
 MAX_DESCRIPTION = 1024
@@ -55,13 +55,15 @@ class Preparation:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Manifest:
-    """A `SKILL.md`'s front matter. `when` pairs a `Stack` attribute with the choice it must have."""
+    """A `SKILL.md`'s front matter. The skill is for stacks for which every condition of `when` holds."""
 
     name: str
     description: str
     agent: str
     after: tuple[str, ...]
-    when: tuple[tuple[str, str], ...]
+    when: tuple[Condition, ...]
+    provides: tuple[Choice, ...]
+    defaults: tuple[Choice, ...]
     prepares: tuple[Preparation, ...]
 
 
@@ -102,7 +104,7 @@ def _front_matter(path: Path, report: Callable[[str], None]) -> dict[str, object
         return {}
     for key in front:
         if key not in _KEYS:
-            report(f"unknown front matter key `{key}`{_near(str(key), _KEYS)}; allowed: {', '.join(_KEYS)}")
+            report(f"unknown front matter key `{key}`{near(str(key), _KEYS)}; allowed: {', '.join(_KEYS)}")
     return front
 
 
@@ -123,7 +125,9 @@ def _manifest(front: dict[str, object], folder: Path, report: Callable[[str], No
         description=_text(front, "description", MAX_DESCRIPTION, report),
         agent=metadata.get("agent", "").strip(),
         after=tuple(metadata.get("after", "").split()),
-        when=_conditions(metadata.get("when", ""), report),
+        when=read_conditions(metadata.get("when", ""), report),
+        provides=read_choices("provides", metadata.get("provides", ""), report),
+        defaults=read_choices("defaults", metadata.get("defaults", ""), report),
         prepares=_preparations(metadata.get("prepares", ""), folder, report),
     )
 
@@ -136,25 +140,6 @@ def _text(front: dict[str, object], key: str, longest: int, report: Callable[[st
     if len(value) > longest:
         report(f"`{key}` has {len(value)} characters; at most {longest} are allowed")
     return value.strip()
-
-
-def _conditions(text: str, report: Callable[[str], None]) -> tuple[tuple[str, str], ...]:
-    try:
-        words = shlex.split(text)
-    except ValueError as error:
-        report(f"`metadata.when` is `{text}`: {error}")
-        return ()
-    parts = tuple(Stack.model_fields)
-    conditions = []
-    for word in words:
-        part, equals, choice = word.partition("=")
-        if not equals or not choice:
-            report(f"`metadata.when` has `{word}`; conditions read `part=choice`, for example `frontend=React`")
-        elif part not in parts:
-            report(f"`metadata.when` names `{part}`{_near(part, parts)}; parts: {', '.join(parts)}")
-        else:
-            conditions.append((part, choice))
-    return tuple(conditions)
 
 
 def _preparations(text: str, folder: Path, report: Callable[[str], None]) -> tuple[Preparation, ...]:
@@ -170,8 +155,3 @@ def _preparations(text: str, folder: Path, report: Callable[[str], None]) -> tup
             known = cast("Literal['python', 'node']", ecosystem)
             preparations.append(Preparation(ecosystem=known, lock=path.resolve()))
     return tuple(preparations)
-
-
-def _near(word: str, allowed: tuple[str, ...]) -> str:
-    near = get_close_matches(word, allowed, 1)
-    return f" (did you mean `{near[0]}`?)" if near else ""

@@ -10,14 +10,17 @@ Source: `docs/skills.md`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
+from handoff.catalogue import Provider
 from schemas.errors import InputError
-from schemas.feature import Stack
+from schemas.parts import PARTS
+from schemas.stack import Stack
+from skills.core.conditions import near
 from skills.core.manifest import Manifest, SkillInvalid, read_manifest
 from skills.core.skill import Skill
 
@@ -70,6 +73,14 @@ class Registry:
                 return skill
         raise SkillUnknown(name, tuple(skill.name for skill in self.skills))
 
+    def providers(self) -> tuple[Provider, ...]:
+        """Return the skills that make choices of a stack."""
+        return tuple(
+            Provider(name=each.name, kind="skill", provides=each.provides, defaults=each.defaults, when=each.when)
+            for each in self.skills
+            if each.provides
+        )
+
     def select(self, stack: Stack) -> list[Selection]:
         """Return every skill in running order, with whether `stack` needs it and why."""
         return [_selection(skill, stack) for skill in self.skills]
@@ -92,9 +103,22 @@ def _discover(folders: Sequence[Path]) -> list[Skill]:
             other = skills.setdefault(skill.name, skill)
             if other is not skill:
                 problems.append(f"{folder}: a skill called `{skill.name}` is already in {other.folder}; rename one")
+    problems += _unknown_parts(skills.values())
     if problems:
         raise SkillInvalid(tuple(problems))
     return list(skills.values())
+
+
+def _unknown_parts(skills: Iterable[Skill]) -> list[str]:
+    """Return a problem for each part that a condition names, and neither the language has nor a skill provides."""
+    known = list(dict.fromkeys((*(part.key for part in PARTS), *(key for each in skills for key, _ in each.provides))))
+    return [
+        f"{skill.folder / 'SKILL.md'}: `metadata.{entry}` names `{part}`{near(part, known)}; parts: {', '.join(known)}"
+        for skill in skills
+        for entry, named in (("when", skill.when), ("defaults", skill.defaults))
+        for part in dict.fromkeys(each.part for each in named)
+        if part not in known
+    ]
 
 
 def _skill(manifest: Manifest, folder: Path, *, built_in: bool) -> Skill:
@@ -104,6 +128,8 @@ def _skill(manifest: Manifest, folder: Path, *, built_in: bool) -> Skill:
         agent=manifest.agent,
         after=manifest.after,
         when=manifest.when,
+        provides=manifest.provides,
+        defaults=manifest.defaults,
         prepares=manifest.prepares,
         folder=folder,
         built_in=built_in,
@@ -129,10 +155,8 @@ def _ordered(skills: list[Skill]) -> tuple[Skill, ...]:
 
 
 def _selection(skill: Skill, stack: Stack) -> Selection:
-    choices = stack.model_dump()
-    missed = [(part, choice) for part, choice in skill.when if choices[part] != choice]
+    missed = [condition for condition in skill.when if not condition.holds(stack)]
     if missed:
-        reason = "; ".join(f"needs {part} {choice}, the stack has {choices[part]}" for part, choice in missed)
-        return Selection(skill=skill, active=False, reason=reason)
-    chosen = ", ".join(f"{part} is {choice}" for part, choice in skill.when)
-    return Selection(skill=skill, active=True, reason=chosen or "every stack needs it")
+        return Selection(skill=skill, active=False, reason="; ".join(each.reason(stack) for each in missed))
+    held = ", ".join(condition.reason(stack) for condition in skill.when)
+    return Selection(skill=skill, active=True, reason=held or "every stack needs it")

@@ -17,6 +17,7 @@ from types import ModuleType
 from handoff.plugins import load_module
 from schemas.base import Document
 from schemas.feature import Feature
+from schemas.stack import Choice, Condition
 from skills.core.contribution import ContributedFile, Contribution
 from skills.core.extension_points import RULED, ExtensionPoints
 from skills.core.manifest import Preparation, SkillInvalid, instructions
@@ -46,13 +47,15 @@ class Blueprint:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Skill:
-    """A skill as its `SKILL.md` describes it. `when` pairs a `Stack` attribute with the choice it must have."""
+    """A skill as its `SKILL.md` describes it. It is for stacks for which every condition of `when` holds."""
 
     name: str
     description: str
     agent: str  # the agent that uses it
     after: tuple[str, ...] = ()  # skills that run before it
-    when: tuple[tuple[str, str], ...] = ()
+    when: tuple[Condition, ...] = ()
+    provides: tuple[Choice, ...] = ()  # what it makes of a stack
+    defaults: tuple[Choice, ...] = ()  # what comes with that
     prepares: tuple[Preparation, ...] = ()
     folder: Path
     built_in: bool

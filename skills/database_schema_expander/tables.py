@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from schemas.errors import InputError
 from schemas.feature import Entity, Feature, FeatureField, FieldType, OnDelete
+from schemas.stack import NONE
 from skills.codegen.naming import column, database_name, join_columns, join_table
 from skills.database_schema_expander import spelling
 from skills.database_schema_expander.plans import ColumnPlan, ForeignKey, IndexPlan, TablePlan, UniquePlan
@@ -31,7 +32,7 @@ def plan_tables(feature: Feature) -> tuple[TablePlan, ...]:
     Raises:
         SchemaImpossible: Two tables or two columns share a name, or a name is longer than PostgreSQL allows.
     """
-    accounts = feature.stack.authentication != "none"
+    accounts = feature.stack["authentication"] != NONE
     entities = (feature.user, *feature.entities) if accounts else feature.entities
     plans = [_entity_table(feature, entity) for entity in entities]
     plans += [_join_table(feature, entity, f) for entity in entities for f in entity.fields if _is_many(f)]

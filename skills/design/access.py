@@ -6,11 +6,12 @@ Not here: the sentences that a refusal is described by (`endpoints`), the querie
 from __future__ import annotations
 
 from schemas.feature import Entity, Feature
+from schemas.stack import NONE
 
 
 def accounts_exist(feature: Feature) -> bool:
     """Say whether people sign in at all."""
-    return feature.stack.authentication != "none"
+    return feature.stack["authentication"] != NONE
 
 
 def reads_signed_in(entity: Entity, feature: Feature) -> bool:

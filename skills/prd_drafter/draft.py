@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from handoff.catalogue import Catalogue
 from handoff.codec import Parsed, parse, render
 from handoff.feature import CONTRACT, FeatureIncomplete, feature_of
 from handoff.prd_report import nearest
@@ -40,14 +41,14 @@ class Draft:
     complete: bool
 
 
-def judged(output: Output, statements: Sequence[Said]) -> Draft | tuple[str, ...]:
+def judged(output: Output, statements: Sequence[Said], catalogue: Catalogue) -> Draft | tuple[str, ...]:
     """Return the draft that a model made of `statements`, or what is wrong with it."""
     file = next((file for file in output.files if file.path == FILE), None)
     if file is None:
         return (f"`/{FILE}` was not written",)
     try:
         parsed = parse(contract_of(CONTRACT), file.content, FILE)
-        complete = _understood(parsed, output)
+        complete = _understood(parsed, output, catalogue)
     except (HandoffInvalid, FeatureIncomplete) as error:
         return (str(error),)
     written = FeaturePrd.model_validate(parsed.data)
@@ -57,7 +58,7 @@ def judged(output: Output, statements: Sequence[Said]) -> Draft | tuple[str, ...
     return tuple(problems) if problems else _assembled(written, placed, statements, output.open, complete=complete)
 
 
-def _understood(parsed: Parsed, output: Output) -> bool:
+def _understood(parsed: Parsed, output: Output, catalogue: Catalogue) -> bool:
     """Return whether an app can be made from what is written.
 
     Raises:
@@ -65,7 +66,7 @@ def _understood(parsed: Parsed, output: Output) -> bool:
         FeatureIncomplete: It has no entities, and nothing is said to be missing.
     """
     try:
-        feature_of(FeaturePrd.model_validate(parsed.data), file=FILE, lines=parsed.lines)
+        feature_of(FeaturePrd.model_validate(parsed.data), catalogue, file=FILE, lines=parsed.lines)
     except FeatureIncomplete:
         if output.open:
             return False

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from schemas.base import Document
 from schemas.feature import Feature
 from schemas.handoffs import DatabaseAgentOutput, Endpoint
+from schemas.stack import NONE
 from skills.core.contribution import ContributedFile, Contribution, Route, merge
 from skills.core.extension_points import BUSINESS_RULE, ExtensionPoints
 from skills.core.templates import Templates
@@ -139,7 +140,7 @@ def _context(
         "versioned_routes": [_import(route) for route in every.routes if route.versioned],
         "rate_limit": "app/core/rate_limit.py" in known,
         "manage": "app/manage.py" in known,
-        "frontend": feature.stack.frontend != "none",
+        "frontend": feature.stack["frontend"] != NONE,
         "runtime": requirements(every.dependencies, "runtime"),
         "dev": requirements(every.dependencies, "dev"),
         "endpoints": [_row(endpoint) for endpoint in planned],

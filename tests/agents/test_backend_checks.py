@@ -15,6 +15,7 @@ from agents.contracts import Agent, Proposal, Work
 from agents.ownership import owns
 from agents.toolchains.alembic.checks import OrmCheck
 from agents.toolchains.fastapi.toolchain import API
+from orchestrator.planning.choices import built_in
 from orchestrator.steps.intake.intake import read_prd, understand
 from schemas.base import Document
 from schemas.feature import Feature
@@ -54,7 +55,7 @@ def database_handoff(done: Work) -> DatabaseAgentOutput:
 
 @pytest.fixture(scope="module")
 def app() -> tuple[Work, dict[str, str]]:
-    described = understand(read_prd(PRD))
+    described = understand(read_prd(PRD), built_in())
     database, migrations = made(DATABASE, described, {})
     backend, files = made(PYTHON_BACKEND, described, {"database": database_handoff(database)})
     return backend, {**migrations, **files}

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from agents.checks.postgres.introspection import differences, live_tables
 from agents.checks.postgres.schema import LiveSchemaCheck
 from agents.toolchains.alembic.checks import BOOKKEEPING, MIGRATIONS, MigrationsCheck
+from orchestrator.planning.choices import built_in
 from schemas.feature import Feature, FeatureField
 from schemas.handoffs import DatabaseAgentOutput
 from skills.core.templates import Templates
@@ -192,7 +193,7 @@ def test_a_column_that_postgresql_reserves_is_refused_by_name() -> None:
 
 def test_without_accounts_there_is_no_users_table() -> None:
     described = feature(entity("Tag", "tags", field("label", "string")))
-    anonymous = described.model_copy(update={"stack": described.stack.model_copy(update={"authentication": "none"})})
+    anonymous = described.model_copy(update={"stack": built_in().stack({"authentication": "none"})})
     assert [plan.name for plan in plan_tables(anonymous)] == ["tags"]
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from handoff.codec import parse
 from handoff.feature import feature_of
+from orchestrator.planning.choices import built_in
 from schemas.contract import contract_of
 from schemas.handoffs import FeaturePrd
 from tests.support import core_build
@@ -20,7 +21,7 @@ from tests.support.running_app import baton, build
 
 def test_hostile_text_is_inert_in_what_the_backend_skills_write() -> None:
     prd = parse(contract_of("feature-prd"), PRD, "prd.md").data
-    files = core_build.build(feature_of(FeaturePrd.model_validate(prd))).files
+    files = core_build.build(feature_of(FeaturePrd.model_validate(prd), built_in())).files
     for path, text in files.items():
         if path.endswith(".py"):
             names = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}

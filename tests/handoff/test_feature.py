@@ -8,6 +8,7 @@ import pytest
 from handoff.codec import parse
 from handoff.feature import FeatureIncomplete, read_feature
 from handoff.problems import HandoffInvalid
+from orchestrator.planning.choices import built_in
 from schemas.contract import contract_of
 from schemas.feature import Access, Entity, Feature, FeatureField, Kind
 
@@ -16,7 +17,7 @@ FILE = "feature-prd.md"
 
 
 def read(text: str) -> Feature:
-    return read_feature(parse(contract_of("feature-prd"), text, FILE), FILE)
+    return read_feature(parse(contract_of("feature-prd"), text, FILE), built_in(), FILE)
 
 
 def prd(*rows: str, labels: str = "", above: str = "", below: str = "") -> str:
@@ -420,7 +421,7 @@ def stack(*rows: str) -> str:
 
 def test_the_stack_has_defaults_and_forgives_letter_case() -> None:
     feature = read(stack("| frontend | NONE |", "| database | postgresql |"))
-    assert (feature.stack.frontend, feature.stack.database, feature.stack.orm) == ("none", "PostgreSQL", "SQLAlchemy")
+    assert [feature.stack[part] for part in ("frontend", "database", "orm")] == ["none", "PostgreSQL", "SQLAlchemy"]
 
 
 @pytest.mark.parametrize(
@@ -448,7 +449,7 @@ def test_a_part_chosen_twice_is_refused() -> None:
 def test_parts_that_can_wait_are_gaps() -> None:
     feature = read(stack("| Background tasks | Celery |", "| Dependency manager | poetry |"))
     assert [gap.text for gap in feature.gaps] == ["Background tasks: Celery", "Dependency manager: poetry"]
-    assert (feature.stack.background_tasks, feature.stack.dependency_manager) == ("none", "uv")
+    assert (feature.stack["background_tasks"], feature.stack["dependency_manager"]) == ("none", "uv")
 
 
 @pytest.mark.parametrize("slug", ["Rooms", "a_b", "-a", "a--b", "é", "x" * 51])

@@ -13,9 +13,10 @@ from handoff.codec import parse, render
 from handoff.feature import feature_of, read_feature
 from handoff.prd_names import kebab_case, plural, snake_case
 from handoff.problems import HandoffInvalid
+from orchestrator.planning.choices import built_in
 from schemas.contract import contract_of
 from schemas.errors import InputError
-from schemas.feature import Access, Entity, Feature, FeatureField, FieldType, Stack
+from schemas.feature import Access, Entity, Feature, FeatureField, FieldType
 from schemas.handoffs import FeaturePrd, PrdChoice, PrdEntity, PrdField, PrdLabel
 from tests.support.call_counts import calls_of
 
@@ -113,7 +114,7 @@ def features(draw: st.DrawFn) -> Feature:
         title=draw(words),
         slug="some-slug",
         description=" ".join(draw(st.lists(words, max_size=4))),
-        stack=Stack(frontend=draw(st.sampled_from(["React", "none"]))),
+        stack=built_in().stack({"frontend": draw(st.sampled_from(["React", "none"]))}),
         user=user,
         entities=tuple(draw(entities(name, (*names, "User"))) for name in names),
     )
@@ -144,7 +145,7 @@ def written(feature: Feature) -> FeaturePrd:
         title=feature.title,
         slug=feature.slug,
         description=feature.description,
-        stack=(PrdChoice(part="Frontend", choice=feature.stack.frontend),),
+        stack=(PrdChoice(part="Frontend", choice=feature.stack["frontend"]),),
         entities=tuple(written_entity(entity) for entity in (feature.user, *feature.entities)),
     )
 
@@ -170,7 +171,7 @@ def written_entity(entity: Entity) -> PrdEntity:
 def test_what_a_prd_says_is_what_is_understood(feature: Feature) -> None:
     contract = contract_of("feature-prd")
     text = render(contract, written(feature).model_dump(mode="json"))
-    assert read_feature(parse(contract, text)) == feature
+    assert read_feature(parse(contract, text), built_in()) == feature
 
 
 def refusal(read: Callable[[], object]) -> InputError | None:
@@ -196,7 +197,7 @@ def test_a_damaged_prd_is_understood_or_refused(text: str, edits: list[tuple[flo
     for where, removed, added in edits:
         at = int(where * len(text))
         text = text[:at] + added + text[at + removed :]
-    refused = refusal(lambda: read_feature(parse(contract_of("feature-prd"), text, "p.md"), "p.md"))
+    refused = refusal(lambda: read_feature(parse(contract_of("feature-prd"), text, "p.md"), built_in(), "p.md"))
     assert refused is None or "p.md" in str(refused)
 
 
@@ -211,7 +212,7 @@ def test_any_type_rule_and_label_is_understood_or_refused(type_: str, rules: str
         PrdField(name="d", type=f"enum({value})", rules=f"default {rules}"),
     )
     prd = FeaturePrd(title=value or "x", slug=rules, entities=(PrdEntity(name="Todo", labels=labels, fields=rows),))
-    refused = refusal(lambda: feature_of(prd))
+    refused = refusal(lambda: feature_of(prd, built_in()))
     assert refused is None or str(refused)
 
 
@@ -230,9 +231,9 @@ def large(count: int, *, broken: bool) -> FeaturePrd:
 def test_the_cost_is_linear_in_the_number_of_entities(*, broken: bool) -> None:
     def calls(count: int) -> int:
         prd = large(count, broken=broken)
-        refused = refusal(lambda: feature_of(prd))
+        refused = refusal(lambda: feature_of(prd, built_in()))
         assert (len(refused.problems) if isinstance(refused, HandoffInvalid) else 0) == 41 * count * broken
-        return calls_of(lambda: refusal(lambda: feature_of(prd)))
+        return calls_of(lambda: refusal(lambda: feature_of(prd, built_in())))
 
     small, big = calls(25), calls(100)
     assert big < 4 * small * 1.5

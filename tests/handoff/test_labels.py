@@ -10,6 +10,7 @@ from handoff.codec import parse
 from handoff.feature import read_feature
 from handoff.prd_labels import LabelInvalid, Labels
 from handoff.problems import HandoffInvalid
+from orchestrator.planning.choices import built_in
 from schemas.contract import contract_of
 from schemas.feature import Feature
 
@@ -45,7 +46,7 @@ def folder(tmp_path: Path, text: str, name: str = "stamped") -> Path:
 
 
 def read(label: str, labels: Labels | None = None) -> Feature:
-    return read_feature(parse(contract_of("feature-prd"), PRD.format(label=label)), labels=labels)
+    return read_feature(parse(contract_of("feature-prd"), PRD.format(label=label)), built_in(), labels=labels)
 
 
 def test_what_an_outside_label_says_stands_in_the_entity(tmp_path: Path) -> None:

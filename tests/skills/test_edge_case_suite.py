@@ -11,6 +11,7 @@ import pytest
 
 from handoff.codec import parse
 from handoff.feature import CONTRACT, read_feature
+from orchestrator.planning.choices import built_in
 from schemas.contract import contract_of
 from schemas.feature import Feature, FeatureField, FieldType
 from schemas.handoffs import Endpoint, PythonBackendAgentOutput
@@ -30,7 +31,7 @@ EXAMPLES = ["todo-lists", "room-bookings", "journal", "kitchen-sink"]
 
 def feature_of(example: str) -> Feature:
     text = (ROOT / "examples" / f"{example}.md").read_text(encoding="utf-8")
-    return read_feature(parse(contract_of(CONTRACT), text, example))
+    return read_feature(parse(contract_of(CONTRACT), text, example), built_in())
 
 
 def with_endpoints_left_out(feature: Feature) -> Feature:

@@ -4,6 +4,7 @@ import pytest
 
 from handoff.prd_names import plural, snake_case
 from schemas.feature import Access, Entity, Feature
+from schemas.stack import Stack
 from skills.core.contribution import ContributedFile
 from skills.core.executor import Executor, SkillFailed, TemplateExecutor, run_template
 from skills.core.formatting import FormattingFailed, format_python
@@ -44,7 +45,9 @@ def entity(name: str) -> Entity:
     return Entity(name=name, singular=snake_case(name), table=table, collection=table, access=access)
 
 
-FEATURE = Feature(title="Notes *for* all", slug="notes", user=entity("User"), entities=(entity("Note"),))
+FEATURE = Feature(
+    title="Notes *for* all", slug="notes", stack=Stack({}), user=entity("User"), entities=(entity("Note"),)
+)
 
 
 def external_skill(

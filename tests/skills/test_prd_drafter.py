@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from handoff.codec import parse
 from handoff.feature import read_feature
 from handoff.prd_labels import Labels
-from handoff.prd_stack import _MADE, _PARTS
+from orchestrator.planning.choices import built_in
 from schemas.contract import contract_of
 from schemas.handoffs import FeaturePrd
 from skills.core.contribution import ContributedFile
@@ -45,15 +45,16 @@ def output(*placed: Placed, text: str = WRITTEN) -> Output:
 
 def test_the_example_that_a_model_is_shown_is_a_prd() -> None:
     (example,) = re.findall(r"```markdown\n(.*?)```", INSTRUCTIONS, re.DOTALL)
-    assert [entity.name for entity in read_feature(parse(PRD, example)).entities] == ["Room", "Booking"]
+    assert [entity.name for entity in read_feature(parse(PRD, example), built_in()).entities] == ["Room", "Booking"]
 
 
 def test_a_model_is_told_every_label_and_every_choice_that_can_be_built() -> None:
     assert [label for label in Labels().names if f"**{label}:**" not in INSTRUCTIONS] == []
-    for part, choices in _PARTS.items():
-        told = re.search(rf"{re.escape(part)}\s+((?:`[^`]+`(?:,\s+)?)+)", INSTRUCTIONS)
-        assert told is not None, part
-        assert re.findall(r"`([^`]+)`", told[1]) == list(_MADE.get(part, choices))
+    catalogue = built_in()
+    for part in catalogue.parts:
+        choices = part.choices if part.optional else catalogue.available(part)
+        told = re.search(rf"{re.escape(part.name)}\s+((?:`[^`]+`(?:,\s+)?)+)", INSTRUCTIONS)
+        assert (re.findall(r"`([^`]+)`", told[1]) if told else [part.default]) == list(choices), part.name
 
 
 def test_a_model_is_told_every_type_and_every_rule() -> None:
@@ -81,7 +82,7 @@ def test_whatever_a_model_claims_no_statement_is_lost(
         for first, run, places in claims
         if first <= len(said)
     ]
-    draft = judged(output(*named, *more), said)
+    draft = judged(output(*named, *more), said, built_in())
     assert isinstance(draft, Draft)
     assert FeaturePrd.model_validate(parse(PRD, draft.text).data) == draft.prd
     prd = draft.prd
@@ -98,10 +99,10 @@ def test_whatever_a_model_claims_no_statement_is_lost(
 
 def test_what_the_reader_answered_is_no_rule_of_the_feature() -> None:
     said = (Said(number=1, text="Rooms have names."), Said(number=2, text="No, sort them.", by="the reader"))
-    draft = judged(output(Placed(first=1, places=("Room.name", "Room.Sort"))), said)
+    draft = judged(output(Placed(first=1, places=("Room.name", "Room.Sort"))), said, built_in())
     assert isinstance(draft, Draft)
     assert draft.prd.business_rules == ()
 
 
 def test_a_draft_that_is_not_there_is_told() -> None:
-    assert judged(Output(), (Said(number=1, text="Rooms."),)) == ("`/feature-prd.md` was not written",)
+    assert judged(Output(), (Said(number=1, text="Rooms."),), built_in()) == ("`/feature-prd.md` was not written",)

@@ -3,10 +3,12 @@ from pathlib import Path
 import pytest
 
 from schemas.base import Document
-from schemas.feature import Stack
+from schemas.stack import Condition, Stack
 from skills.core.contribution import Contribution
 from skills.core.manifest import SkillInvalid
 from skills.core.registry import Registry, SkillUnknown
+
+DEFAULT = {"framework": "FastAPI", "orm": "SQLAlchemy", "frontend": "React", "authentication": "JWT"}
 
 
 def write_skill(parent: Path, name: str, *metadata: str, front: str = "") -> Path:
@@ -28,7 +30,7 @@ def test_adding_a_folder_adds_a_skill(tmp_path: Path) -> None:
     assert (skill.agent, skill.description, skill.when) == (
         "database-agent",
         "Does audit-log.",
-        (("database", "PostgreSQL"),),
+        (Condition(part="database", choices=("PostgreSQL",)),),
     )
     assert skill.instructions() == "# audit-log\n\nProse.\n"
 
@@ -55,14 +57,16 @@ def test_a_selection_says_why(tmp_path: Path) -> None:
     write_skill(tmp_path, "pages", "when: frontend=React authentication=JWT")
     write_skill(tmp_path, "django", "when: framework=Django 'orm=Django ORM'")
     registry = Registry([tmp_path], built_in=False)
-    found = {item.skill.name: (item.active, item.reason) for item in registry.select(Stack(frontend="none"))}
+    found = {
+        item.skill.name: (item.active, item.reason) for item in registry.select(Stack({**DEFAULT, "frontend": "none"}))
+    }
     assert found["always"] == (True, "every stack needs it")
     assert found["pages"] == (False, "needs frontend React, the stack has none")
     assert found["django"] == (
         False,
         "needs framework Django, the stack has FastAPI; needs orm Django ORM, the stack has SQLAlchemy",
     )
-    found = {item.skill.name: (item.active, item.reason) for item in registry.select(Stack())}
+    found = {item.skill.name: (item.active, item.reason) for item in registry.select(Stack(DEFAULT))}
     assert found["pages"] == (True, "frontend is React, authentication is JWT")
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from handoff.codec import parse
 from handoff.feature import read_feature
+from orchestrator.planning.choices import built_in
 from schemas.contract import contract_of
-from schemas.feature import Stack
 from skills.codegen.escaping import FILTERS
 from skills.core import extension_points
 from skills.core.executor import run_template
@@ -28,11 +28,11 @@ def test_the_example_is_discovered_selected_and_run(tmp_path: Path) -> None:
     registry = Registry([tmp_path])
     skill = registry.skill("note-writer")
     assert skill.agent == "python-backend-agent"
-    (selection,) = (item for item in registry.select(Stack()) if item.skill is skill)
+    (selection,) = (item for item in registry.select(built_in().stack()) if item.skill is skill)
     assert (selection.active, selection.reason) == (True, "backend is Python")
 
     prd = parse(contract_of("feature-prd"), (ROOT / "examples" / "todo-lists.md").read_text("utf-8"))
-    output = run_template(skill, {"feature": read_feature(prd)})
+    output = run_template(skill, {"feature": read_feature(prd, built_in())})
     assert output.model_dump()["listed"] == 2
     (page,) = output.files
     assert page.path == "app/OVERVIEW.md"

@@ -10,6 +10,7 @@ from typing import Protocol
 from agents.checks.scratch import Lock, Scratch
 from agents.checks.time_limit import TimeLimit
 from agents.contracts import Work
+from orchestrator.planning.choices import built_in
 from schemas.base import JSON, Document
 from schemas.feature import Access, Entity, Feature, FeatureField, FieldType
 from skills.core.contribution import Contribution
@@ -45,7 +46,7 @@ def entity(name: str, table: str, *fields: FeatureField, **labels: object) -> En
 
 def feature(*entities: Entity, user_fields: tuple[FeatureField, ...] = (), title: str = "Todo lists") -> Feature:
     user = entity("User", "users", *user_fields)
-    return Feature(title=title, slug="todo-lists", user=user, entities=entities)
+    return Feature(title=title, slug="todo-lists", stack=built_in().stack(), user=user, entities=entities)
 
 
 def work(

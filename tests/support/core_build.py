@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from handoff.feature import feature_of
 from handoff.store import read_file
-from schemas.feature import Access, Entity, Feature, FeatureField, FieldType, Kind, Stack
+from orchestrator.planning.choices import built_in
+from schemas.feature import Access, Entity, Feature, FeatureField, FieldType, Kind
 from schemas.handoffs import DatabaseAgentOutput, Endpoint, FeaturePrd
 from skills.core.contribution import Contribution, merge
 from skills.core.executor import run_template
@@ -54,7 +55,7 @@ def feature(*entities: Entity, user: tuple[FeatureField, ...] = (), authenticati
     return Feature(
         title="Shop",
         slug="shop",
-        stack=Stack(authentication=authentication),
+        stack=built_in().stack({"authentication": authentication}),
         user=entity("User", *user).model_copy(update={"owner": False}),
         entities=entities,
     )
@@ -104,7 +105,7 @@ def everything() -> Feature:
 def example(name: str) -> Feature:
     prd = read_file(EXAMPLES / f"{name}.md", "feature-prd").data
     assert isinstance(prd, FeaturePrd)
-    return feature_of(prd)
+    return feature_of(prd, built_in())
 
 
 def build(feature: Feature) -> Built:

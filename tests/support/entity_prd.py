@@ -8,6 +8,7 @@ from pathlib import Path
 
 from handoff.codec import parse
 from handoff.feature import read_feature
+from orchestrator.planning.choices import built_in
 from schemas.contract import contract_of
 from schemas.feature import Feature
 from schemas.handoffs import DatabaseAgentOutput
@@ -26,7 +27,7 @@ SKILLS = Path(__file__).parents[2] / "skills"
 def feature_from(entities: str, stack: str = "") -> Feature:
     """Return the feature of a PRD whose `## Entities` hold this text."""
     text = f"# Feature PRD: Test\n\n{stack}\n\n## Entities\n\n{entities}\n"
-    return read_feature(parse(contract_of("feature-prd"), text))
+    return read_feature(parse(contract_of("feature-prd"), text), built_in())
 
 
 def fields(*rows: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from schemas.feature import Access, Entity, Feature
+from schemas.stack import Stack
 from skills.core.contribution import Contribution
 from skills.core.registry import Registry
 from skills.core.skill import Skill
@@ -58,7 +59,7 @@ def feature(description: str = "Short notes.") -> Feature:
         Entity(name=name, singular=name.lower(), table=f"{name.lower()}s", collection=f"{name.lower()}s", access=access)
         for name in ("User", "Note")
     )
-    return Feature(title="Notes", slug="notes", description=description, user=user, entities=(note,))
+    return Feature(title="Notes", slug="notes", description=description, stack=Stack({}), user=user, entities=(note,))
 
 
 def note_writer(folder: Path) -> Skill:

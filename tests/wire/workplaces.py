@@ -10,7 +10,7 @@ from pathlib import Path
 
 from agents.ownership import owns
 from schemas.base import JSON, Document
-from schemas.feature import Stack
+from schemas.stack import Stack
 from skills.core.contribution import Contribution, merge
 from skills.core.executor import run_template
 from skills.core.registry import Registry

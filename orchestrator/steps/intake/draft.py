@@ -14,6 +14,7 @@ from difflib import unified_diff
 from functools import cache
 from pathlib import Path
 
+from handoff.catalogue import Catalogue
 from handoff.codec import parse
 from handoff.feature import CONTRACT
 from handoff.problems import HandoffInvalid, shortened
@@ -79,6 +80,7 @@ async def drafted(
     model: ModelExecutor,
     said: tuple[Said, ...],
     *,
+    catalogue: Catalogue,
     agent: str,
     meter: Meter,
     repairs: int,
@@ -89,6 +91,7 @@ async def drafted(
     Args:
         model: Who drafts it.
         said: Every statement that the draft accounts for.
+        catalogue: What the draft's stack can be.
         agent: For whom the meter counts.
         meter: Counts what is spent.
         repairs: How often a draft that does not stand goes back.
@@ -100,7 +103,7 @@ async def drafted(
     attempts: list[Attempt] = []
     while True:
         output = await _asked(model, said, agent, meter, rework)
-        draft = judged(output, said)
+        draft = judged(output, said, catalogue)
         if isinstance(draft, Draft):
             return Drafted(draft=draft, output=output, said=said)
         attempts.append(Attempt(draft))

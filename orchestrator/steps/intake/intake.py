@@ -10,11 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from handoff.catalogue import Catalogue
 from handoff.feature import CONTRACT, feature_of
 from handoff.problems import HandoffInvalid, HandoffMissing
 from handoff.prose import is_prose
 from handoff.source import decoded
 from handoff.store import Found, Handoff, find, read_found
+from orchestrator.planning.choices import catalogue_of
 from orchestrator.planning.fingerprint import fingerprint
 from orchestrator.planning.plan import Plan, make_plan
 from orchestrator.records.outcome import StepOutcome
@@ -91,14 +93,14 @@ def _found(path: Path) -> Found:
         raise PrdMissing(f"there is no PRD `{path}`. `baton init DIR` writes one to start from.") from error
 
 
-def understand(prd: Handoff) -> Feature:
-    """Return the feature that a PRD describes.
+def understand(prd: Handoff, catalogue: Catalogue) -> Feature:
+    """Return the feature that a PRD describes, whose stack is one of the catalogue's.
 
     Raises:
         HandoffInvalid: With every problem found.
         FeatureIncomplete: It has prose only.
     """
-    return feature_of(FeaturePrd.model_validate(prd.data), file=str(prd.path), lines=prd.lines)
+    return feature_of(FeaturePrd.model_validate(prd.data), catalogue, file=str(prd.path), lines=prd.lines)
 
 
 async def intake(run: RunContext, attempt: StepAttempt, answer: Question | None) -> StepOutcome:
@@ -129,7 +131,8 @@ async def _planned(run: RunContext, answer: Question | None) -> Plan | StepOutco
             await take_answer(run, str(answer.answer))
         elif run.services.model is not None and (asked := await _drafted(run, run.services.model)):
             return asked
-        return make_plan(understand(read_prd(run.prd)), run.pipeline, run.services.registry)
+        feature = understand(read_prd(run.prd), catalogue_of(run.services.registry))
+        return make_plan(feature, run.pipeline, run.services.registry)
     except InputError as error:
         return ask(run, NODE, "prd", f"The PRD cannot be used.\n{error}\n{HOW}")
 

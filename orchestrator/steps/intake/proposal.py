@@ -16,6 +16,7 @@ from handoff.feature import CONTRACT
 from handoff.provenance import Provenance, sha256, with_front_matter
 from handoff.source import decoded
 from handoff.store import write_atomically
+from orchestrator.planning.choices import catalogue_of
 from orchestrator.records.events import SkillStarted
 from orchestrator.records.outcome import StepOutcome
 from orchestrator.steps.context import RunContext
@@ -102,7 +103,15 @@ async def _draft(run: RunContext, node: str, model: ModelExecutor, prose: str, e
     run.events.emit(SkillStarted(agent=node, skill=DRAFTER))
     started, before = time.monotonic(), run.services.meter.skill(node, DRAFTER)
     repairs = run.state.policy.model.repairs if run.state.policy.model else 0
-    made = await drafted(model, said, agent=node, meter=run.services.meter, repairs=repairs, rework=rework)
+    made = await drafted(
+        model,
+        said,
+        catalogue=catalogue_of(run.services.registry),
+        agent=node,
+        meter=run.services.meter,
+        repairs=repairs,
+        rework=rework,
+    )
     run.services.meter.finish(node, DRAFTER, files=1, seconds=round(time.monotonic() - started, 3), before=before)
     return made
 

@@ -13,6 +13,7 @@ from orchestrator.phase14.artifacts import collect, kind_of
 from orchestrator.phase14.phase import explain, read_request, start
 from orchestrator.phase14.request import RequestInvalid
 from orchestrator.phase14.specialists import SpecialistMissing, decide
+from orchestrator.planning.choices import built_in
 from schemas.base import JSON
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -74,7 +75,7 @@ def test_a_model_without_fields_is_asked_for_and_nothing_is_planned(tmp_path: Pa
 def test_fields_come_from_the_entities_part(tmp_path: Path) -> None:
     request = read_request(written(tmp_path, {**F08, "entities": [TODO]}))
 
-    assert [entity.name for entity in feature_of(request.prd).entities] == ["Todo"]
+    assert [entity.name for entity in feature_of(request.prd, built_in()).entities] == ["Todo"]
     assert explain(request).plan is not None
 
 
@@ -94,7 +95,7 @@ def test_fields_given_twice_are_refused(tmp_path: Path) -> None:
 def test_an_expected_endpoint_that_is_served_elsewhere_becomes_a_gap_naming_where(tmp_path: Path) -> None:
     request = read_request(written(tmp_path, {**F08, "entities": [TODO]}))
 
-    gaps = [gap.text for gap in feature_of(request.prd).gaps]
+    gaps = [gap.text for gap in feature_of(request.prd, built_in()).gaps]
     assert gaps == ["The endpoint `GET /api/todos` exists. (Baton's own is `GET /api/v1/todos`.)"]
 
 
@@ -102,7 +103,7 @@ def test_an_expected_endpoint_that_is_served_is_no_gap_whatever_its_parameter_is
     expected: JSON = [{"path": "/api/v1/todos/{todo_id}", "method": "DELETE"}]
     request = read_request(written(tmp_path, {**F08, "entities": [TODO], "api_endpoints": expected}))
 
-    assert feature_of(request.prd).gaps == ()
+    assert feature_of(request.prd, built_in()).gaps == ()
 
 
 def test_what_a_prd_has_no_words_for_becomes_a_gap(tmp_path: Path) -> None:
@@ -114,7 +115,7 @@ def test_what_a_prd_has_no_words_for_becomes_a_gap(tmp_path: Path) -> None:
     }
     request = read_request(written(tmp_path, document))
 
-    assert [gap.text for gap in feature_of(request.prd).gaps] == ["People sign in with google."]
+    assert [gap.text for gap in feature_of(request.prd, built_in()).gaps] == ["People sign in with google."]
 
 
 def test_every_problem_of_a_document_is_named_with_its_place(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from handoff.codec import parse
 from handoff.feature import read_feature
+from orchestrator.planning.choices import built_in
 from orchestrator.planning.fingerprint import Fingerprint, compare, fingerprint
 from orchestrator.planning.pipeline import Pipeline
 from orchestrator.planning.plan import make_plan
@@ -20,7 +21,7 @@ from tests.support.small_agents import PRD, Kit
 
 
 def feature(text: str = PRD) -> Feature:
-    return read_feature(parse(contract_of("feature-prd"), text))
+    return read_feature(parse(contract_of("feature-prd"), text), built_in())
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import pytest
 from agents.contracts import Reads
 from handoff.codec import parse
 from handoff.feature import read_feature
+from orchestrator.planning.choices import built_in
 from orchestrator.planning.compatibility import ContractsDoNotFit, refuse_unfit
 from orchestrator.planning.pipeline import AgentUnknown, Pipeline
 from orchestrator.planning.plan import make_plan
@@ -27,7 +28,7 @@ def registry(kit: Kit) -> Registry:
 
 
 def feature(text: str = PRD) -> Feature:
-    return read_feature(parse(contract_of("feature-prd"), text))
+    return read_feature(parse(contract_of("feature-prd"), text), built_in())
 
 
 def test_a_subset_keeps_the_order_and_a_wrong_name_gets_the_nearest(small: Kit) -> None:
