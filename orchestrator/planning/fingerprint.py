@@ -18,10 +18,15 @@ from typing import Literal
 from orchestrator.planning.model_policy import ModelUse
 from orchestrator.planning.pipeline import GRAPH_VERSION, Pipeline, digest
 from orchestrator.planning.plan import Plan
-from schemas.base import Document
+from schemas.base import JSON, Document
 from schemas.contract import contract_of
+from schemas.parts import PARTS
+from schemas.stack import NONE, Stack
 
 Rule = Literal["continues", "migrates", "refuses"]
+_FIRST_PARTS = (
+    "backend", "framework", "database", "orm", "frontend", "authentication", "background_tasks", "dependency_manager",
+)  # fmt: skip
 _NOT_OURS = {"__pycache__", "node_modules"}
 
 
@@ -49,7 +54,7 @@ def fingerprint(pipeline: Pipeline, plan: Plan, use: ModelUse | None = None) -> 
     return Fingerprint(
         baton=_version(),
         graph=GRAPH_VERSION,
-        feature=digest(plan.feature.model_dump(mode="json")),
+        feature=digest({**plan.feature.model_dump(mode="json"), "stack": _chosen(plan.feature.stack)}),
         agents={
             each.name: digest({"reads": [reads.contract for reads in each.reads], "writes": each.writes})
             for each in pipeline.agents
@@ -123,6 +128,16 @@ def _notes(old: Fingerprint, new: Fingerprint, done: Collection[str]) -> list[tu
         if old.contracts.get(name) != new.contracts[name]
     ]
     return notes
+
+
+def _chosen(stack: Stack) -> dict[str, JSON]:
+    """Return what a stack means, whichever parts there were when the run began.
+
+    A part that came later counts where its choice is not the default: an unchanged PRD still means the same.
+    """
+    defaults = {part.key: part.default for part in PARTS}
+    later = {part: each for part, each in stack.root.items() if each != defaults.get(part, NONE)}
+    return {**later, **{part: stack[part] for part in _FIRST_PARTS}}
 
 
 @cache

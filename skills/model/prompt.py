@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import cast
 
 import yaml
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel
 from pydantic_core import to_jsonable_python
 
 from schemas.base import JSON, Document
@@ -168,6 +168,8 @@ class _Dumper(yaml.SafeDumper):
 def _plain(value: object) -> JSON:
     if isinstance(value, ContributedFile):
         return f"/{value.path}"  # its content is there to be read
+    if isinstance(value, RootModel):
+        return _plain(value.root)
     if isinstance(value, BaseModel):
         return {
             name: _plain(getattr(value, name))

@@ -12,10 +12,11 @@ from handoff.codec import parse
 from handoff.feature import read_feature
 from orchestrator.planning.choices import built_in
 from orchestrator.planning.fingerprint import Fingerprint, compare, fingerprint
-from orchestrator.planning.pipeline import Pipeline
+from orchestrator.planning.pipeline import Pipeline, digest
 from orchestrator.planning.plan import make_plan
 from schemas.contract import contract_of
 from schemas.feature import Feature
+from schemas.stack import Stack
 from skills.core.registry import Registry
 from tests.support.small_agents import PRD, Kit
 
@@ -115,3 +116,27 @@ def test_another_baton_goes_on_and_says_so(small: Kit) -> None:
     assert found.rule == "continues"
     assert found.reasons == (f"Baton is {before.baton} now, was 0.0.9",)
     assert compare(before.model_copy(update={"graph": 0}), before, set()).rule == "migrates"
+
+
+BEGUN_EARLIER = {  # the stack as it was when runs began with eight parts, each always there
+    "backend": "Python", "framework": "FastAPI", "database": "PostgreSQL", "orm": "SQLAlchemy", "frontend": "React",
+    "authentication": "JWT", "background_tasks": "none", "dependency_manager": "uv",
+}  # fmt: skip
+
+
+def of_stack(small: Kit, **chosen: str) -> str:
+    described = feature()
+    stack = Stack({**described.stack.root, **chosen})
+    plan = make_plan(described.model_copy(update={"stack": stack}), small.pipeline(), small.registry())
+    return fingerprint(small.pipeline(), plan).feature
+
+
+def test_parts_that_came_later_do_not_change_what_an_unchanged_prd_means(small: Kit) -> None:
+    assert len(feature().stack.root) > len(BEGUN_EARLIER)
+    before = digest({**feature().model_dump(mode="json"), "stack": {**BEGUN_EARLIER}})
+    assert of_stack(small) == of_stack(small, cache="none", feature_flags="none", payments="none") == before
+
+
+@pytest.mark.parametrize("chosen", [{"cache": "Redis"}, {"ids": "uuid"}, {"payments": "Stripe"}, {"frontend": "none"}])
+def test_another_choice_is_another_meaning(small: Kit, chosen: dict[str, str]) -> None:
+    assert of_stack(small, **chosen) != of_stack(small)
