@@ -59,7 +59,14 @@ def feature(description: str = "Short notes.") -> Feature:
         Entity(name=name, singular=name.lower(), table=f"{name.lower()}s", collection=f"{name.lower()}s", access=access)
         for name in ("User", "Note")
     )
-    return Feature(title="Notes", slug="notes", description=description, stack=Stack({"backend": "Python"}), user=user, entities=(note,))
+    return Feature(
+        title="Notes",
+        slug="notes",
+        description=description,
+        stack=Stack({"backend": "Python"}),
+        user=user,
+        entities=(note,),
+    )
 
 
 def note_writer(folder: Path) -> Skill:
