@@ -16,15 +16,15 @@ from schemas.handoffs import OwnAgentOutput
 from skills.core.contribution import Contribution
 
 
-class Claims(Contribution):
+class CustomClaims(Contribution):
     """What a handoff states that nothing can measure."""
 
     notes: str
 
 
-def claims(handoff: Document) -> Claims:
+def claims(handoff: Document) -> CustomClaims:
     """Return what a handoff written outside states."""
-    return Claims(notes=OwnAgentOutput.model_validate(handoff).notes)
+    return CustomClaims(notes=OwnAgentOutput.model_validate(handoff).notes)
 
 
 def compose(work: Work) -> OwnAgentOutput:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any, cast
 
-from handoff.blocks import Block, Row, items, rows
+from handoff.blocks import Block, TableRow, items, rows
 from handoff.inline import is_quoted
 from handoff.json_text import loads
-from handoff.layout import Bullets, Groups, Lines, Member, Shape, Table, key
+from handoff.layout import Bullets, Groups, Lines, Member, Rows, Shape, key
 from handoff.preamble import block_kind
 from handoff.reading import ABSENT, Place, ValueReader, listed
 from schemas.base import JSON
@@ -33,7 +33,7 @@ class BlockReader(ValueReader):
                 return ABSENT
             return []
         self._stray(others, place)
-        if isinstance(member.shape, Table):
+        if isinstance(member.shape, Rows):
             return self._tables(member.shape, fitting, here)
         for extra in fitting[1:]:
             self._problem(place, extra.start, "a second fenced block", hint="One is expected here.")
@@ -109,14 +109,14 @@ class BlockReader(ValueReader):
         found: list[JSON] = []
         for block in blocks:
             header, *body = rows(block, self.text.lines)
-            columns, missing = self._columns(cast("Table", shape), header, place)
+            columns, missing = self._columns(cast("Rows", shape), header, place)
             for row in body:
                 here = place.item(len(found))
                 self.found.failed.update(here.member(name).pointer for name in missing)
                 found.append(self._row(columns, header, row, here))
         return found
 
-    def _columns(self, shape: Table, header: Row, place: Place) -> tuple[list[Member | None], list[str]]:
+    def _columns(self, shape: Rows, header: TableRow, place: Place) -> tuple[list[Member | None], list[str]]:
         """Return the member of each column, None where there is none, and the names of required members without one."""
         known = {key(column.label): column for column in shape.columns}
         columns: list[Member | None] = []
@@ -139,7 +139,7 @@ class BlockReader(ValueReader):
                 self._problem(place, header.line, f"the column `{column.label}` is missing")
         return columns, [column.name for column in missing]
 
-    def _row(self, columns: Sequence[Member | None], header: Row, row: Row, place: Place) -> JSON:
+    def _row(self, columns: Sequence[Member | None], header: TableRow, row: TableRow, place: Place) -> JSON:
         self._note(place, row.line)
         if row.written > header.written:
             got, expected = f"{row.written} cells", f"{header.written} cells"

@@ -141,7 +141,7 @@ def _ends(levels: list[int], starts: list[int], length: int) -> list[int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TableRow:
     """One row of a table. `cells` has as many as the header; `written` is how many the line really has."""
 
     line: int
@@ -149,13 +149,13 @@ class Row:
     written: int
 
 
-def rows(block: Block, lines: Sequence[str]) -> list[Row]:
+def rows(block: Block, lines: Sequence[str]) -> list[TableRow]:
     """Return the rows of a table, its header first."""
-    found: list[Row] = []
+    found: list[TableRow] = []
     for token in block.tokens:
         if token.type == "tr_open":
             line = token.map[0] if token.map else block.start
-            found.append(Row(line, [], _cell_count(lines[line])))
+            found.append(TableRow(line, [], _cell_count(lines[line])))
         elif token.type == "inline":
             found[-1].cells.append(token.content)
     return found

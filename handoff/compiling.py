@@ -27,8 +27,8 @@ from handoff.layout import (
     Object,
     Placement,
     Prose,
+    Rows,
     Shape,
-    Table,
     Template,
     holes,
     key,
@@ -119,7 +119,7 @@ class _Compiler(SchemaReader):
         text = _words(name) if said is None else str(said)
         template = self._template(text, carried) if said is not None and holes(text) and placement == "label" else None
         label = text if template else names.unique("section" if placement == "section" else "line", text)
-        empties = isinstance(shape, Bullets | Lines | Cells | Table | Groups | Items | Labels | Notes)
+        empties = isinstance(shape, Bullets | Lines | Cells | Rows | Groups | Items | Labels | Notes)
         return Member(name, label, shape, placement, required, nullable, template, empties)
 
     def _placement(self, name: str, shape: Shape, level: int, hints: Schema) -> Placement:
@@ -130,7 +130,7 @@ class _Compiler(SchemaReader):
         if isinstance(shape, Object | Items | Notes):
             return "section"
         wanted = hints.get("place", "section" if level == 1 else "label")
-        if wanted not in ("section", "label", "bare") or (wanted == "bare" and not isinstance(shape, Table)):
+        if wanted not in ("section", "label", "bare") or (wanted == "bare" and not isinstance(shape, Rows)):
             raise self._wrong(f"`{name}` cannot be placed `{wanted}`")
         return cast("Placement", wanted)
 
@@ -173,7 +173,7 @@ class _Compiler(SchemaReader):
         flat = None if "item" in hints else self._flat(*found)
         if flat is None:
             return self._items(found[0], level, found[1], hints)
-        return self._groups(flat) if hints.get("layout") == "bullets" else Table(flat)
+        return self._groups(flat) if hints.get("layout") == "bullets" else Rows(flat)
 
     def _groups(self, members: tuple[Member, ...]) -> Groups:
         if not members[0].required:

@@ -25,7 +25,7 @@ from handoff.prd_entities import (
     entity_spot,
     names_of,
 )
-from handoff.prd_labels import Known, Labels, Said
+from handoff.prd_labels import Known, PrdLabels, Said
 from handoff.prd_names import slug_of
 from handoff.prd_references import check_account_references, check_circles, check_named_fields
 from handoff.prd_report import PROSE_RULE, Cursor, Diagnostics
@@ -61,7 +61,7 @@ class FeatureIncomplete(InputError):
         return f"{self.file or 'the PRD'}: says too little to build from. {self.question}"
 
 
-def read_feature(parsed: Parsed, catalogue: Catalogue, file: str = "", *, labels: Labels | None = None) -> Feature:
+def read_feature(parsed: Parsed, catalogue: Catalogue, file: str = "", *, labels: PrdLabels | None = None) -> Feature:
     """Return what a parsed `feature-prd` document means.
 
     Args:
@@ -84,7 +84,7 @@ def feature_of(
     *,
     file: str = "",
     lines: Mapping[str, int] = _NO_LINES,
-    labels: Labels | None = None,
+    labels: PrdLabels | None = None,
 ) -> Feature:
     """Return what a PRD means; `lines` maps JSON pointers to lines of `file`, counted from 1.
 
@@ -97,7 +97,7 @@ def feature_of(
     root = Cursor(Diagnostics(file, lines))
     stack = read_stack(prd.stack, catalogue, root)
     slug = _slug(prd, root)
-    user, entities = _entities(prd, labels or Labels(), root)
+    user, entities = _entities(prd, labels or PrdLabels(), root)
     for rule in prd.business_rules:
         root.gap(rule, PROSE_RULE)
     problems = root.report.problems
@@ -138,7 +138,7 @@ def _slug(prd: FeaturePrd, root: Cursor) -> str:
     return slug
 
 
-def _entities(prd: FeaturePrd, labels: Labels, root: Cursor) -> tuple[Entity, tuple[Entity, ...]]:
+def _entities(prd: FeaturePrd, labels: PrdLabels, root: Cursor) -> tuple[Entity, tuple[Entity, ...]]:
     """Return `User` and the others."""
     check_entity_names(prd.entities, root)
     known = {entity.name: None for entity in prd.entities} | {USER: None}
@@ -155,7 +155,7 @@ def _entities(prd: FeaturePrd, labels: Labels, root: Cursor) -> tuple[Entity, tu
     return user, everyone[:-1]
 
 
-def _entity(entity: PrdEntity, known: Mapping[str, None], labels: Labels, spot: Cursor) -> Entity:
+def _entity(entity: PrdEntity, known: Mapping[str, None], labels: PrdLabels, spot: Cursor) -> Entity:
     owner = has_owner(entity.labels)
     fields, spots = _fields(entity, known, spot)
     there = {name: field for name, field in fields.items() if field is not None}

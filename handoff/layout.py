@@ -155,7 +155,7 @@ class Cells:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class Rows:
     """An array of flat objects, one a row."""
 
     columns: tuple[Member, ...]
@@ -202,7 +202,7 @@ class Object:
         return tuple(member for member in self.members if member.placement in placements)
 
 
-Shape: TypeAlias = Scalar | Prose | Labels | Bullets | Lines | Cells | Table | Groups | Items | Notes | Free | Object
+Shape: TypeAlias = Scalar | Prose | Labels | Bullets | Lines | Cells | Rows | Groups | Items | Notes | Free | Object
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from handoff.block_values import BlockReader
 from handoff.blocks import Section, Source
 from handoff.inline import NO_ITEMS, NULL
 from handoff.layout import Items, Labels, Layout, Member, Notes, Object, Prose, key
-from handoff.preamble import Label, lead_of
+from handoff.preamble import LabelLine, lead_of
 from handoff.reading import ABSENT, Place, Reading, listed
 from handoff.sections import headed, nearest, note_text
 from schemas.base import JSON
@@ -88,7 +88,7 @@ class _Reader(BlockReader):
         for child in section.children:
             self._child(data, layout, child, place)
 
-    def _label_lines(self, data: dict[str, JSON], layout: Object, labels: Sequence[Label], place: Place) -> None:
+    def _label_lines(self, data: dict[str, JSON], layout: Object, labels: Sequence[LabelLine], place: Place) -> None:
         catch_all = next((m for m in layout.placed("lead") if isinstance(m.shape, Labels)), None)
         for label in labels:
             if label.member is not None:
@@ -98,7 +98,7 @@ class _Reader(BlockReader):
             else:
                 self._unknown_label(layout, label, place)
 
-    def _unknown_label(self, layout: Object, label: Label, place: Place) -> None:
+    def _unknown_label(self, layout: Object, label: LabelLine, place: Place) -> None:
         known = {key(member.label): member for member in layout.placed("line", "label")}
         near = get_close_matches(key(label.text)[:200], known, n=1)
         if near:
@@ -109,7 +109,7 @@ class _Reader(BlockReader):
             hint = listed("Labels here", [f"`**{member.label}:**`" for member in known.values()])
         self._problem(place, label.line, f"unknown label `**{label.text}:**`", hint=hint)
 
-    def _labelled(self, data: dict[str, JSON], layout: Object, label: Label, member: Member, place: Place) -> None:
+    def _labelled(self, data: dict[str, JSON], layout: Object, label: LabelLine, member: Member, place: Place) -> None:
         if member.name in data or place.member(member.name).pointer in self.found.failed:
             self._problem(place, label.line, f"the label `**{label.text}:**` stands here twice", hint="Keep one.")
             return
@@ -127,7 +127,7 @@ class _Reader(BlockReader):
         elif member.empties:
             self._set(data, member, [], label.line, place)
 
-    def _free_label(self, data: dict[str, JSON], member: Member, label: Label, place: Place) -> None:
+    def _free_label(self, data: dict[str, JSON], member: Member, label: LabelLine, place: Place) -> None:
         shape = cast("Labels", member.shape)
         text = self._text(label.text, label.line, place)
         here = place.member(member.name)

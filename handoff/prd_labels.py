@@ -121,7 +121,7 @@ class Said:
     labels: dict[str, JSON] = field(default_factory=dict)
 
 
-class Labels:
+class PrdLabels:
     """The labels that a PRD may use."""
 
     def __init__(self, folders: Sequence[Path] = ()) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from handoff.blocks import Block, Source, source
 from handoff.inline import ACTIVE, CONTROLS, QUOTED
-from handoff.layout import Bullets, Free, Groups, Labels, Lines, Member, Object, Prose, Shape, Table, key
+from handoff.layout import Bullets, Free, Groups, Labels, Lines, Member, Object, Prose, Rows, Shape, key
 
 LABEL = re.compile(rf"\s*\*\*(?P<label>{QUOTED}|[^*\n]+?)(?::\*\*|\*\*[ \t]*:)[ \t]*(?P<value>.*)")
 TEXT, DATA = "text", "json"  # languages of fenced text
@@ -21,7 +21,7 @@ _UNSAFE_LINES = re.compile(CONTROLS.replace("\\t\\n", ""))
 
 
 @dataclass(slots=True)
-class Label:
+class LabelLine:
     """A label line. `line` counts from 0; `block` is what stands below a label without a value."""
 
     text: str
@@ -35,7 +35,7 @@ class Label:
 class Lead:
     """An object's own part of its section. `stray` blocks belong to none of its members."""
 
-    labels: list[Label] = field(default_factory=list)
+    labels: list[LabelLine] = field(default_factory=list)
     prose: str | None = None
     prose_line: int = 0
     bare: list[Block] = field(default_factory=list)
@@ -96,7 +96,7 @@ class _Sorter:
             label.value = " ".join(part for part in wrapped if part)
             self.lead.labels.append(label)
 
-    def _label(self, line: str, number: int) -> Label | None:
+    def _label(self, line: str, number: int) -> LabelLine | None:
         match = LABEL.fullmatch(line)
         if match is None:
             return None
@@ -104,7 +104,7 @@ class _Sorter:
         member = None if text.startswith("`") else labelled(self.layout, text)
         if member is None and not self.has_labels and self.has_prose:
             return None  # a person's own emphasis at the start of a paragraph
-        return Label(text, match["value"].strip(), number, member)
+        return LabelLine(text, match["value"].strip(), number, member)
 
     def _passage(self, block: Block, what: Block | tuple[int, int]) -> None:
         if not self.has_prose:
@@ -143,7 +143,7 @@ def block_kind(shape: Shape) -> str:
     """Return the kind of block that holds a value of `shape` below its label or heading."""
     if isinstance(shape, Free | Lines):
         return "fence"
-    if isinstance(shape, Table):
+    if isinstance(shape, Rows):
         return "table"
     return "list" if isinstance(shape, Bullets | Groups) else ""
 

@@ -21,8 +21,8 @@ from handoff.layout import (
     Notes,
     Object,
     Prose,
+    Rows,
     Shape,
-    Table,
 )
 from handoff.preamble import DATA, LABEL, fence, fenced, is_inert, labelled, prose
 from handoff.sections import is_note, is_reserved, note_text
@@ -107,7 +107,7 @@ class _Writer:
                 return "\n".join(f"- {encoded(item, each, starts_line=True)}" for each in _list(value))
             case Lines(language):
                 return _lines(language, _list(value))
-            case Table(columns):
+            case Rows(columns):
                 return _table(columns, _list(value)) if value else ""
             case Groups(members):
                 return "\n\n".join(_group(members, cast("Data", each)) for each in _list(value))
@@ -184,7 +184,7 @@ def _inline(member: Member, value: JSON) -> str:
 
 
 def _bare(member: Member, value: JSON) -> str:
-    columns = cast("Table", member.shape).columns
+    columns = cast("Rows", member.shape).columns
     return NULL if value is None else _table(columns, _list(value))
 
 

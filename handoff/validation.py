@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from handoff.layout import Items, Layout, Member, Object, Shape, Table
+from handoff.layout import Items, Layout, Member, Object, Rows, Shape
 from handoff.problems import Problem, shortened
 from handoff.reading import Reading, escaped
 from schemas.base import JSON
@@ -79,7 +79,7 @@ def written_as(layout: Layout, path: Sequence[str | int], name: str) -> str:
     member = next((m for m in _members(shape) if m.name == name), None)
     if member is None:
         return f"`{name}`"
-    if isinstance(shape, Table):
+    if isinstance(shape, Rows):
         return f"a value in the column `{member.label}`"
     if member.placement == "section":
         return f"the section `{'#' * level} {member.label}`"
@@ -105,7 +105,7 @@ def _shape_at(root: Object, path: Sequence[str | int]) -> tuple[int, Shape]:
 def _members(shape: Shape) -> tuple[Member, ...]:
     if isinstance(shape, Object):
         return shape.members
-    return shape.columns if isinstance(shape, Table) else ()
+    return shape.columns if isinstance(shape, Rows) else ()
 
 
 def _named(path: Sequence[str | int]) -> str:

@@ -30,7 +30,7 @@ from orchestrator.planning.plan import Plan, make_plan
 from orchestrator.planning.policy import Policy, PolicyChange
 from orchestrator.records.events import RunStatus
 from orchestrator.runtime import resume
-from orchestrator.runtime.batch import Finished, Request, run_many
+from orchestrator.runtime.batch import Request, RequestResult, run_many
 from orchestrator.runtime.cancel import cancel_run
 from orchestrator.runtime.engine import Connection, Engine
 from orchestrator.runtime.retention import Pruned, prune
@@ -175,7 +175,7 @@ class Orchestrator:
         kept = [name for name in pipeline.names if name not in again]
         return await begin(self._engine, context, raw, plan, source=source.id, kept=kept)
 
-    def run_many(self, requests: Iterable[Request], *, concurrency: int = 8) -> AsyncGenerator[Finished, None]:
+    def run_many(self, requests: Iterable[Request], *, concurrency: int = 8) -> AsyncGenerator[RequestResult, None]:
         """Run many PRDs, `concurrency` at a time, and yield what came of each as it comes.
 
         Groups take turns, so a group of a thousand does not keep one of two waiting. A request that is refused is

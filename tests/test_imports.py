@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -122,3 +123,16 @@ def test_package_files_only_export_again(layer: str) -> None:
             other = [node for node in body if not isinstance(node, allowed)]
             # A module's `__getattr__` and `__dir__` export again what is heavy only when it is used.
             assert all(isinstance(node, ast.FunctionDef) and node.name.startswith("__") for node in other), path
+
+
+def test_a_class_name_means_one_class() -> None:
+    """Private classes aside, and what each skill calls its `Input` and `Output`."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for path in (path for layer in LAYERS for path in modules(layer)):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), path)):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found[node.name].append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    for name in ("Input", "Output"):
+        assert all(where.startswith("skills/") for where in found.pop(name))
+
+    assert {name: where for name, where in found.items() if len(where) > 1} == {}

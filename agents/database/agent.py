@@ -28,17 +28,17 @@ def compose(work: Work) -> DatabaseAgentOutput:
     )
 
 
-class Claims(Contribution):
+class DatabaseClaims(Contribution):
     """What a handoff states that the checks compare with the live database."""
 
     tables: tuple[Table, ...]
     migrations: tuple[Migration, ...]
 
 
-def claims(handoff: Document) -> Claims:
+def claims(handoff: Document) -> DatabaseClaims:
     """Return what a handoff written outside states."""
     stated = DatabaseAgentOutput.model_validate(handoff)
-    return Claims(tables=stated.tables, migrations=stated.migrations)
+    return DatabaseClaims(tables=stated.tables, migrations=stated.migrations)
 
 
 ROLE = Role(

@@ -30,17 +30,17 @@ def compose(work: Work) -> FrontendAgentOutput:
     )
 
 
-class Claims(Contribution):
+class FrontendClaims(Contribution):
     """What a handoff states about the pages, and what the API offers but no page can."""
 
     pages: tuple[Page, ...]
     unreachable: tuple[Gap, ...]
 
 
-def claims(handoff: Document) -> Claims:
+def claims(handoff: Document) -> FrontendClaims:
     """Return what a handoff written outside states."""
     stated = FrontendAgentOutput.model_validate(handoff)
-    return Claims(
+    return FrontendClaims(
         pages=stated.pages,
         unreachable=stated.not_implemented or (),
         dependencies=package_claims("npm", stated.dependencies_added),

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from agents.contracts import Proposal, Violation
-from agents.guards.source import Source, annotation_names, functions, own_nodes, sources
+from agents.guards.source import PythonSource, annotation_names, functions, own_nodes, sources
 
 _SYNC_DATABASE = {
     "sqlalchemy.create_engine",
@@ -44,7 +44,7 @@ class BlockingCalls:
         ]
 
 
-def _faults(source: Source, own: tuple[str, ...]) -> Iterator[tuple[int, str]]:
+def _faults(source: PythonSource, own: tuple[str, ...]) -> Iterator[tuple[int, str]]:
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
             yield from _driver_import(node)
@@ -68,7 +68,7 @@ def _driver_import(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[int, str
             yield node.lineno, f"`{module}` is a synchronous database driver"
 
 
-def _sync_database_call(source: Source, call: ast.Call, own: tuple[str, ...]) -> Iterator[tuple[int, str]]:
+def _sync_database_call(source: PythonSource, call: ast.Call, own: tuple[str, ...]) -> Iterator[tuple[int, str]]:
     name = source.full_name(call.func)
     if name in _SYNC_DATABASE and not _is_async_factory(source, call):
         yield call.lineno, f"`{name}` makes a synchronous connection or session"
@@ -82,13 +82,13 @@ def _sync_database_call(source: Source, call: ast.Call, own: tuple[str, ...]) ->
         yield call.lineno, f"`{ast.unparse(call.func)}(...)` is a query on a synchronous session"
 
 
-def _is_async_factory(source: Source, call: ast.Call) -> bool:
+def _is_async_factory(source: PythonSource, call: ast.Call) -> bool:
     """`sessionmaker(engine, class_=AsyncSession)` is the async factory in its older spelling."""
     classes = [source.full_name(keyword.value) for keyword in call.keywords if keyword.arg == "class_"]
     return any(name.endswith("AsyncSession") for name in classes)
 
 
-def _blocking_call(source: Source, function: str, call: ast.Call) -> Iterator[tuple[int, str]]:
+def _blocking_call(source: PythonSource, function: str, call: ast.Call) -> Iterator[tuple[int, str]]:
     name = source.full_name(call.func)
     module, _, attribute = name.partition(".")
     imported = name.partition(".")[0] in {full.partition(".")[0] for full in source.imported.values()}

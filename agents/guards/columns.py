@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from agents.contracts import Proposal, Violation
-from agents.guards.source import Source, sources
+from agents.guards.source import PythonSource, sources
 from schemas.handoffs import DatabaseAgentOutput
 
 _COLUMN_CALLS = {"mapped_column", "Column"}
@@ -71,7 +71,7 @@ def _near(name: str, known: Sequence[str] | Mapping[str, object]) -> str:
     return f" (did you mean `{close[0]}`?)" if close else ""
 
 
-def _mapped_classes(files: Sequence[Source]) -> Iterator[_Mapped]:
+def _mapped_classes(files: Sequence[PythonSource]) -> Iterator[_Mapped]:
     classes = {
         node.name: (source, node)
         for source in files
@@ -86,7 +86,7 @@ def _mapped_classes(files: Sequence[Source]) -> Iterator[_Mapped]:
 
 
 def _columns_with_bases(
-    classes: Mapping[str, tuple[Source, ast.ClassDef]], node: ast.ClassDef, seen: set[str]
+    classes: Mapping[str, tuple[PythonSource, ast.ClassDef]], node: ast.ClassDef, seen: set[str]
 ) -> dict[str, tuple[str, int]]:
     """Collect a class's columns and those of its mixins."""
     seen.add(node.name)
@@ -99,7 +99,7 @@ def _columns_with_bases(
     return columns | {name: (source.path, line) for name, line in _own_columns(source, node)}
 
 
-def _own_columns(source: Source, node: ast.ClassDef) -> Iterator[tuple[str, int]]:
+def _own_columns(source: PythonSource, node: ast.ClassDef) -> Iterator[tuple[str, int]]:
     for statement in node.body:
         if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
             if _is_mapped(source, statement.annotation) and not _calls(source, statement.value, _NOT_COLUMNS):
@@ -112,16 +112,16 @@ def _own_columns(source: Source, node: ast.ClassDef) -> Iterator[tuple[str, int]
             yield statement.name, statement.lineno
 
 
-def _is_mapped(source: Source, annotation: ast.expr) -> bool:
+def _is_mapped(source: PythonSource, annotation: ast.expr) -> bool:
     holder = annotation.value if isinstance(annotation, ast.Subscript) else annotation
     return source.full_name(holder).rpartition(".")[2] == "Mapped"
 
 
-def _calls(source: Source, value: ast.expr | None, names: set[str]) -> bool:
+def _calls(source: PythonSource, value: ast.expr | None, names: set[str]) -> bool:
     return isinstance(value, ast.Call) and source.full_name(value.func).rpartition(".")[2] in names
 
 
-def _is_declared_column(source: Source, function: ast.FunctionDef) -> bool:
+def _is_declared_column(source: PythonSource, function: ast.FunctionDef) -> bool:
     """Say whether a method is a `declared_attr` that makes a column."""
     declared = any("declared_attr" in source.full_name(decorator) for decorator in function.decorator_list)
     return declared and any(
@@ -151,7 +151,7 @@ def _table_name(node: ast.ClassDef) -> str | None:
     return None
 
 
-def _core_tables(files: Sequence[Source]) -> Iterator[_Mapped]:
+def _core_tables(files: Sequence[PythonSource]) -> Iterator[_Mapped]:
     """Find `Table("articles_tags", Base.metadata, Column("article_id", …), …)`."""
     for source in files:
         for node in ast.walk(source.tree):

@@ -10,7 +10,7 @@ import ast
 from collections.abc import Iterator
 
 from agents.contracts import Proposal, Violation
-from agents.guards.source import Source, sources
+from agents.guards.source import PythonSource, sources
 
 _TEXTUAL = {"text", "literal_column", "TextClause"}
 _SCHEMA = {"CheckConstraint", "Index", "Computed", "DDL", "ExcludeConstraint", "Identity", "FetchedValue"}
@@ -47,7 +47,7 @@ class RawSql:
         ]
 
 
-def _faults(source: Source, node: ast.AST) -> Iterator[tuple[int, str]]:
+def _faults(source: PythonSource, node: ast.AST) -> Iterator[tuple[int, str]]:
     """Walk the tree, but not into the parts of a call that are schema."""
     if isinstance(node, ast.Call):
         yield from _call_faults(source, node)
@@ -58,7 +58,7 @@ def _faults(source: Source, node: ast.AST) -> Iterator[tuple[int, str]]:
             yield from _faults(source, child)
 
 
-def _call_faults(source: Source, call: ast.Call) -> Iterator[tuple[int, str]]:
+def _call_faults(source: PythonSource, call: ast.Call) -> Iterator[tuple[int, str]]:
     name = source.full_name(call.func)
     origin, _, last = name.rpartition(".")
     if last in _TEXTUAL and origin.partition(".")[0] in {"sqlalchemy", "sqlmodel"}:

@@ -16,7 +16,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Source:
+class PythonSource:
     """A Python file: its tree, and the full name of everything it imports (`sa` → `sqlalchemy`)."""
 
     path: str
@@ -33,12 +33,12 @@ class Source:
         return ""
 
 
-def sources(proposal: Proposal, *folders: str) -> Iterator[Source]:
+def sources(proposal: Proposal, *folders: str) -> Iterator[PythonSource]:
     """Yield the Python files below `folders` (`app/`) that parse, in path order."""
     for path in sorted(proposal.files):
         if path.endswith(".py") and path.startswith(folders):
             parsed = _parsed(path, proposal.files[path])
-            if isinstance(parsed, Source):
+            if isinstance(parsed, PythonSource):
                 yield parsed
 
 
@@ -71,14 +71,14 @@ class _Unreadable:
 
 
 @lru_cache(maxsize=512)
-def _parsed(path: str, text: str) -> Source | _Unreadable:
+def _parsed(path: str, text: str) -> PythonSource | _Unreadable:
     try:
         tree = ast.parse(text)
     except SyntaxError as error:
         return _Unreadable(error.lineno or 0, error.msg)
     except (ValueError, RecursionError, MemoryError) as error:  # NUL characters, absurd nesting
         return _Unreadable(0, str(error) or type(error).__name__)
-    return Source(path=path, tree=tree, imported=_imports(path, tree))
+    return PythonSource(path=path, tree=tree, imported=_imports(path, tree))
 
 
 def _imports(path: str, tree: ast.Module) -> dict[str, str]:
@@ -119,7 +119,7 @@ def own_nodes(function: Function) -> Iterator[ast.AST]:
             waiting.extend(ast.iter_child_nodes(node))
 
 
-def annotation_names(source: Source, annotation: ast.expr | None) -> set[str]:
+def annotation_names(source: PythonSource, annotation: ast.expr | None) -> set[str]:
     """Return the full names inside an annotation, quoted parts read as well: `list["User"] | None`."""
     names: set[str] = set()
     waiting: list[ast.AST] = [annotation] if annotation else []

@@ -37,16 +37,16 @@ def _requirements(work: Work) -> tuple[str, ...]:
     return tuple(sorted(f"{d.name}{d.version}" for d in merged.dependencies if d.ecosystem == "python"))
 
 
-class Claims(Contribution):
+class BackendClaims(Contribution):
     """What a handoff states about the API, which is compared with the running app's own document."""
 
     endpoints: tuple[Endpoint, ...]
 
 
-def claims(handoff: Document) -> Claims:
+def claims(handoff: Document) -> BackendClaims:
     """Return what a handoff written outside states."""
     stated = PythonBackendAgentOutput.model_validate(handoff)
-    return Claims(
+    return BackendClaims(
         endpoints=stated.api_contract,
         dependencies=package_claims("python", stated.dependencies_added),
         business_rules=stated.business_rules or (),

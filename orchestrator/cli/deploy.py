@@ -19,7 +19,7 @@ from orchestrator.vertex.deployment.cloud import Cloud, DeployedEngine
 from orchestrator.vertex.deployment.deploy import going_on, prepare, send, served
 from orchestrator.vertex.deployment.errors import CloudRefused
 from orchestrator.vertex.deployment.logs import entries
-from orchestrator.vertex.deployment.names import Place, engine_name, place_of
+from orchestrator.vertex.deployment.names import EngineLocation, engine_name, place_of
 from orchestrator.vertex.deployment.operations import Begun, forget, remember, remembered
 from orchestrator.vertex.deployment.requirements import python_version
 from orchestrator.vertex.deployment.specification import LABEL, MADE_BY, MOST_MAX, MOST_MIN, Deployment, SecretRef
@@ -47,7 +47,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON lines; the last l
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Reporter:
     """Where what happens is told: to people, or as JSON lines."""
 
     json: bool
@@ -112,12 +112,18 @@ def deploy_vertex(
     )
     place = place_of(project, location, update)
     engine = None if update is None else engine_name(place, update)
-    work = _deploy(place, deployment, requirement or (), engine, dry_run=dry_run, said=Said(json))
+    work = _deploy(place, deployment, requirement or (), engine, dry_run=dry_run, said=Reporter(json))
     raise typer.Exit(carry_out(work))
 
 
 async def _deploy(
-    place: Place, deployment: Deployment, requirements: Sequence[str], update: str | None, *, dry_run: bool, said: Said
+    place: EngineLocation,
+    deployment: Deployment,
+    requirements: Sequence[str],
+    update: str | None,
+    *,
+    dry_run: bool,
+    said: Reporter,
 ) -> int:
     async with Cloud(place.project, place.location) as cloud:
         source, before = await prepare(cloud, deployment, requirements, update, said.note)
@@ -130,13 +136,13 @@ async def _deploy(
     return 0
 
 
-async def _wait(cloud: Cloud, begun: Begun, before: DeployedEngine | None, said: Said) -> None:
+async def _wait(cloud: Cloud, begun: Begun, before: DeployedEngine | None, said: Reporter) -> None:
     said.note("waiting for the operation; it takes minutes, and Ctrl-C leaves it going on")
     async with _leaving(begun):
         await served(cloud, begun, before, said.note)
 
 
-async def _wait_again(cloud: Cloud, begun: Begun, said: Said) -> None:
+async def _wait_again(cloud: Cloud, begun: Begun, said: Reporter) -> None:
     try:
         await _wait(cloud, begun, None, said)
     except CloudRefused as error:
@@ -167,10 +173,10 @@ def status(
 ) -> None:
     """Say how an engine is, and go on waiting for what was begun with it; or list the engines."""
     place = place_of(project, location, name)
-    raise typer.Exit(carry_out(_list(place, Said(json)) if name is None else _status(place, name, Said(json))))
+    raise typer.Exit(carry_out(_list(place, Reporter(json)) if name is None else _status(place, name, Reporter(json))))
 
 
-async def _status(place: Place, name: str, said: Said) -> int:
+async def _status(place: EngineLocation, name: str, said: Reporter) -> int:
     engine = engine_name(place, name)
     begun = remembered(engine)
     async with Cloud(place.project, place.location) as cloud:
@@ -190,7 +196,7 @@ async def _status(place: Place, name: str, said: Said) -> int:
     return 0
 
 
-async def _list(place: Place, said: Said) -> int:
+async def _list(place: EngineLocation, said: Reporter) -> int:
     async with Cloud(place.project, place.location) as cloud:
         found = await cloud.engines(label=f"{LABEL}={MADE_BY[LABEL]}")
     if said.json:
@@ -214,10 +220,10 @@ def delete(
 ) -> None:
     """Delete an engine. Its runs stay in their database."""
     place = place_of(project, location, name)
-    raise typer.Exit(carry_out(_delete(place, engine_name(place, name), Said(json), force=force)))
+    raise typer.Exit(carry_out(_delete(place, engine_name(place, name), Reporter(json), force=force)))
 
 
-async def _delete(place: Place, engine: str, said: Said, *, force: bool) -> int:
+async def _delete(place: EngineLocation, engine: str, said: Reporter, *, force: bool) -> int:
     async with Cloud(place.project, place.location) as cloud:
         operation = await cloud.delete(engine, force=force)
         begun = Begun(engine=engine, operation=operation.name, doing="delete")
@@ -241,11 +247,11 @@ def logs(
     """Show what an engine's instances wrote to their log."""
     place = place_of(project, location, name)
     raise typer.Exit(
-        carry_out(_logs(place, engine_name(place, name), timedelta(seconds=since or _HOUR), limit, Said(json)))
+        carry_out(_logs(place, engine_name(place, name), timedelta(seconds=since or _HOUR), limit, Reporter(json)))
     )
 
 
-async def _logs(place: Place, engine: str, since: timedelta, limit: int, said: Said) -> int:
+async def _logs(place: EngineLocation, engine: str, since: timedelta, limit: int, said: Reporter) -> int:
     found = await entries(place.project, engine, since=since, limit=limit)
     for each in found:
         said.result("line", f"{each.at} {each.severity} {each.text}", **each.model_dump())

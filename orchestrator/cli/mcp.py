@@ -27,7 +27,7 @@ from orchestrator.cli.model_options import (
 from orchestrator.cli.options import Verbose
 from orchestrator.cli.signals import carry_out
 from orchestrator.mcp.roots import Roots
-from orchestrator.mcp.service import Service
+from orchestrator.mcp.service import ToolService
 from orchestrator.orchestrator import Orchestrator
 from orchestrator.telemetry.logs import configure_from
 from schemas.errors import InputError
@@ -84,7 +84,7 @@ async def _serve(server: ModuleType, folders: list[Path], use: ModelUse | None) 
     stack = AsyncExitStack()
     try:
         engine = await stack.enter_async_context(Orchestrator(roots.default))
-        await server.serve(Service(engine, roots, use))
+        await server.serve(ToolService(engine, roots, use))
     finally:
         await _to_the_end(stack.aclose())
     return 0

@@ -26,7 +26,7 @@ from orchestrator.cli.signals import carry_out
 from orchestrator.cli.summary import EXIT_CODES, exit_code, say_result, show_result
 from orchestrator.orchestrator import Orchestrator
 from orchestrator.phase14.phase import Explanation, explain, output, read_request, start
-from orchestrator.phase14.request import Request
+from orchestrator.phase14.request import SpecialistRequest
 from orchestrator.phase14.specialists import require_available
 from orchestrator.planning.policy import Policy
 from schemas.agents import CodeQuality
@@ -88,7 +88,9 @@ def run_command(
     raise typer.Exit(carry_out(_run(request, workspace, output_file, policy, view)))
 
 
-async def _run(request: Request, workspace: Path, output_file: Path | None, policy: Policy, view: View) -> int:
+async def _run(
+    request: SpecialistRequest, workspace: Path, output_file: Path | None, policy: Policy, view: View
+) -> int:
     async with Orchestrator(workspace) as engine:
         result = await follow(engine, await start(engine, request, policy), view)
     code = exit_code(result.status)

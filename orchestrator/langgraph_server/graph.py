@@ -39,7 +39,7 @@ class CallFailed(RunError):
     code = "call_failed"
 
 
-class Asked(TypedDict, total=False):
+class GraphInput(TypedDict, total=False):
     """The graph's input."""
 
     prd: str
@@ -50,9 +50,9 @@ class Asked(TypedDict, total=False):
 
 def server_graph(app: BatonApp, pipeline: Pipeline) -> StateGraph[Any, Any, Any]:
     """Return the graph of `pipeline`, not compiled: the server adds its own persistence."""
-    keys = {**Asked.__annotations__, "run": str, "status": str, **state_keys(pipeline)}
+    keys = {**GraphInput.__annotations__, "run": str, "status": str, **state_keys(pipeline)}
     state = TypedDict("State", keys, total=False)  # type: ignore[misc]  # the keys are the pipeline's
-    graph: Any = StateGraph(state, input_schema=Asked)
+    graph: Any = StateGraph(state, input_schema=GraphInput)
     lay_out(graph, pipeline, lambda node: _worker(app, node), lambda node: _asker(app, node))
     return cast("StateGraph[Any, Any, Any]", graph)
 
@@ -86,7 +86,7 @@ def _asker(app: BatonApp, node: str) -> Node:
 
 async def _outcome(app: BatonApp, run: str, node: str) -> State:
     """Wait until a step of a run is done, or asks; return what is then known of both."""
-    outcome = _good(await app.acall("step", contracts.Step, {"run": run, "step": node}))
+    outcome = _good(await app.acall("step", contracts.StepCall, {"run": run, "step": node}))
     status = _good(await app.async_status(run=run))["status"]
     return {outcome_key(node): outcome, "status": status}
 

@@ -20,17 +20,17 @@ PrdPath = Annotated[
 ]
 
 
-class Nothing(Document):
+class NoInput(Document):
     """A call without arguments."""
 
 
-class PlanOf(Document):
+class PlanInput(Document):
     """A PRD to look at."""
 
     prd: PrdPath
 
 
-class Start(Document):
+class StartInput(Document):
     """A run to begin."""
 
     prd: PrdPath
@@ -47,13 +47,13 @@ class Start(Document):
     )
 
 
-class OfRun(Document):
+class RunInput(Document):
     """A run."""
 
     run: RunName
 
 
-class StatusOf(OfRun):
+class StatusInput(RunInput):
     """A run, and what is to be told of it."""
 
     after: int = Field(default=-1, ge=-1, description="Tell what happened after the event of this number.")
@@ -62,40 +62,40 @@ class StatusOf(OfRun):
     )
 
 
-class Answer(OfRun):
+class AnswerInput(RunInput):
     """An answer to a question."""
 
     value: JSON = Field(description="The answer, as the question's `answer_schema` says: most often one of `options`.")
     question: QuestionName = None
 
 
-class Approval(OfRun):
+class ApprovalInput(RunInput):
     """Consent to what a question shows."""
 
     question: QuestionName = None
 
 
-class Rejection(OfRun):
+class RejectionInput(RunInput):
     """Refusal of what a question shows."""
 
     reason: str = Field(default="", description="Why; it is kept with the run.")
     question: QuestionName = None
 
 
-class ReadHandoff(OfRun):
+class HandoffInput(RunInput):
     """A handoff to read."""
 
     contract: str = Field(min_length=1, description="As `handoffs` lists it, for example `database-agent-output`.")
     form: Literal["markdown", "data"] = Field(default="markdown", description="The file's text, or its data as JSON.")
 
 
-class ResultOf(OfRun):
+class ResultInput(RunInput):
     """A run's result."""
 
     evidence: bool = Field(default=False, description="With every tool run that the handoffs' statements rest on.")
 
 
-class Retry(OfRun):
+class RetryInput(RunInput):
     """A run whose steps are to be done again."""
 
     from_agent: str | None = Field(

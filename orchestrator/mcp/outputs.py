@@ -56,7 +56,7 @@ class Status(Document):
     problems: tuple[str, ...] = ()
 
 
-class Questions(Document):
+class QuestionList(Document):
     """A run's questions, open or answered, in the order they were asked."""
 
     questions: tuple[Question, ...]

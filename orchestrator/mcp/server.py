@@ -22,9 +22,9 @@ from mcp.server.lowlevel import Server
 from mcp.server.stdio import stdio_server
 from pydantic import ValidationError
 
-from orchestrator.mcp.service import Service
+from orchestrator.mcp.service import ToolService
 from orchestrator.mcp.tools import INSTRUCTIONS, TOOLS, Tool
-from orchestrator.mcp.wire import Lines, taken_stdin
+from orchestrator.mcp.wire import ClientLines, taken_stdin
 from schemas.base import JSON, Document
 from schemas.errors import BatonError
 from skills.core.executor import refusals
@@ -37,15 +37,15 @@ if TYPE_CHECKING:
 _BY_NAME = {tool.name: tool for tool in TOOLS}
 
 
-async def serve(service: Service) -> None:
+async def serve(service: ToolService) -> None:
     """Do what the client asks until it closes standard input."""
     server = server_of(service)
-    lines = cast("anyio.AsyncFile[str]", Lines(taken_stdin()))  # of which the SDK only takes line by line
+    lines = cast("anyio.AsyncFile[str]", ClientLines(taken_stdin()))  # of which the SDK only takes line by line
     async with stdio_server(stdin=lines) as (reading, writing):
         await server.run(reading, writing, server.create_initialization_options())
 
 
-def server_of(service: Service) -> Server[Any]:
+def server_of(service: ToolService) -> Server[Any]:
     """Return the server of a service's tools."""
 
     async def list_tools(
@@ -71,7 +71,7 @@ def server_of(service: Service) -> Server[Any]:
     )
 
 
-async def _called(service: Service, tool: Tool, arguments: Mapping[str, JSON]) -> types.CallToolResult:
+async def _called(service: ToolService, tool: Tool, arguments: Mapping[str, JSON]) -> types.CallToolResult:
     try:
         asked = tool.takes.model_validate(arguments)
         returned = await _done(tool.does(service, asked), whole=not tool.reads)

@@ -49,7 +49,7 @@ class RunUnfinished(InputError):
     code = "run_unfinished"
 
 
-class Service:
+class ToolService:
     """The tools, one method each."""
 
     def __init__(self, engine: Orchestrator, roots: Roots, model: ModelUse | None = None) -> None:
@@ -62,14 +62,14 @@ class Service:
 
     # ---- begin
 
-    async def plan(self, asked: inputs.PlanOf) -> outputs.Planned:
+    async def plan(self, asked: inputs.PlanInput) -> outputs.Planned:
         """Return what a PRD needs. Raises as `Orchestrator.start` does."""
         feature = understand(read_prd(self._roots.path(asked.prd)), catalogue_of(self._engine.registry))
         refuse_unfit(self._engine.pipeline, self._engine.registry)
         made = make_plan(feature, self._engine.pipeline, self._engine.registry).event()
         return outputs.Planned(title=feature.title, agents=made.agents, gaps=made.gaps)
 
-    async def start(self, asked: inputs.Start) -> outputs.Status:
+    async def start(self, asked: inputs.StartInput) -> outputs.Status:
         """Begin a run. Raises as `Orchestrator.start` does."""
         run = await self._engine.start(
             self._roots.path(asked.prd),
@@ -79,34 +79,34 @@ class Service:
         )
         return await self._taken_up(run)
 
-    async def resume(self, asked: inputs.OfRun) -> outputs.Status:
+    async def resume(self, asked: inputs.RunInput) -> outputs.Status:
         """Go on with a run. Raises as `Orchestrator.resume` does."""
         return await self._taken_up(await self._engine.resume((await self._run(asked.run)).id))
 
-    async def retry(self, asked: inputs.Retry) -> outputs.Status:
+    async def retry(self, asked: inputs.RetryInput) -> outputs.Status:
         """Do steps again. Raises as `Orchestrator.retry` does."""
         run = await self._run(asked.run)
         return await self._taken_up(await self._engine.retry(run.id, from_agent=asked.from_agent))
 
     # ---- look
 
-    async def runs(self, asked: inputs.Nothing) -> outputs.Listing:  # noqa: ARG002 - every tool takes what it is asked
+    async def runs(self, asked: inputs.NoInput) -> outputs.Listing:  # noqa: ARG002 - every tool takes what it is asked
         """Return the newest runs of the server's workspaces."""
         return outputs.Listing(runs=tuple([await self._line(each) for each in (await self._known())[:_LISTED]]))
 
-    async def status(self, asked: inputs.StatusOf) -> outputs.Status:
+    async def status(self, asked: inputs.StatusInput) -> outputs.Status:
         """Return where a run stands, once it pauses or the time to wait is over."""
         run = await self._run(asked.run)
         if asked.wait_seconds:
             await self._pause(run.id, asked.wait_seconds)
         return await self._status(run.id, asked.after)
 
-    async def questions(self, asked: inputs.OfRun) -> outputs.Questions:
+    async def questions(self, asked: inputs.RunInput) -> outputs.QuestionList:
         """Return what a run asked."""
         run = await self._run(asked.run)
-        return outputs.Questions(questions=tuple(await self._engine.questions(run.id)))
+        return outputs.QuestionList(questions=tuple(await self._engine.questions(run.id)))
 
-    async def result(self, asked: inputs.ResultOf) -> RunResult:
+    async def result(self, asked: inputs.ResultInput) -> RunResult:
         """Return what a run came to.
 
         Raises:
@@ -119,7 +119,7 @@ class Service:
         result = RunResult.model_validate(run.result)
         return result if asked.evidence else result.model_copy(update={"evidence": ()})
 
-    async def handoffs(self, asked: inputs.OfRun) -> outputs.Handoffs:
+    async def handoffs(self, asked: inputs.RunInput) -> outputs.Handoffs:
         """Return the handoffs that a run published so far."""
         run = await self._run(asked.run)
         outcomes = {
@@ -143,7 +143,7 @@ class Service:
             ),
         )
 
-    async def read_handoff(self, asked: inputs.ReadHandoff) -> outputs.HandoffText:
+    async def read_handoff(self, asked: inputs.HandoffInput) -> outputs.HandoffText:
         """Return a handoff of a run's workspace. Raises as `HandoffStore.read` does."""
         run = await self._run(asked.run)
         store = HandoffStore(Path(run.workspace))
@@ -162,29 +162,29 @@ class Service:
 
     # ---- decide
 
-    async def answer(self, asked: inputs.Answer) -> outputs.Status:
+    async def answer(self, asked: inputs.AnswerInput) -> outputs.Status:
         """Answer a question and go on. Raises as `Orchestrator.answer` does."""
         run = await self._run(asked.run)
         question = open_question(run.id, await self._engine.questions(run.id), asked.question)
         return await self._answered(run, question, asked.value)
 
-    async def approve(self, asked: inputs.Approval) -> outputs.Status:
+    async def approve(self, asked: inputs.ApprovalInput) -> outputs.Status:
         """Approve and go on. Raises as `Orchestrator.answer` does."""
         return await self._decided(asked.run, asked.question, APPROVE)
 
-    async def reject(self, asked: inputs.Rejection) -> outputs.Status:
+    async def reject(self, asked: inputs.RejectionInput) -> outputs.Status:
         """Reject and go on. Raises as `Orchestrator.answer` does."""
         reason = asked.reason.strip()
         return await self._decided(asked.run, asked.question, f"{REJECT}: {reason}" if reason else REJECT)
 
-    async def stop(self, asked: inputs.OfRun) -> outputs.Status:
+    async def stop(self, asked: inputs.RunInput) -> outputs.Status:
         """Have a run stopped, and wait until it is. Raises as `Orchestrator.stop` does."""
         run = await self._run(asked.run)
         await self._engine.stop(run.id)
         await self._pause(run.id, _PAUSES_IN)
         return await self._status(run.id)
 
-    async def cancel(self, asked: inputs.OfRun) -> outputs.Status:
+    async def cancel(self, asked: inputs.RunInput) -> outputs.Status:
         """Give a run up, and wait until it is. Raises as `Orchestrator.cancel` does."""
         run = await self._run(asked.run)
         await self._engine.cancel(run.id)

@@ -17,7 +17,7 @@ _CHUNK = 65_536
 _ABOVE_STANDARD = 3
 
 
-class Lines:
+class ClientLines:
     """Lines of UTF-8 as they come, until the client closes its end. For the running event loop."""
 
     def __init__(self, descriptor: int) -> None:

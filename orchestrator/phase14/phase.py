@@ -18,8 +18,8 @@ from handoff.codec import render
 from handoff.feature import FeatureIncomplete, feature_of
 from handoff.store import HandoffStore, as_data, read_file
 from orchestrator.phase14.artifacts import collect
-from orchestrator.phase14.request import Request, endpoint_wishes, read_document, understand
-from orchestrator.phase14.specialists import Decision, decide, require_available
+from orchestrator.phase14.request import SpecialistRequest, endpoint_wishes, read_document, understand
+from orchestrator.phase14.specialists import SpecialistDecision, decide, require_available
 from orchestrator.planning.choices import built_in
 from orchestrator.planning.pipeline import full_stack
 from orchestrator.planning.plan import make_plan
@@ -57,12 +57,12 @@ class NothingToReport(InputError):
 class Explanation(Document):
     """What a request leads to. `plan` is missing if the specialist is, or if `question` must be answered first."""
 
-    decisions: tuple[Decision, ...]
+    decisions: tuple[SpecialistDecision, ...]
     plan: PlanMade | None = None
     question: str | None = None
 
 
-def read_request(path: Path, prd: Path | None = None) -> Request:
+def read_request(path: Path, prd: Path | None = None) -> SpecialistRequest:
     """Read a request: a `.json` document of `@python-specialist.input`, or a PRD.
 
     Args:
@@ -79,10 +79,10 @@ def read_request(path: Path, prd: Path | None = None) -> Request:
     if prd is not None:
         raise InputError(f"`{path}` is a PRD itself; give `--prd` with a JSON document only.")
     written = _prd(path)
-    return Request(language=_language(written), prd=written)
+    return SpecialistRequest(language=_language(written), prd=written)
 
 
-def explain(request: Request) -> Explanation:
+def explain(request: SpecialistRequest) -> Explanation:
     """Return who is active, and what would be built.
 
     Raises:
@@ -100,7 +100,7 @@ def explain(request: Request) -> Explanation:
     return Explanation(decisions=decisions, plan=make_plan(feature, full_stack(), Registry()).event())
 
 
-async def start(engine: Orchestrator, request: Request, policy: Policy | None = None) -> Run:
+async def start(engine: Orchestrator, request: SpecialistRequest, policy: Policy | None = None) -> Run:
     """Start the pipeline for a request, under the engine's own policy if none is given.
 
     Raises:
@@ -144,7 +144,7 @@ def _language(prd: FeaturePrd) -> BackendLanguage:
     return next((d.language for d in decide("Python") if d.language.lower() == written), "Python")
 
 
-def _with_endpoint_wishes(request: Request) -> Request:
+def _with_endpoint_wishes(request: SpecialistRequest) -> SpecialistRequest:
     if request.missing or not request.prd.entities or request.language != "Python":
         return request
     planned = endpoints(feature_of(request.prd, built_in()))

@@ -42,7 +42,7 @@ class RequestInvalid(InputError):
         )
 
 
-class Request(Document):
+class SpecialistRequest(Document):
     """A request understood. `prd` is what the pipeline will read; `missing` names models without fields.
 
     `expected` are the endpoints that the caller counts on.
@@ -83,7 +83,7 @@ def read_document(path: Path) -> PythonSpecialistInput:
         raise RequestInvalid(str(path), (("", f"is not JSON: {error}"),)) from error
 
 
-def understand(document: PythonSpecialistInput, prd: FeaturePrd | None) -> Request:
+def understand(document: PythonSpecialistInput, prd: FeaturePrd | None) -> SpecialistRequest:
     """Return what `document` asks for; `prd`, if given, brings the fields.
 
     Raises:
@@ -94,7 +94,7 @@ def understand(document: PythonSpecialistInput, prd: FeaturePrd | None) -> Reque
         raise RequestInvalid("request", (("/entities", message),))
     entities = document.entities or (prd.entities if prd else ())
     known = {"User", *(entity.name for entity in entities)}
-    return Request(
+    return SpecialistRequest(
         language=document.backend_language,
         prd=FeaturePrd(
             title=prd.title if prd else document.title,

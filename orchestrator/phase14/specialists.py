@@ -15,7 +15,7 @@ from schemas.errors import InputError
 AVAILABLE: frozenset[BackendLanguage] = frozenset({"Python"})
 
 
-class Decision(Document):
+class SpecialistDecision(Document):
     """Whether `specialist` is active for a request; `available` says whether Baton has it at all."""
 
     specialist: str
@@ -43,7 +43,7 @@ class SpecialistMissing(InputError):
         )
 
 
-def decide(language: BackendLanguage) -> tuple[Decision, ...]:
+def decide(language: BackendLanguage) -> tuple[SpecialistDecision, ...]:
     """Return one decision for each specialist, in a fixed order; exactly one is active."""
     return tuple(_decision(candidate, language) for candidate in get_args(BackendLanguage))
 
@@ -58,14 +58,14 @@ def require_available(language: BackendLanguage) -> None:
         raise SpecialistMissing(language, SPECIALISTS[language])
 
 
-def _decision(candidate: BackendLanguage, language: BackendLanguage) -> Decision:
+def _decision(candidate: BackendLanguage, language: BackendLanguage) -> SpecialistDecision:
     active = candidate == language
     reason = (
         f"ACTIVE: the backend language is {language}."
         if active
         else f"SKIPS: the backend language is {language}, not {candidate}."
     )
-    return Decision(
+    return SpecialistDecision(
         specialist=SPECIALISTS[candidate],
         language=candidate,
         active=active,

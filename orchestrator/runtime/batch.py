@@ -31,7 +31,7 @@ class Request:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Finished:
+class RequestResult:
     """What came of a request: the result, or why there is none.
 
     `error` is a `BatonError` if the request was refused or its run cannot be recorded; anything else is a fault.
@@ -48,7 +48,7 @@ Spawn = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
 
 async def run_many(
     requests: Iterable[Request], start: Start, spawn: Spawn, *, concurrency: int
-) -> AsyncGenerator[Finished, None]:
+) -> AsyncGenerator[RequestResult, None]:
     """Yield what came of each request, as it comes. Closing the generator early stops what still runs.
 
     Args:
@@ -63,7 +63,7 @@ async def run_many(
     if concurrency < 1:
         raise ValueError(f"concurrency must be at least 1, not {concurrency}")
     turns = _Turns(requests)
-    finished: asyncio.Queue[Finished | None] = asyncio.Queue()
+    finished: asyncio.Queue[RequestResult | None] = asyncio.Queue()
 
     async def work() -> None:
         while (request := turns.next()) is not None:
@@ -86,13 +86,13 @@ async def run_many(
         await asyncio.gather(*working, return_exceptions=True)
 
 
-async def _outcome(request: Request, start: Start) -> Finished:
+async def _outcome(request: Request, start: Start) -> RequestResult:
     run: Run | None = None
     try:
         run = await start(request)
-        return Finished(request=request, result=await run.result())
+        return RequestResult(request=request, result=await run.result())
     except Exception as error:  # noqa: BLE001 - whatever became of one request, the others go on
-        return Finished(request=request, error=error)
+        return RequestResult(request=request, error=error)
     except asyncio.CancelledError:
         if run is not None:
             with suppress(BatonError):

@@ -16,22 +16,24 @@ import asyncpg
 import zstandard
 
 from orchestrator.storage.database import Database
-from orchestrator.storage.writer import Row, Statement
+from orchestrator.storage.writer import Row, SqlStatement
 from schemas.errors import RunError
 
 _KEPT = 100_000  # hashes that a process remembers as stored
 _LEVEL = 3
 
-_PUT = Statement(
+_PUT = SqlStatement(
     "INSERT INTO baton.content (sha256, size, data) VALUES ($1, $2, $3) ON CONFLICT (sha256) DO NOTHING", rank=1
 )
 # Nothing is updated, but the row is locked until the transaction ends: nobody can remove it meanwhile.
-_PUT_AND_HOLD = Statement(
+_PUT_AND_HOLD = SqlStatement(
     "INSERT INTO baton.content (sha256, size, data) VALUES ($1, $2, $3)"
     " ON CONFLICT (sha256) DO UPDATE SET size = excluded.size WHERE false",
     rank=1,
 )
-_REFER = Statement("INSERT INTO baton.content_of_runs (run_id, sha256) VALUES ($1, $2) ON CONFLICT DO NOTHING", rank=2)
+_REFER = SqlStatement(
+    "INSERT INTO baton.content_of_runs (run_id, sha256) VALUES ($1, $2) ON CONFLICT DO NOTHING", rank=2
+)
 _REFERS_TO_NOTHING = "content_of_runs_sha256_fkey"
 
 Write = Callable[[Sequence[Row]], Awaitable[None]]
@@ -90,7 +92,7 @@ class Content:
         return found
 
 
-def _puts(put: Statement, by_hash: Mapping[str, bytes], wanted: Iterable[str]) -> list[Row]:
+def _puts(put: SqlStatement, by_hash: Mapping[str, bytes], wanted: Iterable[str]) -> list[Row]:
     """Return the rows that store the contents with a `wanted` hash, in an order that is the same in every process."""
     return [
         (put, (bytes.fromhex(each), len(by_hash[each]), zstandard.compress(by_hash[each], _LEVEL)))

@@ -15,10 +15,10 @@ from typing import Self
 
 from orchestrator.records.events import Event, ModelSpent, QuestionAnswered, RunFinished, StepFinished, parse_event
 from orchestrator.storage.database import Database
-from orchestrator.storage.writer import Row, Statement, Writer
+from orchestrator.storage.writer import Row, SqlStatement, Writer
 from orchestrator.telemetry.observers import Observer
 
-_APPEND = Statement(
+_APPEND = SqlStatement(
     "INSERT INTO baton.events (run_id, seq, event) VALUES ($1, $2, $3) ON CONFLICT (run_id, seq) DO NOTHING", rank=5
 )
 _POLL_SECONDS = 0.2

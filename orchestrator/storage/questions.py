@@ -17,7 +17,7 @@ import jsonschema_rs
 from handoff.json_text import unwritable
 from orchestrator.storage.database import Database
 from orchestrator.storage.runs import RunRefused, storable
-from orchestrator.storage.writer import Row, Statement
+from orchestrator.storage.writer import Row, SqlStatement
 from schemas.base import JSON, Document
 from schemas.errors import InputError
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 QuestionKind = Literal["prd", "draft", "handoff", "approval", "failure", "model", "outside"]
 Answerer = Literal["person", "deadline"]
 
-_ASK = Statement(
+_ASK = SqlStatement(
     "INSERT INTO baton.questions (id, run_id, node, kind, text, schema, options, default_answer, deadline)"
     " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, now() + $9 * interval '1 second') ON CONFLICT (id) DO NOTHING",
     rank=3,

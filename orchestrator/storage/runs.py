@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Literal
 from orchestrator.records.events import RunStatus
 from orchestrator.storage.database import Database
 from orchestrator.storage.lease import IS_DEAD, OWNER_IS_DEAD
-from orchestrator.storage.writer import Row, Statement
+from orchestrator.storage.writer import Row, SqlStatement
 from schemas.base import JSON, Document
 from schemas.errors import InputError
 
@@ -39,14 +39,14 @@ LATEST = "latest"
 _NAMED = 3  # runs that an error names
 _COMPARED = 500  # newest runs that a name is compared with
 
-_ADD = Statement(
+_ADD = SqlStatement(
     "INSERT INTO baton.runs (id, workspace, title, status, agents, policy, prd, owner, forked_from, started_at)"
     " VALUES ($1, $2, $3, 'running', $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO NOTHING",
     rank=0,
 )
-_PLAN = Statement("UPDATE baton.runs SET title = $2, fingerprint = $3, prd = $4 WHERE id = $1", rank=5)
-_POLICY = Statement("UPDATE baton.runs SET policy = $2 WHERE id = $1", rank=5)
-_LEAVE = Statement(
+_PLAN = SqlStatement("UPDATE baton.runs SET title = $2, fingerprint = $3, prd = $4 WHERE id = $1", rank=5)
+_POLICY = SqlStatement("UPDATE baton.runs SET policy = $2 WHERE id = $1", rank=5)
+_LEAVE = SqlStatement(
     "UPDATE baton.runs SET status = $2, result = $3, owner = NULL, wanted = NULL,"
     " finished_at = CASE WHEN $2 = ANY('{running,waiting,stopped}'::text[]) THEN NULL ELSE now() END WHERE id = $1",
     rank=6,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from orchestrator.records.outcome import StepOutcome
 from orchestrator.storage.database import Database
-from orchestrator.storage.writer import Row, Statement
+from orchestrator.storage.writer import Row, SqlStatement
 from schemas.base import JSON, Document
 
 if TYPE_CHECKING:
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 
 AttemptStatus = Literal["begun", "published", "skipped", "failed", "waiting", "rejected"]
 
-_BEGIN = Statement(
+_BEGIN = SqlStatement(
     "INSERT INTO baton.steps (run_id, step, attempt, status, input_hash) VALUES ($1, $2, $3, 'begun', $4)"
     " ON CONFLICT (run_id, step, attempt) DO NOTHING",
     rank=2,
 )
-_RECEIPT = Statement("UPDATE baton.steps SET receipt = $4 WHERE run_id = $1 AND step = $2 AND attempt = $3", rank=3)
-_FINISH = Statement(
+_RECEIPT = SqlStatement("UPDATE baton.steps SET receipt = $4 WHERE run_id = $1 AND step = $2 AND attempt = $3", rank=3)
+_FINISH = SqlStatement(
     "UPDATE baton.steps SET status = $4, outcome = $5, finished_at = now(),"
     " published_at = CASE WHEN $4 = 'published' THEN now() END WHERE run_id = $1 AND step = $2 AND attempt = $3",
     rank=4,
 )
-_HANDOFF = Statement(
+_HANDOFF = SqlStatement(
     "INSERT INTO baton.handoffs (run_id, step, attempt, contract, path, sha256) VALUES ($1, $2, $3, $4, $5, $6)"
     " ON CONFLICT DO NOTHING",
     rank=4,

@@ -33,7 +33,7 @@ _AGAIN: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class SqlStatement:
     """An SQL statement for rows of one kind.
 
     `rank` orders the statements within a transaction, lowest first: what others refer to goes before them.
@@ -48,7 +48,7 @@ class Statement:
     types: tuple[str, ...] = ()
 
 
-Row: TypeAlias = tuple[Statement, Sequence[object]]
+Row: TypeAlias = tuple[SqlStatement, Sequence[object]]
 Fence: TypeAlias = "Callable[[Connection, Sequence[str]], Awaitable[set[str]]]"
 
 
@@ -200,12 +200,12 @@ class Writer:
         return gone
 
 
-def _by_statement(callers: Iterable[_Caller]) -> Mapping[Statement, Sequence[Sequence[object]]]:
+def _by_statement(callers: Iterable[_Caller]) -> Mapping[SqlStatement, Sequence[Sequence[object]]]:
     """Return each statement's rows, in an order that is the same in every process, so that locks are too.
 
     A row that several callers share is sent once.
     """
-    by_statement: defaultdict[Statement, dict[int, Sequence[object]]] = defaultdict(dict)
+    by_statement: defaultdict[SqlStatement, dict[int, Sequence[object]]] = defaultdict(dict)
     for caller in callers:
         for statement, row in caller.rows:
             by_statement[statement][id(row)] = row
@@ -213,7 +213,7 @@ def _by_statement(callers: Iterable[_Caller]) -> Mapping[Statement, Sequence[Seq
     return {statement: list(by_statement[statement].values()) for statement in ordered}
 
 
-def _all_at_once(by_statement: Mapping[Statement, Sequence[Sequence[object]]]) -> Sequence[Any]:
+def _all_at_once(by_statement: Mapping[SqlStatement, Sequence[Sequence[object]]]) -> Sequence[Any]:
     """Return one SQL statement that takes all the rows of several, and its arguments."""
     arguments: list[object] = []
     counts = []
@@ -225,7 +225,7 @@ def _all_at_once(by_statement: Mapping[Statement, Sequence[Sequence[object]]]) -
 
 
 @functools.cache
-def _joined(statements: Sequence[Statement], counts: Sequence[int]) -> str:
+def _joined(statements: Sequence[SqlStatement], counts: Sequence[int]) -> str:
     """Return the SQL for statements with so many rows each; 0 for any number, which come as an array a column."""
     parameters = count(1)
     parts = []

@@ -31,7 +31,7 @@ from skills.core.redaction import redact
 
 if TYPE_CHECKING:
     from orchestrator.planning.pipeline import Pipeline
-    from orchestrator.vertex.service import Service
+    from orchestrator.vertex.service import RunService
     from skills.core.registry import Registry
 
 _log = logging.getLogger("baton.vertex")
@@ -42,18 +42,18 @@ class BatonApp:
 
     agent_framework = "custom"
 
-    start, async_start = method("start", contracts.Start, "Start a run of a PRD; return where it stands.")
-    status, async_status = method("status", contracts.OfRun, "Return where a run stands, and what it asks.")
-    runs, async_runs = method("runs", contracts.Runs, "Return the newest runs.")
-    events, async_events = stream("events", contracts.Events, "Send a run's events until it is over or pauses.")
-    answer, async_answer = method("answer", contracts.Answer, "Answer a question; the run goes on.")
-    approve, async_approve = method("approve", contracts.Approve, "Approve of what a run plans, or reject it.")
-    result, async_result = method("result", contracts.OfRun, "Return what a run came to, once it is over or pauses.")
-    handoffs, async_handoffs = method("handoffs", contracts.OfRun, "Return the handoffs that a run has published.")
-    download, async_download = method("download", contracts.Download, "Return a part of a run's files, as .tar.gz.")
-    cancel, async_cancel = method("cancel", contracts.OfRun, "Give a run up; what it published stays.")
-    retry, async_retry = method("retry", contracts.Retry, "Do steps of a run again.")
-    capabilities, async_capabilities = method("capabilities", contracts.Nothing, "Return which checks can run here.")
+    start, async_start = method("start", contracts.StartCall, "Start a run of a PRD; return where it stands.")
+    status, async_status = method("status", contracts.RunCall, "Return where a run stands, and what it asks.")
+    runs, async_runs = method("runs", contracts.RunsCall, "Return the newest runs.")
+    events, async_events = stream("events", contracts.EventsCall, "Send a run's events until it is over or pauses.")
+    answer, async_answer = method("answer", contracts.AnswerCall, "Answer a question; the run goes on.")
+    approve, async_approve = method("approve", contracts.ApproveCall, "Approve of what a run plans, or reject it.")
+    result, async_result = method("result", contracts.RunCall, "Return what a run came to, once it is over or pauses.")
+    handoffs, async_handoffs = method("handoffs", contracts.RunCall, "Return the handoffs that a run has published.")
+    download, async_download = method("download", contracts.DownloadCall, "Return a part of a run's files, as .tar.gz.")
+    cancel, async_cancel = method("cancel", contracts.RunCall, "Give a run up; what it published stays.")
+    retry, async_retry = method("retry", contracts.RetryCall, "Do steps of a run again.")
+    capabilities, async_capabilities = method("capabilities", contracts.EmptyCall, "Return which checks can run here.")
 
     def __init__(self, *, pipeline: Pipeline | None = None, registry: Registry | None = None) -> None:
         """Describe the app; nothing is read or opened.
@@ -68,7 +68,7 @@ class BatonApp:
     def _begin(self) -> None:
         self._opening = threading.Lock()
         self._loop: BackgroundLoop | None = None
-        self._service: Service | None = None
+        self._service: RunService | None = None
         self._draining = self._watching = False
 
     def __getstate__(self) -> dict[str, object]:
@@ -104,7 +104,7 @@ class BatonApp:
         except BatonError as error:
             _log.error("the app is not ready: %s", error)
 
-    def open(self) -> Service:
+    def open(self) -> RunService:
         """Return the service, opened unless it is. Blocks for as long as that takes.
 
         Raises:
@@ -117,7 +117,7 @@ class BatonApp:
                 self._service = self._open()
             return self._service
 
-    def _open(self) -> Service:
+    def _open(self) -> RunService:
         from orchestrator.vertex.factory import open_service  # noqa: PLC0415 - the engine, imported when it is needed
 
         loop = BackgroundLoop()
@@ -141,11 +141,11 @@ class BatonApp:
 
     async def health(self) -> Reply:
         """Return whether this instance can work on runs: `{"ready": true}`, or an error."""
-        return await self.acall("ready", contracts.Nothing, {})
+        return await self.acall("ready", contracts.EmptyCall, {})
 
     # ---- calls
 
-    def call(self, name: str, contract: type[contracts.Input], given: Mapping[str, object]) -> Reply:
+    def call(self, name: str, contract: type[contracts.MethodCall], given: Mapping[str, object]) -> Reply:
         """Do the service's method `name`."""
         try:
             work = getattr(self.open(), name)(contracts.read(contract, name, given))
@@ -153,7 +153,7 @@ class BatonApp:
         except Exception as error:  # noqa: BLE001 - the platform would hide what went wrong
             return self._failed(error)
 
-    async def acall(self, name: str, contract: type[contracts.Input], given: Mapping[str, object]) -> Reply:
+    async def acall(self, name: str, contract: type[contracts.MethodCall], given: Mapping[str, object]) -> Reply:
         """Do the service's method `name`."""
         try:
             service = await asyncio.to_thread(self.open)
@@ -161,7 +161,7 @@ class BatonApp:
         except Exception as error:  # noqa: BLE001 - as above
             return self._failed(error)
 
-    def iterate(self, name: str, contract: type[contracts.Input], given: Mapping[str, object]) -> Iterator[Reply]:
+    def iterate(self, name: str, contract: type[contracts.MethodCall], given: Mapping[str, object]) -> Iterator[Reply]:
         """Yield from the service's generator `name`; an error is the last item."""
         try:
             items = getattr(self.open(), name)(contracts.read(contract, name, given))
@@ -170,7 +170,7 @@ class BatonApp:
             yield self._told(error)
 
     async def aiterate(
-        self, name: str, contract: type[contracts.Input], given: Mapping[str, object]
+        self, name: str, contract: type[contracts.MethodCall], given: Mapping[str, object]
     ) -> AsyncIterator[Reply]:
         """Yield from the service's generator `name`; an error is the last item."""
         try:

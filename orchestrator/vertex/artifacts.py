@@ -32,7 +32,7 @@ class ArtifactsUnavailable(RunError):
     transient = True
 
 
-class Artifacts(Protocol):
+class ArtifactStore(Protocol):
     """A place for archives; names are relative paths with `/`."""
 
     async def put(self, name: str, content: bytes) -> str:
@@ -52,7 +52,7 @@ class Artifacts(Protocol):
         ...
 
 
-def open_artifacts(place: str) -> Artifacts:
+def open_artifacts(place: str) -> ArtifactStore:
     """Return the artifacts at `place`: a `gs://bucket/prefix` URL or the path of a folder. Nothing is connected yet.
 
     Raises:

@@ -37,17 +37,17 @@ class InputRefused(InputError):
     code = "input_refused"
 
 
-class Input(Document):
+class MethodCall(Document):
     """The input of a method: a closed model."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class Nothing(Input):
+class EmptyCall(MethodCall):
     """No input."""
 
 
-class Start(Input):
+class StartCall(MethodCall):
     """A PRD as its text; `agents` are names, all by default; `policy` as in the Python API."""
 
     prd: Annotated[str, Field(min_length=1, max_length=_LARGEST_PRD, description="The PRD, Markdown.")]
@@ -66,38 +66,38 @@ class Start(Input):
         return policy
 
 
-class OfRun(Input):
+class RunCall(MethodCall):
     """Names a run by its id."""
 
     run: Annotated[str, Field(min_length=1, description="The run's id.")]
 
 
-class Step(OfRun):
+class StepCall(RunCall):
     """Names a step of a run."""
 
     step: str
 
 
-class Runs(Input):
+class RunsCall(MethodCall):
     """The newest runs first."""
 
     limit: Annotated[Whole, Field(ge=1, le=1000, description="The most runs to return.")] = 50
 
 
-class Events(OfRun):
+class EventsCall(RunCall):
     """Events are numbered from 0; those after number `after` are sent, first the stored ones, then live ones."""
 
     after: Annotated[Whole, Field(ge=-1, description="The number of the last event that is known; -1: none.")] = -1
 
 
-class Answer(OfRun):
+class AnswerCall(RunCall):
     """`value` satisfies the question's schema; a PRD is its text. `question` may be left out if one is open."""
 
     value: Annotated[JSON, Field(description="The answer.")]
     question: Annotated[str | None, Field(description="The question's id.")] = None
 
 
-class Approve(OfRun):
+class ApproveCall(RunCall):
     """The decision about a run that asks for approval; `question` may be left out if one approval is open."""
 
     approved: Annotated[bool, Field(description="False rejects.")] = True
@@ -105,13 +105,13 @@ class Approve(OfRun):
     question: Annotated[str | None, Field(description="The question's id.")] = None
 
 
-class Retry(OfRun):
+class RetryCall(RunCall):
     """Steps are done again: those that are not done, or `from_agent` and all that come after it."""
 
     from_agent: Annotated[str | None, Field(description="The first agent to do again.")] = None
 
 
-class Download(OfRun):
+class DownloadCall(RunCall):
     """A part of a run's workspace as an archive. Later parts name the `archive` that the first part was of."""
 
     archive: Annotated[str | None, Field(pattern=r"^[0-9a-f]{64}$", description="The archive's id.")] = None
@@ -119,7 +119,7 @@ class Download(OfRun):
     size: Annotated[Whole, Field(ge=1, le=_LARGEST_CHUNK, description="The most bytes to send.")] = MIB
 
 
-Contract = TypeVar("Contract", bound=Input)
+Contract = TypeVar("Contract", bound=MethodCall)
 
 
 def read(contract: type[Contract], method: str, given: Mapping[str, object]) -> Contract:

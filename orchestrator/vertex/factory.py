@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from orchestrator.orchestrator import Orchestrator
 from orchestrator.planning.pipeline import Pipeline
 from orchestrator.vertex.artifacts import open_artifacts
-from orchestrator.vertex.service import Service
+from orchestrator.vertex.service import RunService
 from orchestrator.vertex.settings import read_settings
 from orchestrator.vertex.workspaces import Workspaces
 from skills.core.registry import Registry
 
 
-async def open_service(environment: Mapping[str, str], pipeline: Pipeline | None, registry: Registry | None) -> Service:
+async def open_service(
+    environment: Mapping[str, str], pipeline: Pipeline | None, registry: Registry | None
+) -> RunService:
     """Return the service, entered; whoever gets it leaves it.
 
     Raises:
@@ -22,5 +24,5 @@ async def open_service(environment: Mapping[str, str], pipeline: Pipeline | None
     """
     settings = read_settings(environment)
     engine = Orchestrator(settings.workspaces, home=settings.home, pipeline=pipeline, registry=registry)
-    service = Service(engine, settings.home, Workspaces(settings.workspaces), open_artifacts(settings.artifacts))
+    service = RunService(engine, settings.home, Workspaces(settings.workspaces), open_artifacts(settings.artifacts))
     return await service.__aenter__()

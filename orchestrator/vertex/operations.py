@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
-from orchestrator.vertex.contracts import Input
+from orchestrator.vertex.contracts import MethodCall
 from schemas.base import JSON
 
 if TYPE_CHECKING:
@@ -28,11 +28,13 @@ class Operation:
 
     name: str
     mode: Mode
-    contract: type[Input]
+    contract: type[MethodCall]
     text: str
 
 
-def method(name: str, contract: type[Input], text: str) -> tuple[Callable[..., Reply], Callable[..., Awaitable[Reply]]]:
+def method(
+    name: str, contract: type[MethodCall], text: str
+) -> tuple[Callable[..., Reply], Callable[..., Awaitable[Reply]]]:
     """Return the method `name` of the service as one of the app that blocks, and one that is awaited."""
 
     def call(self: BatonApp, **given: JSON) -> Reply:
@@ -45,7 +47,7 @@ def method(name: str, contract: type[Input], text: str) -> tuple[Callable[..., R
 
 
 def stream(
-    name: str, contract: type[Input], text: str
+    name: str, contract: type[MethodCall], text: str
 ) -> tuple[Callable[..., Iterator[Reply]], Callable[..., AsyncIterator[Reply]]]:
     """Return the generator `name` of the service as one of the app that blocks, and one that is awaited."""
 
@@ -67,7 +69,7 @@ def operations_of(app: type[BatonApp]) -> tuple[Operation, ...]:
     return tuple(getattr(each, _ATTRIBUTE) for each in vars(app).values() if hasattr(each, _ATTRIBUTE))
 
 
-def _named(function: F, name: str, mode: Mode, contract: type[Input], text: str) -> F:
+def _named(function: F, name: str, mode: Mode, contract: type[MethodCall], text: str) -> F:
     itself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     signature = inspect.signature(contract)
     function.__name__, function.__doc__ = name, text

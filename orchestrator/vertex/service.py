@@ -31,7 +31,7 @@ from orchestrator.storage.questions import AnswerRefused, Question, QuestionKind
 from orchestrator.storage.runs import ENDED, RunDetails
 from orchestrator.vertex import contracts
 from orchestrator.vertex.archives import SUFFIX, pack
-from orchestrator.vertex.artifacts import Artifacts
+from orchestrator.vertex.artifacts import ArtifactStore
 from orchestrator.vertex.capabilities import Capabilities
 from orchestrator.vertex.recovery import PickingUp
 from orchestrator.vertex.workspaces import Workspaces
@@ -63,10 +63,10 @@ class ArchiveGone(InputError):
     code = "archive_gone"
 
 
-class Service:
+class RunService:
     """The app at work. An asynchronous context manager; leaving it stops what runs here, for others to pick up."""
 
-    def __init__(self, engine: Orchestrator, home: Path, workspaces: Workspaces, artifacts: Artifacts) -> None:
+    def __init__(self, engine: Orchestrator, home: Path, workspaces: Workspaces, artifacts: ArtifactStore) -> None:
         """Describe the service; nothing is started before it is entered."""
         self._engine, self._workspaces, self._artifacts = engine, workspaces, artifacts
         self._home = home
@@ -96,19 +96,19 @@ class Service:
 
     # ---- runs
 
-    async def start(self, given: contracts.Start) -> Reply:
+    async def start(self, given: contracts.StartCall) -> Reply:
         """Start a run; what can be refused is refused here, with nothing begun."""
         prd = given.prd.encode()
         run = await self._engine.start(prd, agents=given.agents, policy=given.policy, workspace=self._workspaces.new())
         self._picking_up.began(run)
         return await self._status(run.id)
 
-    async def retry(self, given: contracts.Retry) -> Reply:
+    async def retry(self, given: contracts.RetryCall) -> Reply:
         """Do steps of a run again."""
         await self._picking_up.retry(given.run, given.from_agent)
         return await self._status(given.run)
 
-    async def cancel(self, given: contracts.OfRun) -> Reply:
+    async def cancel(self, given: contracts.RunCall) -> Reply:
         """Give a run up. What it published stays."""
         await self._picking_up.mine(given.run)
         await self._engine.cancel(given.run)
@@ -116,18 +116,18 @@ class Service:
 
     # ---- look
 
-    async def status(self, given: contracts.OfRun) -> Reply:
+    async def status(self, given: contracts.RunCall) -> Reply:
         """Return where a run stands and what it asks; one that nobody works on is picked up first."""
         await self._picking_up.mine(given.run)
         await self._picking_up.take(given.run)
         return await self._status(given.run)
 
-    async def runs(self, given: contracts.Runs) -> Reply:
+    async def runs(self, given: contracts.RunsCall) -> Reply:
         """Return this app's newest runs."""
         newest = await self._engine.runs(limit=given.limit)
         return {"runs": [_standing(run) for run in newest if self._workspaces.has(run.workspace)]}
 
-    async def events(self, given: contracts.Events) -> AsyncGenerator[Reply, None]:
+    async def events(self, given: contracts.EventsCall) -> AsyncGenerator[Reply, None]:
         """Yield a run's events until it is over or pauses, also if its instance dies meanwhile."""
         number = given.after
         await self._picking_up.mine(given.run)
@@ -142,7 +142,7 @@ class Service:
                 return
             await asyncio.sleep(_PAUSE)  # somebody picks it up
 
-    async def step(self, given: contracts.Step) -> Reply:
+    async def step(self, given: contracts.StepCall) -> Reply:
         """Return how a step of a run ended, once it has; or what it asks, while it waits."""
         await self._picking_up.mine(given.run)
         while True:
@@ -156,7 +156,7 @@ class Service:
             if run.status == "waiting" and (asked := await self._open_questions(run.id)):  # another step asks
                 waiting = StepOutcome(status="waiting", question=asked[0].id, question_text=asked[0].text)
                 return waiting.model_dump(mode="json", exclude_defaults=True)
-            async with aclosing(self.events(contracts.Events(run=run.id, after=seen))) as events:
+            async with aclosing(self.events(contracts.EventsCall(run=run.id, after=seen))) as events:
                 if await anext(events, None) is None:
                     await asyncio.sleep(_PAUSE)
 
@@ -169,14 +169,14 @@ class Service:
                 return outcome
         return None
 
-    async def result(self, given: contracts.OfRun) -> Reply:
+    async def result(self, given: contracts.RunCall) -> Reply:
         """Return what a run came to, once it is over or pauses."""
         run = await self._picking_up.mine(given.run)
         if not isinstance(run.result, dict):
             raise NotOver(f"run `{run.id}` is at work. Follow its `events`, or ask for its `status`.")
         return dict(run.result)
 
-    async def handoffs(self, given: contracts.OfRun) -> Reply:
+    async def handoffs(self, given: contracts.RunCall) -> Reply:
         """Return the handoffs that a run has published, as people read them."""
         run = await self._picking_up.mine(given.run)
         files = await published(self._ledger, run.id)
@@ -189,18 +189,18 @@ class Service:
             ],
         }
 
-    async def capabilities(self, given: contracts.Nothing) -> Reply:  # noqa: ARG002 - every method has an input
+    async def capabilities(self, given: contracts.EmptyCall) -> Reply:  # noqa: ARG002 - every method has an input
         """Return which checks this instance can run."""
         return await self._capabilities.reply()
 
-    async def ready(self, given: contracts.Nothing) -> Reply:  # noqa: ARG002 - as above
+    async def ready(self, given: contracts.EmptyCall) -> Reply:  # noqa: ARG002 - as above
         """Return that the database answers."""
         await self._ledger.runs.list(limit=1)
         return {"ready": True}
 
     # ---- answer
 
-    async def answer(self, given: contracts.Answer) -> Reply:
+    async def answer(self, given: contracts.AnswerCall) -> Reply:
         """Answer a question; the run goes on once it has all its answers."""
         run = await self._picking_up.mine(given.run)
         question = given.question or (await self._asked(run)).id
@@ -209,7 +209,7 @@ class Service:
         await self._picking_up.take(run.id)
         return await self._status(run.id)
 
-    async def approve(self, given: contracts.Approve) -> Reply:
+    async def approve(self, given: contracts.ApproveCall) -> Reply:
         """Approve of what a run plans to do, or reject it."""
         run = await self._picking_up.mine(given.run)
         question = given.question or (await self._asked(run, kinds=("approval", "draft"))).id
@@ -243,7 +243,7 @@ class Service:
 
     # ---- take away
 
-    async def download(self, given: contracts.Download) -> Reply:
+    async def download(self, given: contracts.DownloadCall) -> Reply:
         """Return a part of a run's workspace as an archive."""
         run = await self._picking_up.mine(given.run)
         found = None

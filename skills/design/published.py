@@ -52,7 +52,7 @@ class Call:
         return f"{self.method} {self.path}"
 
 
-class Api:
+class ApiDocument:
     """An OpenAPI document, by operation and schema. What is missing is collected, to be reported at once."""
 
     def __init__(self, document: Object) -> None:
@@ -97,7 +97,7 @@ class Api:
             raise ApiMismatch(tuple(dict.fromkeys(self._problems)))
 
 
-def entity_calls(api: Api, entity: Entity) -> dict[str, Call]:
+def entity_calls(api: ApiDocument, entity: Entity) -> dict[str, Call]:
     """Return the calls of an entity's operations by name (`list`, `create` …); what is missing is noted in `api`."""
     calls: dict[str, Call] = {name: api.call(operation_id(name, entity)) for name in entity.operations}
     if {"list", "read", "create", "update"} & set(calls):

@@ -18,7 +18,7 @@ from skills.core.contribution import ContributedFile, Contribution
 from skills.core.extension_points import ExtensionPoints
 from skills.core.skill import Skill
 from skills.core.skill_context import SkillContext
-from skills.model.gaps import Claims
+from skills.model.gaps import GapClaims
 from skills.model.prompt import SUBMIT, Prompt, as_text, data, lean, listing, numbered, rules_of
 
 
@@ -98,7 +98,7 @@ def extension_prompt(skill: Skill, extension: Extension, bench: SkillContext) ->
     return Prompt(
         system=rules_of(skill.name, bench.agent, owned, told),
         message="\n\n".join(_message(extension, bench)),
-        answer=_answer(Claims if implement else Followed),
+        answer=_answer(GapClaims if implement else Followed),
         attachments={},
     )
 

@@ -40,7 +40,7 @@ class Claim(Document):
     why_not: str = ""
 
 
-class Claims(Document):
+class GapClaims(Document):
     """Hand in the work, once its files are written. Each gap has one claim."""
 
     gaps: tuple[Claim, ...]
@@ -90,7 +90,7 @@ def still_open(gaps: Sequence[Gap], stated: Collection[object]) -> tuple[Gap, ..
 
 
 def judged(
-    claims: Claims, gaps: Sequence[Gap], changed: Mapping[str, str], tests: Collection[str] | None
+    claims: GapClaims, gaps: Sequence[Gap], changed: Mapping[str, str], tests: Collection[str] | None
 ) -> tuple[BusinessRule, ...] | list[str]:
     """Return the rules that are implemented as claimed, or what is wrong with the claims.
 
@@ -117,7 +117,7 @@ def judged(
     return problems or rules
 
 
-def left(claims: Claims, gaps: Sequence[Gap]) -> tuple[Gap, ...]:
+def left(claims: GapClaims, gaps: Sequence[Gap]) -> tuple[Gap, ...]:
     """Return the gaps that are not implemented, with a model's own words as the reason."""
     return tuple(
         Gap(text=gaps[claim.gap - 1].text, reason=f"{_LEFT}: {shorten(claim.why_not, LONGEST_REASON)}")

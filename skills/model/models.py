@@ -25,7 +25,7 @@ AGENTS_PACKAGE, AGENTS_EXTRA = "deepagents", "model"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Provider:
+class ModelProvider:
     """Where a provider's models come from.
 
     `settings` are the constructor's. Trying again is `skills.model.call`'s, so providers are told not to; a stream
@@ -42,8 +42,8 @@ class Provider:
     example: str
 
 
-PROVIDERS: Mapping[str, Provider] = {
-    "anthropic": Provider(
+PROVIDERS: Mapping[str, ModelProvider] = {
+    "anthropic": ModelProvider(
         package="langchain-anthropic",
         module="langchain_anthropic",
         extra="anthropic",
@@ -52,7 +52,7 @@ PROVIDERS: Mapping[str, Provider] = {
         settings={"streaming": True, "max_retries": 0},
         example="anthropic:claude-sonnet-5-5",
     ),
-    "google_genai": Provider(
+    "google_genai": ModelProvider(
         package="langchain-google-genai",
         module="langchain_google_genai",
         extra="google",
@@ -61,7 +61,7 @@ PROVIDERS: Mapping[str, Provider] = {
         settings={"streaming": True, "max_retries": 1, "vertexai": False},  # 1 is the first try
         example="google_genai:gemini-4-argon",
     ),
-    "google_vertexai": Provider(
+    "google_vertexai": ModelProvider(
         package="langchain-google-genai",
         module="langchain_google_genai",
         extra="vertex",
@@ -72,14 +72,14 @@ PROVIDERS: Mapping[str, Provider] = {
         places={"GOOGLE_CLOUD_PROJECT": "project", "GOOGLE_CLOUD_LOCATION": "location"},
         example="google_vertexai:gemini-4-argon",
     ),
-    "ollama": Provider(
+    "ollama": ModelProvider(
         package="langchain-ollama",
         module="langchain_ollama",
         extra="ollama",
         langchain="ollama",
         example="ollama:qwen3:8b",
     ),
-    "openai": Provider(
+    "openai": ModelProvider(
         package="langchain-openai",
         module="langchain_openai",
         extra="openai",
@@ -135,7 +135,7 @@ def model_name(model: BaseChatModel) -> str:
     return f"{provider}:{name.removeprefix('models/')}"
 
 
-def _provider(name: str) -> Provider:
+def _provider(name: str) -> ModelProvider:
     provider, _, model = name.partition(":")
     if provider in PROVIDERS and model:
         return PROVIDERS[provider]
@@ -146,7 +146,7 @@ def _provider(name: str) -> Provider:
     raise ModelUnknown(name, tuple(PROVIDERS), example)
 
 
-def _made(name: str, provider: Provider) -> BaseChatModel:
+def _made(name: str, provider: ModelProvider) -> BaseChatModel:
     model = name.partition(":")[2]
     places = {key: os.environ[variable] for variable, key in provider.places.items() if os.environ.get(variable)}
     settings = {**provider.settings, **places}

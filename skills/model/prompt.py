@@ -26,7 +26,7 @@ from schemas.feature import Gap
 from skills.core.contribution import ContributedFile, Contribution
 from skills.core.skill import Blueprint, Skill
 from skills.core.skill_context import SkillContext
-from skills.model.gaps import Claims
+from skills.model.gaps import GapClaims
 
 SUBMIT = "submit"
 GAPS = "gaps"
@@ -218,7 +218,7 @@ def _gaps(skill: Skill, gaps: Sequence[Gap]) -> list[str]:
 
 def _with_claims(schema: dict[str, JSON]) -> dict[str, JSON]:
     """Return the schema of an answer with a claim for each gap."""
-    claims = cast("dict[str, JSON]", lean(Claims.model_json_schema()))
+    claims = cast("dict[str, JSON]", lean(GapClaims.model_json_schema()))
     properties = cast("dict[str, JSON]", claims["properties"])
     required = cast("list[JSON]", schema.get("required", []))
     return {

@@ -17,7 +17,7 @@ from skills.core.executor import refusals
 from skills.core.formatting import FormattingFailed, format_python
 from skills.core.skill import Blueprint
 from skills.model.extension import Extension, Followed
-from skills.model.gaps import Claims, judged, left, unclaimed
+from skills.model.gaps import GapClaims, judged, left, unclaimed
 from skills.model.prompt import GAPS, answer_schema
 from skills.model.workspace import Changes
 
@@ -60,7 +60,7 @@ class WholeSkill:
             return tuple(problems) or output
         files = {file.path: file.content for file in output.files if file not in self._given}
         claims = _claims({GAPS: stated.get(GAPS, [])})
-        if not isinstance(claims, Claims):
+        if not isinstance(claims, GapClaims):
             return (*problems, *claims)
         rules = judged(claims, self._gaps, files, None)
         if isinstance(rules, list):
@@ -84,12 +84,12 @@ class Extended:
             problems += _refused(Followed, stated)
             return tuple(problems) or Contribution(files=changed)
         claims = _claims(stated)
-        if not isinstance(claims, Claims):
+        if not isinstance(claims, GapClaims):
             return (*problems, *claims)
         return self._judged(claims, changed, problems)
 
     def _judged(
-        self, claims: Claims, changed: tuple[ContributedFile, ...], problems: list[str]
+        self, claims: GapClaims, changed: tuple[ContributedFile, ...], problems: list[str]
     ) -> Contribution | tuple[str, ...]:
         files = {file.path: file.content for file in changed}
         rules = judged(claims, self._extension.gaps, files, self._extension.tests)
@@ -101,9 +101,9 @@ class Extended:
         return Contribution(files=changed, business_rules=rules, left=left(claims, self._extension.gaps))
 
 
-def _claims(stated: Mapping[str, JSON]) -> Claims | tuple[str, ...]:
+def _claims(stated: Mapping[str, JSON]) -> GapClaims | tuple[str, ...]:
     try:
-        return Claims.model_validate(stated)
+        return GapClaims.model_validate(stated)
     except ValidationError as error:
         return refusals("`submit`:", error)
 

@@ -10,7 +10,7 @@ from schemas.base import Document
 from skills.core.contribution import Contribution
 
 
-class Said(Document):
+class NumberedStatement(Document):
     """A statement, word for word. `by` says whose it is, if not the document's; a `heading` names what follows."""
 
     number: int
@@ -30,7 +30,7 @@ class Placed(Document):
 class Input(Document):
     """The statements of a document, in order."""
 
-    statements: tuple[Said, ...]
+    statements: tuple[NumberedStatement, ...]
 
 
 class Output(Contribution):

@@ -19,7 +19,7 @@ from handoff.problems import HandoffInvalid
 from handoff.store import as_data
 from schemas.contract import contract_of
 from schemas.handoffs import FeaturePrd, PrdEntity, PrdNote
-from skills.prd_drafter.blueprint import Output, Placed, Said
+from skills.prd_drafter.blueprint import NumberedStatement, Output, Placed
 
 FILE = "feature-prd.md"
 TITLE, DESCRIPTION, RULE, BACKGROUND = "title", "description", "rule", "background"
@@ -41,7 +41,7 @@ class Draft:
     complete: bool
 
 
-def judged(output: Output, statements: Sequence[Said], catalogue: Catalogue) -> Draft | tuple[str, ...]:
+def judged(output: Output, statements: Sequence[NumberedStatement], catalogue: Catalogue) -> Draft | tuple[str, ...]:
     """Return the draft that a model made of `statements`, or what is wrong with it."""
     file = next((file for file in output.files if file.path == FILE), None)
     if file is None:
@@ -124,7 +124,7 @@ def _unfounded(known: Collection[str], placed: Mapping[int, tuple[str, ...]]) ->
 def _assembled(
     written: FeaturePrd,
     placed: Mapping[int, tuple[str, ...]],
-    statements: Sequence[Said],
+    statements: Sequence[NumberedStatement],
     unsettled: tuple[str, ...],
     *,
     complete: bool,

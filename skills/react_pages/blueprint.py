@@ -13,7 +13,7 @@ from schemas.handoffs import Page, PythonBackendAgentOutput
 from skills.core.contribution import Contribution
 from skills.core.templates import Templates
 from skills.design.names import ACCOUNT_OPERATIONS
-from skills.design.published import Api, entity_calls
+from skills.design.published import ApiDocument, entity_calls
 from skills.react_pages.files import Site
 from skills.react_pages.pages import EntityPages
 from skills.react_pages.site import described_pages
@@ -38,7 +38,7 @@ def contribute(request: Input, templates: Templates) -> Output:
     Raises:
         ApiMismatch: The published API lacks an operation, a schema or a query parameter a page needs.
     """
-    feature, api = request.feature, Api(request.openapi)
+    feature, api = request.feature, ApiDocument(request.openapi)
     calls = {entity.name: entity_calls(api, entity) for entity in feature.entities}
     account = {operation: str(api.call(operation)) for operation in ACCOUNT_OPERATIONS}
     registered = frozenset(api.properties("RegisterRequest"))

@@ -10,7 +10,7 @@ from skills.codegen.naming import class_name
 from skills.react_pages.controls import Control
 from skills.react_pages.imports import Imports
 from skills.react_pages.pages import EntityPages
-from skills.react_pages.values import Value
+from skills.react_pages.values import FieldValue
 
 _TEST_NAMES = {
     "@testing-library/react": ("fireEvent", "screen", "waitFor", "within"),
@@ -144,7 +144,7 @@ def _add_actions(imports: Imports, pages: EntityPages) -> None:
         imports.add(records(pages), f"use{pages.stem}Delete")
 
 
-def _add_values(imports: Imports, values: Iterable[Value], of: Entity) -> None:
+def _add_values(imports: Imports, values: Iterable[FieldValue], of: Entity) -> None:
     for each in values:
         imports.add(f"{COMPONENTS}/values", *([each.component] if each.component else []))
         if "<Several>" in each.element:

@@ -10,7 +10,7 @@ from skills.codegen.naming import class_name, json_name, query_name, title, titl
 from skills.design.fields import naming_field, readable, writable
 from skills.design.queries import listed_field, sort_values
 from skills.react_pages.controls import Control, choice_label, choices_name, choosable, control, field_label
-from skills.react_pages.values import Filter, Parameter, Value, filters, parameters, value
+from skills.react_pages.values import FieldValue, Filter, Parameter, filters, parameters, value
 
 _MOST_COLUMNS = 5
 _NO_COLUMN = ("json", "references", "text")
@@ -123,12 +123,12 @@ class EntityPages:
         return {json_name(f) for f in writable(self.entity) if f.type.kind == "reference"}
 
     @cached_property
-    def values(self) -> list[Value]:
+    def values(self) -> list[FieldValue]:
         shown = [value(f, self.feature) for f in readable(self.entity)]
         return [*shown, value(listed_field(self.entity, "owner"), self.feature)] if self._shows_owner else shown
 
     @cached_property
-    def columns(self) -> list[Value]:
+    def columns(self) -> list[FieldValue]:
         """The columns beside the record's name; text only where nothing shorter names the record."""
         fields = [f for f in readable(self.entity) if f != self.naming and not f.slug_of]
         narrow = [f for f in fields if f.type.kind not in _NO_COLUMN]

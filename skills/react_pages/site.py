@@ -11,13 +11,13 @@ from skills.design.published import Call
 from skills.react_pages.controls import Control
 from skills.react_pages.imports import Imports
 from skills.react_pages.pages import EntityPages
-from skills.react_pages.values import Filter, Value
+from skills.react_pages.values import FieldValue, Filter
 
 Audience = Literal["public", "signed_in", "admin"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Route:
+class PageRoute:
     """A page of an entity. `path` is relative to the root; `calls` are the operations the page itself makes."""
 
     path: str
@@ -38,7 +38,7 @@ class Collection:
     is_public: bool
 
 
-def entity_routes(pages: EntityPages) -> list[Route]:
+def entity_routes(pages: EntityPages) -> list[PageRoute]:
     """Return the pages that the entity's operations allow."""
     reading: Audience = "public" if pages.is_public else "signed_in"
     writing: Audience = "admin" if pages.entity.access.write == "admin" else "signed_in"
@@ -50,7 +50,7 @@ def entity_routes(pages: EntityPages) -> list[Route]:
         (pages.is_edited, f"{base}/:id/edit", "Edit", writing, f"Change one of the {pages.many}", ("read", "update")),
     ]
     return [
-        Route(
+        PageRoute(
             path=path,
             component=f"{pages.stem}{kind}Page",
             folder=base,
@@ -81,7 +81,7 @@ def collections(site: Sequence[EntityPages]) -> list[Collection]:
     return found
 
 
-def route_imports(routes: Sequence[Route]) -> Imports:
+def route_imports(routes: Sequence[PageRoute]) -> Imports:
     """Return the imports of `routes.tsx`."""
     imports = Imports()
     imports.add("react-router", "type RouteObject")
@@ -127,10 +127,10 @@ def described_pages(
     return tuple(described)
 
 
-def _named(pages: EntityPages, route: Route, calls: Mapping[str, Mapping[str, Call]]) -> list[str]:
+def _named(pages: EntityPages, route: PageRoute, calls: Mapping[str, Mapping[str, Call]]) -> list[str]:
     """Return the calls with which a page names or offers the records that its own refer to."""
     kind = route.component.removeprefix(pages.stem).removesuffix("Page")
-    shown: dict[str, Sequence[Value | Filter | Control]] = {
+    shown: dict[str, Sequence[FieldValue | Filter | Control]] = {
         "Collection": [*pages.columns, *pages.filters],
         "Detail": pages.values,
         "New": pages.controls,

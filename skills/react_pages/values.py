@@ -30,7 +30,7 @@ _READ_BY = {"integer": "numberIn", "float": "numberIn", "reference": "numberIn",
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Value:
+class FieldValue:
     """A shown field. `component` is taken from `components/values`; `target` is the entity whose name it shows."""
 
     label: str
@@ -59,7 +59,7 @@ class Parameter:
     reader: str
 
 
-def value(field: FeatureField, feature: Feature) -> Value:
+def value(field: FeatureField, feature: Feature) -> FieldValue:
     """Return how `record`'s field is shown."""
     name, kind, label = json_name(field), field.type.kind, field_label(field)
     record = f"record.{name}"
@@ -69,9 +69,9 @@ def value(field: FeatureField, feature: Feature) -> Value:
     if kind == "enum":
         choices = choices_name(field)
         element = f"<ChoiceValue value={{{record}}} choices={{{choices}}} />"
-        return Value(label=label, element=element, component="ChoiceValue", wide=False, choices=choices)
+        return FieldValue(label=label, element=element, component="ChoiceValue", wide=False, choices=choices)
     component = _SHOWN_AS.get(kind, "TextValue")
-    return Value(label=label, element=f"<{component} value={{{record}}} />", component=component, wide=wide)
+    return FieldValue(label=label, element=f"<{component} value={{{record}}} />", component=component, wide=wide)
 
 
 def filters(entity: Entity, feature: Feature) -> list[Filter]:
@@ -94,7 +94,7 @@ def parameters(entity: Entity) -> list[Parameter]:
     return found
 
 
-def _reference(field: FeatureField, target: Entity, record: str, *, wide: bool) -> Value:
+def _reference(field: FeatureField, target: Entity, record: str, *, wide: bool) -> FieldValue:
     is_user = target.name == "User"
     name = "UserValue" if is_user else f"{class_name(target.name)}Name"
     attribute = "value" if is_user else "id"
@@ -102,7 +102,7 @@ def _reference(field: FeatureField, target: Entity, record: str, *, wide: bool) 
     component = name if is_user else ""
     if field.type.kind == "references":
         element = f"<Several>{{{record}.map((id) => <{name} key={{id}} {attribute}={{id}} />)}}</Several>"
-    return Value(
+    return FieldValue(
         label=field_label(field),
         element=element,
         component=component,

@@ -16,7 +16,7 @@ from skills.core.contribution import ContributedFile, Contribution, Dependency
 from skills.core.templates import Templates
 from skills.design.fields import naming_field
 from skills.design.names import ACCOUNT_OPERATIONS, ACCOUNT_SCHEMAS
-from skills.design.published import Api, Call, entity_calls
+from skills.design.published import ApiDocument, Call, entity_calls
 from skills.design.queries import sort_values
 
 ROOT = "frontend"
@@ -68,7 +68,7 @@ def contribute(request: Input, templates: Templates) -> Output:
     Raises:
         ApiMismatch: The published API lacks an operation, a schema or a query parameter the frontend needs.
     """
-    feature, api = request.feature, Api(request.openapi)
+    feature, api = request.feature, ApiDocument(request.openapi)
     account = [api.call(operation) for operation in ACCOUNT_OPERATIONS]
     for schema in ACCOUNT_SCHEMAS:
         api.require_schema(schema)

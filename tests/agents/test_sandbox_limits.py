@@ -20,7 +20,7 @@ from agents.checks.outcomes import failed_tool
 from agents.checks.postgres.databases import ScratchDatabases
 from agents.checks.runner import run_checks
 from agents.checks.sandbox.isolation import Isolation, IsolationInvalid, IsolationMissing, isolation_for
-from agents.checks.sandbox.limits import Limits, LimitsInvalid, limits_from_environment
+from agents.checks.sandbox.limits import CheckLimits, LimitsInvalid, limits_from_environment
 from agents.checks.sandbox.relay import SOCKET, _copy
 from agents.checks.scratch import Scratch
 from agents.contracts import Outcome, Work
@@ -101,7 +101,7 @@ async def test_what_was_there_before_does_not_count(how: Isolation, isolated: Is
 
 def test_limits_are_changed_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BATON_CHECK_LIMITS", "memory=8GB, processes=1000,cpu=60")
-    assert limits_from_environment() == Limits(memory=8 * 10**9, processes=1000, cpu=60)
+    assert limits_from_environment() == CheckLimits(memory=8 * 10**9, processes=1000, cpu=60)
 
 
 @pytest.mark.parametrize("given", ["memory", "memory=", "memory=lots", "speed=3", "memory=8XB", "cpu=0"])

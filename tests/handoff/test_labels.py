@@ -8,7 +8,7 @@ import pytest
 
 from handoff.codec import parse
 from handoff.feature import read_feature
-from handoff.prd_labels import LabelInvalid, Labels
+from handoff.prd_labels import LabelInvalid, PrdLabels
 from handoff.problems import HandoffInvalid
 from orchestrator.planning.choices import built_in
 from schemas.contract import contract_of
@@ -45,26 +45,26 @@ def folder(tmp_path: Path, text: str, name: str = "stamped") -> Path:
     return tmp_path
 
 
-def read(label: str, labels: Labels | None = None) -> Feature:
+def read(label: str, labels: PrdLabels | None = None) -> Feature:
     return read_feature(parse(contract_of("feature-prd"), PRD.format(label=label)), built_in(), labels=labels)
 
 
 def test_what_an_outside_label_says_stands_in_the_entity(tmp_path: Path) -> None:
-    labels = Labels([folder(tmp_path, LABEL.format(more=""))])
+    labels = PrdLabels([folder(tmp_path, LABEL.format(more=""))])
     for written in ("**Stamped:** title", "**stamp:** title"):
         (todo,) = read(written, labels).entities
         assert todo.labels == {"stamped": ["title"]}
 
 
 def test_an_outside_label_that_nobody_makes_is_a_gap(tmp_path: Path) -> None:
-    feature = read("**Stamped:** title", Labels([folder(tmp_path, LABEL.format(more=', gap="nobody stamps"'))]))
+    feature = read("**Stamped:** title", PrdLabels([folder(tmp_path, LABEL.format(more=', gap="nobody stamps"'))]))
     assert [(gap.text, gap.reason) for gap in feature.gaps] == [("Todo, Stamped: title", "nobody stamps")]
     assert feature.entities[0].labels == {}
 
 
 def test_the_mistakes_of_an_outside_label_are_told_as_those_of_others(tmp_path: Path) -> None:
     with pytest.raises(HandoffInvalid, match="did you mean `title`"):
-        read("**Stamped:** titel", Labels([folder(tmp_path, LABEL.format(more=""))]))
+        read("**Stamped:** titel", PrdLabels([folder(tmp_path, LABEL.format(more=""))]))
     with pytest.raises(HandoffInvalid, match="unknown label `Stamped`"):
         read("**Stamped:** title")
 
@@ -83,4 +83,4 @@ def test_an_entity_without_outside_labels_is_written_as_before() -> None:
 )
 def test_a_label_that_cannot_be_used_is_refused_with_the_reason(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(LabelInvalid, match=message):
-        Labels([folder(tmp_path, text)])
+        PrdLabels([folder(tmp_path, text)])

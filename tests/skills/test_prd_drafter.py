@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from handoff.codec import parse
 from handoff.feature import read_feature
-from handoff.prd_labels import Labels
+from handoff.prd_labels import PrdLabels
 from orchestrator.planning.choices import built_in
 from schemas.contract import contract_of
 from schemas.handoffs import FeaturePrd
 from skills.core.contribution import ContributedFile
 from skills.core.registry import Registry
-from skills.prd_drafter.blueprint import Output, Placed, Said
+from skills.prd_drafter.blueprint import NumberedStatement, Output, Placed
 from skills.prd_drafter.draft import BACKGROUND, DESCRIPTION, FILE, RULE, TITLE, Draft, judged
 
 INSTRUCTIONS = Registry().skill("prd-drafter").instructions()
@@ -49,7 +49,7 @@ def test_the_example_that_a_model_is_shown_is_a_prd() -> None:
 
 
 def test_a_model_is_told_every_label_and_every_choice_that_can_be_built() -> None:
-    assert [label for label in Labels().names if f"**{label}:**" not in INSTRUCTIONS] == []
+    assert [label for label in PrdLabels().names if f"**{label}:**" not in INSTRUCTIONS] == []
     catalogue = built_in()
     for part in catalogue.parts:
         choices = part.choices if part.optional else catalogue.available(part)
@@ -75,7 +75,9 @@ def test_whatever_a_model_claims_no_statement_is_lost(
     texts: list[tuple[str, bool]], claims: list[tuple[int, int, set[str]]]
 ) -> None:
     """Each has a place in the entities, or stands in the PRD word for word; and the PRD is read as it was made."""
-    said = tuple(Said(number=at, text=text, heading=heading) for at, (text, heading) in enumerate(texts, start=1))
+    said = tuple(
+        NumberedStatement(number=at, text=text, heading=heading) for at, (text, heading) in enumerate(texts, start=1)
+    )
     named = (Placed(first=1, places=("Room.name",)), Placed(first=2, places=("Room.Sort",)))
     more = [
         Placed(first=first, last=min(first + run, len(said)), places=tuple(sorted(places)))
@@ -98,11 +100,16 @@ def test_whatever_a_model_claims_no_statement_is_lost(
 
 
 def test_what_the_reader_answered_is_no_rule_of_the_feature() -> None:
-    said = (Said(number=1, text="Rooms have names."), Said(number=2, text="No, sort them.", by="the reader"))
+    said = (
+        NumberedStatement(number=1, text="Rooms have names."),
+        NumberedStatement(number=2, text="No, sort them.", by="the reader"),
+    )
     draft = judged(output(Placed(first=1, places=("Room.name", "Room.Sort"))), said, built_in())
     assert isinstance(draft, Draft)
     assert draft.prd.business_rules == ()
 
 
 def test_a_draft_that_is_not_there_is_told() -> None:
-    assert judged(Output(), (Said(number=1, text="Rooms."),), built_in()) == ("`/feature-prd.md` was not written",)
+    assert judged(Output(), (NumberedStatement(number=1, text="Rooms."),), built_in()) == (
+        "`/feature-prd.md` was not written",
+    )

@@ -39,7 +39,7 @@ class LimitsInvalid(InputError):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Limits:
+class CheckLimits:
     """Of one tool with all it starts; `cpu`, `file` and `open` of each process.
 
     `memory`, `disk` and `file` in bytes, `cpu` in seconds of processor time; `files` are those in the tree and in the
@@ -89,7 +89,7 @@ class Usage:
     files: int = 0
 
 
-def limits_from_environment() -> Limits:
+def limits_from_environment() -> CheckLimits:
     """Return the limits, as `BATON_CHECK_LIMITS` changes them: `memory=8GB,processes=1000`.
 
     Raises:
@@ -100,19 +100,19 @@ def limits_from_environment() -> Limits:
         name, _, value = part.partition("=")
         number = value.rstrip("kKmMgGtTbB")
         unit = _UNITS.get(value[len(number) :].lower())
-        if name not in Limits.__slots__ or not number.isdigit() or unit is None or not int(number):
+        if name not in CheckLimits.__slots__ or not number.isdigit() or unit is None or not int(number):
             raise LimitsInvalid(
                 f"`{part}` in {VARIABLE} is not a limit. Write them as `memory=8GB,processes=1000`;"
-                f" there are: {', '.join(Limits.__slots__)}"
+                f" there are: {', '.join(CheckLimits.__slots__)}"
             )
         given[name] = int(number) * unit
-    return replace(Limits(), **given)
+    return replace(CheckLimits(), **given)
 
 
 class Watch:
     """Looks at a process and all below it until they use too much; then ends them. `exceeded` says what they used."""
 
-    def __init__(self, limits: Limits, folders: Sequence[Path]) -> None:
+    def __init__(self, limits: CheckLimits, folders: Sequence[Path]) -> None:
         """Count the contents of `folders`, but what is in them now, as used disk."""
         self.exceeded: str | None = None
         self._limits, self._folders = limits, folders
@@ -128,7 +128,7 @@ class Watch:
         await asyncio.to_thread(_end, pid)
 
 
-def _usage(limits: Limits, pid: int | None, folders: Sequence[Path]) -> Usage:
+def _usage(limits: CheckLimits, pid: int | None, folders: Sequence[Path]) -> Usage:
     used = Usage()
     for process in _below(pid) if pid is not None else ():
         used.processes += 1

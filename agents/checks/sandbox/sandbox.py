@@ -17,7 +17,7 @@ from agents.checks.machine import size
 from agents.checks.process import Finished, run_process
 from agents.checks.sandbox.isolation import Isolation, isolated_argv
 from agents.checks.sandbox.launcher import CANNOT
-from agents.checks.sandbox.limits import Limits, Watch
+from agents.checks.sandbox.limits import CheckLimits, Watch
 from agents.checks.time_limit import TimeLimit
 
 _PACKAGE = Path(__file__).parents[2]  # its probes are what some tools run
@@ -34,7 +34,7 @@ class Sandbox:
         read: Files and folders that tools may read besides the system; may grow.
     """
 
-    def __init__(self, isolation: Isolation, limits: Limits) -> None:
+    def __init__(self, isolation: Isolation, limits: CheckLimits) -> None:
         """Run tools isolated like that, under those limits."""
         self.isolation = isolation
         self.read: set[Path] = {_PACKAGE}

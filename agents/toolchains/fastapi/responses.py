@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from agents.contracts import Proposal, Violation
-from agents.guards.source import Function, Source, annotation_names, functions, sources
+from agents.guards.source import Function, PythonSource, annotation_names, functions, sources
 
 _METHODS = {"get", "post", "put", "patch", "delete", "head", "options", "trace", "api_route"}
 _NO_CONTENT = {"204", "HTTP_204_NO_CONTENT", "NO_CONTENT"}
@@ -31,7 +31,7 @@ class OrmResponses:
             for line, message in sorted(set(self._faults(source)))
         ]
 
-    def _faults(self, source: Source) -> Iterator[tuple[int, str]]:
+    def _faults(self, source: PythonSource) -> Iterator[tuple[int, str]]:
         own = {
             node.name
             for node in ast.walk(source.tree)
@@ -50,7 +50,7 @@ class OrmResponses:
                 yield from self._model_faults(source, own, _keyword(node, "response_model"), node.lineno)
 
     def _route_faults(
-        self, source: Source, own: set[str], function: Function, decorator: ast.expr
+        self, source: PythonSource, own: set[str], function: Function, decorator: ast.expr
     ) -> Iterator[tuple[int, str]]:
         call = decorator if isinstance(decorator, ast.Call) else None
         stated = _keyword(call, "response_model") if call else None
@@ -66,7 +66,7 @@ class OrmResponses:
             yield function.lineno, f"route `{function.name}` does not say what it returns"
 
     def _model_faults(
-        self, source: Source, own: set[str], stated: ast.expr | None, line: int
+        self, source: PythonSource, own: set[str], stated: ast.expr | None, line: int
     ) -> Iterator[tuple[int, str]]:
         for name in sorted(annotation_names(source, stated)):
             if self._is_orm(name, own):
@@ -81,7 +81,7 @@ def _is_route(decorator: ast.expr) -> bool:
     return isinstance(call, ast.Attribute) and call.attr in _METHODS and isinstance(decorator, ast.Call)
 
 
-def _is_orm_class(source: Source, node: ast.ClassDef) -> bool:
+def _is_orm_class(source: PythonSource, node: ast.ClassDef) -> bool:
     """Say whether a class is mapped: it names a table, or derives from a declarative base (SQLModel: `table=True`)."""
     if any(_assigns(statement, "__tablename__") for statement in node.body):
         return True
@@ -99,7 +99,7 @@ def _assigns(statement: ast.stmt, name: str) -> bool:
     )
 
 
-def _is_no_content(source: Source, call: ast.Call) -> bool:
+def _is_no_content(source: PythonSource, call: ast.Call) -> bool:
     status = _keyword(call, "status_code")
     if isinstance(status, ast.Constant):
         return str(status.value) in _NO_CONTENT

@@ -17,11 +17,11 @@ from langgraph.checkpoint.base import ChannelVersions, Checkpoint
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from orchestrator.runtime.langgraph.serde import Packed, pack
-from orchestrator.storage.writer import Row, Statement
+from orchestrator.storage.writer import Row, SqlStatement
 
 _LONG: Final = 2_000  # bytes; about where PostgreSQL itself moves a field out of its row
 _SHORT_TEXT: Final = 400  # characters; certainly not long, in whatever encoding
-_PUT_VALUE: Final = Statement(
+_PUT_VALUE: Final = SqlStatement(
     "INSERT INTO baton.checkpoint_values (thread_id, hash, type, value) SELECT * FROM {rows} AS r"
     " ON CONFLICT (thread_id, hash) DO NOTHING",
     rank=1,
@@ -36,7 +36,7 @@ class Long(NamedTuple):
     hash: bytes
 
 
-class Known:
+class KnownBlobs:
     """The long values of one namespace of a thread."""
 
     def __init__(self, thread: str) -> None:

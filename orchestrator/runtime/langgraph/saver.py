@@ -38,7 +38,7 @@ from langgraph.checkpoint.base import (
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from orchestrator.runtime.langgraph import threads
-from orchestrator.runtime.langgraph.blob_cache import Known
+from orchestrator.runtime.langgraph.blob_cache import KnownBlobs
 from orchestrator.runtime.langgraph.queries import (
     config_of,
     load,
@@ -50,7 +50,7 @@ from orchestrator.runtime.langgraph.queries import (
 )
 from orchestrator.runtime.langgraph.serde import NOTHING, pack
 from orchestrator.storage.database import Database
-from orchestrator.storage.writer import Row, Statement, Writer
+from orchestrator.storage.writer import Row, SqlStatement, Writer
 
 _REMEMBERED: Final = 4_096  # threads whose long values are known
 _PAGE: Final = 32  # checkpoints that are listed at a time
@@ -61,14 +61,14 @@ INSERT INTO baton.checkpoint_writes
 SELECT * FROM {rows} AS r ON CONFLICT (thread_id, checkpoint_ns, checkpoint_id, task_id, idx)
 """
 _WRITE_TYPES: Final = ("text", "text", "text", "text", "integer", "text", "text", "text", "bytea", "bytea")
-_PUT_WRITE_ONCE: Final = Statement(f"{_PUT_WRITE} DO NOTHING", rank=2, types=_WRITE_TYPES)
-_PUT_WRITE_AGAIN: Final = Statement(
+_PUT_WRITE_ONCE: Final = SqlStatement(f"{_PUT_WRITE} DO NOTHING", rank=2, types=_WRITE_TYPES)
+_PUT_WRITE_AGAIN: Final = SqlStatement(
     f"{_PUT_WRITE} DO UPDATE SET channel = excluded.channel, type = excluded.type, value = excluded.value,"
     " value_hash = excluded.value_hash",
     rank=2,
     types=_WRITE_TYPES,
 )
-_PUT: Final = Statement(
+_PUT: Final = SqlStatement(
     """
     INSERT INTO baton.checkpoints
         (thread_id, checkpoint_ns, checkpoint_id, parent_id, run_id,
@@ -92,7 +92,7 @@ class PostgresSaver(BaseCheckpointSaver[str]):
         super().__init__(serde=JsonPlusSerializer(pickle_fallback=False, allowed_msgpack_modules=None))
         self._database = database
         self._writer = writer or Writer(database)
-        self._known: OrderedDict[tuple[str, str], Known] = OrderedDict()
+        self._known: OrderedDict[tuple[str, str], KnownBlobs] = OrderedDict()
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """Return the checkpoint that `config` names, the thread's newest if it names none, or None.
@@ -226,11 +226,11 @@ class PostgresSaver(BaseCheckpointSaver[str]):
         number = int(current.partition(".")[0]) if current else 0
         return f"{number + 1:032}.{random.getrandbits(32):08x}"
 
-    def _knowledge(self, thread: str, namespace: str) -> Known:
+    def _knowledge(self, thread: str, namespace: str) -> KnownBlobs:
         key = (thread, namespace)
         known = self._known.get(key)
         if known is None:
-            known = self._known[key] = Known(thread)
+            known = self._known[key] = KnownBlobs(thread)
             if len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
         self._known.move_to_end(key)

@@ -24,7 +24,7 @@ from orchestrator.records.sanitize import harmless
 from orchestrator.steps.context import RunContext
 from orchestrator.steps.execute import assemble
 from orchestrator.steps.external import folder, task
-from orchestrator.steps.external.scan import Found, survey
+from orchestrator.steps.external.scan import WorkspaceScan, survey
 from orchestrator.steps.external.status import at_work, waiting
 from orchestrator.steps.questions import DONE, ask
 from orchestrator.steps.run_checks import Measured
@@ -127,7 +127,7 @@ async def _answer(run: RunContext, question: Question) -> None:
     run.state.questions[question.id] = answered
 
 
-async def _found(run: RunContext, agent: Agent) -> tuple[Handoff, Found]:
+async def _found(run: RunContext, agent: Agent) -> tuple[Handoff, WorkspaceScan]:
     """Return what was left for an agent's step.
 
     Raises:
@@ -146,7 +146,7 @@ async def _found(run: RunContext, agent: Agent) -> tuple[Handoff, Found]:
     return handed_in.handoff, found
 
 
-def _claimed(agent: Agent, handoff: Handoff, found: Found) -> list[str]:
+def _claimed(agent: Agent, handoff: Handoff, found: WorkspaceScan) -> list[str]:
     """Return a problem for each file that a handoff names and that is not there."""
     name = folder.handoff_name(agent)
     return [

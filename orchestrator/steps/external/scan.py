@@ -26,7 +26,7 @@ MAX_FILES = 10_000
 
 
 @dataclass(kw_only=True, slots=True)
-class Found:
+class WorkspaceScan:
     """What stands in an agent's paths: text and SHA-256 by path. `problems`: why it cannot be taken, by path."""
 
     files: dict[str, str] = field(default_factory=dict)
@@ -35,7 +35,7 @@ class Found:
     size: int = 0  # bytes
 
 
-def survey(run: RunContext, agent: Agent, elsewhere: Collection[str]) -> Found:
+def survey(run: RunContext, agent: Agent, elsewhere: Collection[str]) -> WorkspaceScan:
     """Return what stands in the paths of `agent`, and every problem with it and with the files of others.
 
     Args:
@@ -43,7 +43,7 @@ def survey(run: RunContext, agent: Agent, elsewhere: Collection[str]) -> Found:
         agent: Whose work was done outside.
         elsewhere: Other agents whose work is being done outside, too; their paths are not looked at.
     """
-    found = Found()
+    found = WorkspaceScan()
     others = [each for each in run.pipeline.agents if each is not agent and each.name not in elsewhere]
     known = run.recorded()
     for path in run.workspace.paths():
@@ -62,7 +62,7 @@ def survey(run: RunContext, agent: Agent, elsewhere: Collection[str]) -> Found:
     return found
 
 
-def _take(root: Path, path: str, found: Found) -> None:
+def _take(root: Path, path: str, found: WorkspaceScan) -> None:
     try:
         content = _content(root / path)
     except OSError as error:

@@ -28,7 +28,7 @@ from skills.core.skill_context import Rework, SkillContext
 from skills.model.budget import Meter
 from skills.model.errors import Attempt, RepairsExhausted
 from skills.model.executor import ModelExecutor
-from skills.prd_drafter.blueprint import Output, Said
+from skills.prd_drafter.blueprint import NumberedStatement, Output
 from skills.prd_drafter.draft import BACKGROUND, DESCRIPTION, FILE, RULE, TITLE, Draft, judged
 
 DRAFTER = "prd-drafter"
@@ -54,10 +54,10 @@ class Drafted:
 
     draft: Draft
     output: Output
-    said: tuple[Said, ...]
+    said: tuple[NumberedStatement, ...]
 
 
-def said_in(prose: str, answers: Iterable[str] = ()) -> tuple[Said, ...]:
+def said_in(prose: str, answers: Iterable[str] = ()) -> tuple[NumberedStatement, ...]:
     """Return the statements of a text, and after them what its reader answered to earlier drafts.
 
     Raises:
@@ -69,16 +69,16 @@ def said_in(prose: str, answers: Iterable[str] = ()) -> tuple[Said, ...]:
             f"the PRD is prose of {len(prose):,} characters; a draft is made of {LONGEST_PROSE:,} at most."
             " Divide it into features, or leave out what is not about this one."
         )
-    found = [Said(number=each.number, text=each.text, heading=each.heading) for each in statements(prose)]
+    found = [NumberedStatement(number=each.number, text=each.text, heading=each.heading) for each in statements(prose)]
     if not found:
         raise ProseEmpty("the PRD says nothing. Describe in it what the app is to do.")
-    more = [Said(number=0, text=text, by="the reader") for text in answers]
+    more = [NumberedStatement(number=0, text=text, by="the reader") for text in answers]
     return tuple(said.model_copy(update={"number": number}) for number, said in enumerate([*found, *more], start=1))
 
 
 async def drafted(
     model: ModelExecutor,
-    said: tuple[Said, ...],
+    said: tuple[NumberedStatement, ...],
     *,
     catalogue: Catalogue,
     agent: str,
@@ -119,14 +119,16 @@ def desk_of(agent: str, tree: Path, meter: Meter, rework: Rework | None = None) 
     )
 
 
-async def _asked(model: ModelExecutor, said: Sequence[Said], agent: str, meter: Meter, rework: Rework | None) -> Output:
+async def _asked(
+    model: ModelExecutor, said: Sequence[NumberedStatement], agent: str, meter: Meter, rework: Rework | None
+) -> Output:
     with tempfile.TemporaryDirectory(prefix="baton-draft-") as folder:
         output = await model.execute(_drafter(), materials_of(said), desk_of(agent, Path(folder), meter, rework))
     assert isinstance(output, Output)  # noqa: S101 - the skill's own output contract
     return output
 
 
-def materials_of(said: Sequence[Said]) -> dict[str, Document | JSON]:
+def materials_of(said: Sequence[NumberedStatement]) -> dict[str, Document | JSON]:
     """Return what the skill is given."""
     return {"statements": [each.model_dump() for each in said]}
 
@@ -159,7 +161,7 @@ def _difference(prose: str, text: str) -> str:
     return "\n".join(["The structured PRD, beside what was given:", "", *changes])
 
 
-def _went(said: Sequence[Said], placed: Mapping[int, tuple[str, ...]]) -> str:
+def _went(said: Sequence[NumberedStatement], placed: Mapping[int, tuple[str, ...]]) -> str:
     """Return where statements went. Those that stand in the PRD word for word are only counted."""
     structured = {
         each.number: [place for place in placed.get(each.number, ()) if place not in _STATED] for each in said

@@ -35,7 +35,7 @@ GIVEN = "feature-prd.md"  # as the structured PRD's front matter names what it w
 HOW = f"Answer with the path of the corrected PRD, or with its text, or with `{GIVE_UP}`."
 
 
-class Proposal(Document):
+class ShownDraft(Document):
     """A draft as it was shown. `given` is the SHA-256 of the prose, `text` the whole PRD."""
 
     given: str
@@ -47,7 +47,7 @@ class Proposal(Document):
 class _Decided:
     """A proposal and the question about it, which has its answer."""
 
-    proposal: Proposal
+    proposal: ShownDraft
     question: Question
 
 
@@ -89,7 +89,7 @@ async def _decided(run: RunContext, node: str, given: str) -> list[_Decided]:
     outcomes = [each.outcome for each in attempts if each.outcome is not None and each.outcome.proposal is not None]
     stored = await run.services.ledger.content.get(str(each.proposal) for each in outcomes)
     found = [
-        _Decided(Proposal.model_validate_json(stored[str(each.proposal)]), run.state.questions[str(each.question)])
+        _Decided(ShownDraft.model_validate_json(stored[str(each.proposal)]), run.state.questions[str(each.question)])
         for each in outcomes
     ]
     return [each for each in found if each.proposal.given == given and not each.question.is_open]
@@ -127,7 +127,7 @@ async def _ask_about_draft(run: RunContext, node: str, made: Drafted, prose: str
         reads={GIVEN: given},
     )
     text = with_front_matter(provenance, made.draft.text)
-    stored = Proposal(given=given, text=text, output=made.output).model_dump_json().encode()
+    stored = ShownDraft(given=given, text=text, output=made.output).model_dump_json().encode()
     await run.services.ledger.content.keep(run.id, [stored], lambda rows: run.events.commit(*rows))
     asked = ask(run, node, "draft", f"{_HEAD}\n\n{shown(made, prose)}\n\n{_ways(rounds)}")
     # A draft is as long as the prose, and the graph's state must not be: the whole text is in the question.

@@ -38,7 +38,7 @@ class SdkMissing(RunError):
     code = "sdk_missing"
 
 
-class Operation(Document):
+class LongRunningOperation(Document):
     """A long-running operation. `engine` is its engine's name; `error` is `{code, message}` if it failed."""
 
     name: str
@@ -92,21 +92,21 @@ class Cloud:
 
     # ---- engines
 
-    async def create(self, resource: Mapping[str, Any]) -> Operation:
+    async def create(self, resource: Mapping[str, Any]) -> LongRunningOperation:
         """Begin to create an engine; `resource` is a `ReasoningEngine` of the API."""
         created = self._engines._create(config={**resource, **_within(CALL_SECONDS)})  # noqa: SLF001 - see above
         return _operation(await self._do(created, "creating the engine"))
 
-    async def update(self, name: str, resource: Mapping[str, Any], mask: str) -> Operation:
+    async def update(self, name: str, resource: Mapping[str, Any], mask: str) -> LongRunningOperation:
         """Begin to update the fields of an engine that `mask` lists."""
         config = {**resource, "update_mask": mask, **_within(CALL_SECONDS)}
         return _operation(await self._do(self._engines._update(name=name, config=config), f"updating `{name}`"))  # noqa: SLF001
 
-    async def delete(self, name: str, *, force: bool) -> Operation:
+    async def delete(self, name: str, *, force: bool) -> LongRunningOperation:
         """Begin to delete an engine; with `force`, what hangs on it, too."""
         return _operation(await self._do(self._engines._delete(name=name, force=force), f"deleting `{name}`"))  # noqa: SLF001
 
-    async def operation(self, name: str) -> Operation:
+    async def operation(self, name: str) -> LongRunningOperation:
         """Return how far an operation is."""
         asked = self._engines._get_agent_operation(operation_name=name)  # noqa: SLF001
         return _operation(await self._do(asked, f"asking for `{name}`"))
@@ -205,9 +205,9 @@ def _within(seconds: float) -> dict[str, Any]:
     return {"http_options": {"timeout": int(seconds * 1000)}}
 
 
-def _operation(said: Any) -> Operation:  # noqa: ANN401
+def _operation(said: Any) -> LongRunningOperation:  # noqa: ANN401
     name = str(said.name)
-    return Operation(
+    return LongRunningOperation(
         name=name, engine=name.partition("/operations/")[0], done=bool(said.done), error=said.error or None
     )
 

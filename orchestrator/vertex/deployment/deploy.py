@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from importlib import resources
 from typing import TypeAlias
 
-from orchestrator.vertex.deployment.cloud import Cloud, DeployedEngine, Operation
+from orchestrator.vertex.deployment.cloud import Cloud, DeployedEngine, LongRunningOperation
 from orchestrator.vertex.deployment.errors import CloudLost, DeploymentFailed
 from orchestrator.vertex.deployment.operations import Begun, finished, forget, remember
 from orchestrator.vertex.deployment.preflight import (
@@ -23,7 +23,7 @@ from orchestrator.vertex.deployment.preflight import (
     refuse_unworkable,
 )
 from orchestrator.vertex.deployment.requirements import resolve
-from orchestrator.vertex.deployment.source import Source, make_source
+from orchestrator.vertex.deployment.source import SourceArchive, make_source
 from orchestrator.vertex.deployment.specification import ClassMethods, Deployment, mask, resource
 
 Tell: TypeAlias = Callable[[str], None]
@@ -32,7 +32,7 @@ _LOOKS, _BETWEEN_LOOKS = 4, 2.0  # seconds; a list may be a little behind
 
 async def prepare(
     cloud: Cloud, deployment: Deployment, requirements: Sequence[str], update: str | None, tell: Tell
-) -> tuple[Source | None, DeployedEngine | None]:
+) -> tuple[SourceArchive | None, DeployedEngine | None]:
     """Find out whether a deployment will work; return what is sent, and the engine that is updated.
 
     Raises:
@@ -63,7 +63,9 @@ async def prepare(
     return source, before
 
 
-async def send(cloud: Cloud, deployment: Deployment, source: Source | None, update: str | None, tell: Tell) -> Begun:
+async def send(
+    cloud: Cloud, deployment: Deployment, source: SourceArchive | None, update: str | None, tell: Tell
+) -> Begun:
     """Have the engine created or updated; return what was begun, told and remembered.
 
     Raises:
@@ -100,7 +102,7 @@ async def served(cloud: Cloud, begun: Begun, before: DeployedEngine | None, tell
         CloudLost: There was no answer for long. The operation goes on in the cloud.
     """
     try:
-        operation = await finished(cloud, Operation(name=begun.operation, engine=begun.engine), tell)
+        operation = await finished(cloud, LongRunningOperation(name=begun.operation, engine=begun.engine), tell)
     except CloudLost as error:
         raise CloudLost(f"{error}\n{going_on(begun)}") from error
     forget(begun.engine)

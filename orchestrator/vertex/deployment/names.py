@@ -17,14 +17,14 @@ class PlaceUnknown(InputError):
     code = "place_unknown"
 
 
-class Place(NamedTuple):
+class EngineLocation(NamedTuple):
     """A Google Cloud project and a location of it."""
 
     project: str
     location: str
 
 
-def place_of(project: str | None, location: str | None, engine: str | None) -> Place:
+def place_of(project: str | None, location: str | None, engine: str | None) -> EngineLocation:
     """Return where an engine is or shall be: its full name counts, else what is said of project and location.
 
     Raises:
@@ -32,17 +32,17 @@ def place_of(project: str | None, location: str | None, engine: str | None) -> P
     """
     named = _FULL.fullmatch(engine or "")
     if named is not None:
-        return Place(named["project"], named["location"])
+        return EngineLocation(named["project"], named["location"])
     for option, given, variable in (
         ("--project", project, "GOOGLE_CLOUD_PROJECT"),
         ("--location", location, "GOOGLE_CLOUD_LOCATION"),
     ):
         if not given:
             raise PlaceUnknown(f"which {option[2:]}? Give `{option}`, set {variable}, or write the engine's full name.")
-    return Place(project or "", location or "")
+    return EngineLocation(project or "", location or "")
 
 
-def engine_name(place: Place, engine: str) -> str:
+def engine_name(place: EngineLocation, engine: str) -> str:
     """Return an engine's full name.
 
     Raises:

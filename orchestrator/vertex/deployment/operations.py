@@ -14,7 +14,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from orchestrator.storage.home import home
-from orchestrator.vertex.deployment.cloud import Cloud, Operation
+from orchestrator.vertex.deployment.cloud import Cloud, LongRunningOperation
 from orchestrator.vertex.deployment.errors import CloudLost
 from schemas.base import Document
 
@@ -54,7 +54,7 @@ def forget(engine: str) -> None:
     _file(engine).unlink(missing_ok=True)
 
 
-async def finished(cloud: Cloud, operation: Operation, tell: Callable[[str], None]) -> Operation:
+async def finished(cloud: Cloud, operation: LongRunningOperation, tell: Callable[[str], None]) -> LongRunningOperation:
     """Return an operation once it is done. `tell` is told when the connection is lost and when it is back.
 
     Raises:

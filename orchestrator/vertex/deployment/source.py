@@ -41,7 +41,7 @@ class SourceMissing(InputError):
     code = "source_missing"
 
 
-class Source(Document):
+class SourceArchive(Document):
     """What is deployed: an archive (gzipped tar) whose SHA-256 is `sha256`, and the paths in it."""
 
     archive: bytes
@@ -54,7 +54,7 @@ class Source(Document):
         return len(self.archive)
 
 
-def make_source(requirements: str, *, largest: int = LARGEST) -> Source:
+def make_source(requirements: str, *, largest: int = LARGEST) -> SourceArchive:
     """Return the archive of Baton as it is installed here.
 
     Args:
@@ -76,7 +76,7 @@ def make_source(requirements: str, *, largest: int = LARGEST) -> Source:
             f"the source archive has {len(archive):,} bytes; Agent Engine takes {largest:,}. The largest files:{listed}"
             "\nRemove what does not belong to Baton's packages, or deploy a container image (docs/deploying.md)."
         )
-    return Source(archive=archive, sha256=sha256(archive), paths=tuple(sorted(files)))
+    return SourceArchive(archive=archive, sha256=sha256(archive), paths=tuple(sorted(files)))
 
 
 def version() -> str:

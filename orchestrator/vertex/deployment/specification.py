@@ -8,7 +8,13 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import Field
 
-from orchestrator.vertex.deployment.source import ENTRYPOINT_MODULE, ENTRYPOINT_OBJECT, REQUIREMENTS, Source, version
+from orchestrator.vertex.deployment.source import (
+    ENTRYPOINT_MODULE,
+    ENTRYPOINT_OBJECT,
+    REQUIREMENTS,
+    SourceArchive,
+    version,
+)
 from schemas.base import Document
 
 ClassMethods: TypeAlias = list[dict[str, Any]]
@@ -45,7 +51,9 @@ class Deployment(Document):
     image: str | None = None
 
 
-def resource(deployment: Deployment, source: Source | None, class_methods: ClassMethods, token: str) -> dict[str, Any]:
+def resource(
+    deployment: Deployment, source: SourceArchive | None, class_methods: ClassMethods, token: str
+) -> dict[str, Any]:
     """Return the `ReasoningEngine` of the API that a deployment is.
 
     Args:
@@ -63,7 +71,7 @@ def resource(deployment: Deployment, source: Source | None, class_methods: Class
     }
 
 
-def _spec(deployment: Deployment, source: Source | None, class_methods: ClassMethods) -> dict[str, Any]:
+def _spec(deployment: Deployment, source: SourceArchive | None, class_methods: ClassMethods) -> dict[str, Any]:
     spec: dict[str, Any] = {"agent_framework": "custom", "class_methods": class_methods}
     if source is None:
         spec["container_spec"] = {"image_uri": deployment.image}

@@ -18,7 +18,7 @@ from agents.checks.scratch import Scratch
 from agents.contracts import Outcome, Work
 from orchestrator import Orchestrator
 from orchestrator.records.events import SkillFinished
-from orchestrator.runtime.batch import Finished, Request
+from orchestrator.runtime.batch import Request, RequestResult
 from orchestrator.runtime.start import HomeUnusable
 from orchestrator.steps.intake.intake import PrdMissing
 from orchestrator.steps.workspace import WorkspaceConflict
@@ -72,11 +72,11 @@ async def entered(gate: Gate, count: int) -> None:
         await asyncio.sleep(0.01)
 
 
-async def all_of(engine: Orchestrator, wanted: Iterable[Request], concurrency: int) -> list[Finished]:
+async def all_of(engine: Orchestrator, wanted: Iterable[Request], concurrency: int) -> list[RequestResult]:
     return [finished async for finished in engine.run_many(wanted, concurrency=concurrency)]
 
 
-def statuses(finished: Iterable[Finished]) -> Counter[str]:
+def statuses(finished: Iterable[RequestResult]) -> Counter[str]:
     return Counter(each.result.status if each.result else type(each.error).__name__ for each in finished)
 
 

@@ -13,12 +13,12 @@ from orchestrator.storage.database import Database, connect
 from orchestrator.storage.lease import IS_DEAD, Owner
 from orchestrator.storage.migrations import MIGRATIONS
 from orchestrator.storage.postgres import PostgresUnavailable, Server
-from orchestrator.storage.writer import Statement, Writer
+from orchestrator.storage.writer import SqlStatement, Writer
 from tests.support.pooler import Pooler
 
 pytestmark = pytest.mark.slow
 
-NOTE = Statement("INSERT INTO notes VALUES ($1, $2) ON CONFLICT (number) DO UPDATE SET text = excluded.text", rank=0)
+NOTE = SqlStatement("INSERT INTO notes VALUES ($1, $2) ON CONFLICT (number) DO UPDATE SET text = excluded.text", rank=0)
 
 
 @pytest.fixture

@@ -11,14 +11,14 @@ import pytest
 from orchestrator.storage import writer as writer_module
 from orchestrator.storage.database import ConnectionLost, Database, DatabaseLost
 from orchestrator.storage.postgres import Server
-from orchestrator.storage.writer import OwnerLost, Row, Statement, Writer
+from orchestrator.storage.writer import OwnerLost, Row, SqlStatement, Writer
 
 if TYPE_CHECKING:
     from orchestrator.storage.database import Connection, Pool
 
-THING = Statement("INSERT INTO things (name, size) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING", rank=1)
-PART = Statement("INSERT INTO parts (thing, name) VALUES ($1, $2) ON CONFLICT DO NOTHING", rank=2)
-RENAME = Statement("UPDATE things SET size = $2 WHERE name = $1", rank=3)
+THING = SqlStatement("INSERT INTO things (name, size) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING", rank=1)
+PART = SqlStatement("INSERT INTO parts (thing, name) VALUES ($1, $2) ON CONFLICT DO NOTHING", rank=2)
+RENAME = SqlStatement("UPDATE things SET size = $2 WHERE name = $1", rank=3)
 
 
 class Watched(Database):
@@ -87,7 +87,7 @@ async def test_what_comes_while_one_transaction_is_under_way_shares_the_next(wat
 
 async def test_a_transaction_stays_small_however_much_waits(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
     await watched.execute("CREATE TABLE blobs (blob bytea PRIMARY KEY)")
-    blob = Statement("INSERT INTO blobs VALUES ($1)", rank=0)
+    blob = SqlStatement("INSERT INTO blobs VALUES ($1)", rank=0)
     monkeypatch.setattr(writer_module, "_MOST_BYTES", 250)
     writer = Writer(watched)
     await asyncio.gather(*(writer.write([(blob, (bytes([number]) * 100,))]) for number in range(5)))
@@ -205,19 +205,19 @@ async def test_two_writers_that_lock_each_others_rows_both_finish(watched: Watch
     """The server ends one of two transactions that wait for each other; the writer tries it again."""
     await Writer(watched).write([(THING, ("a", 0)), (THING, ("b", 0))])
     first, second = Writer(watched), Writer(watched)
-    slow = Statement("UPDATE things SET size = size + $2 WHERE name = $1 AND pg_sleep(0.1) IS NOT NULL", rank=3)
+    slow = SqlStatement("UPDATE things SET size = size + $2 WHERE name = $1 AND pg_sleep(0.1) IS NOT NULL", rank=3)
     await asyncio.gather(
         first.write([(slow, ("a", 1)), (slow, ("b", 1))]), second.write([(slow, ("b", 1)), (slow, ("a", 1))])
     )
     assert [row["size"] for row in await watched.fetch("SELECT size FROM things")] == [2, 2]
 
 
-THINGS = Statement(
+THINGS = SqlStatement(
     "INSERT INTO things SELECT * FROM {rows} AS r ON CONFLICT (name) DO UPDATE SET size = excluded.size",
     rank=1,
     types=("text", "integer"),
 )
-LOOSE = Statement("INSERT INTO loose SELECT * FROM {rows} AS r", rank=2, types=("text", "bytea", "integer"))
+LOOSE = SqlStatement("INSERT INTO loose SELECT * FROM {rows} AS r", rank=2, types=("text", "bytea", "integer"))
 
 
 @pytest.fixture

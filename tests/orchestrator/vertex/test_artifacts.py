@@ -14,7 +14,7 @@ import pytest
 from orchestrator.vertex import artifacts
 from orchestrator.vertex.app import BatonApp
 from orchestrator.vertex.archives import pack
-from orchestrator.vertex.artifacts import Artifacts, ArtifactsUnavailable, open_artifacts
+from orchestrator.vertex.artifacts import ArtifactStore, ArtifactsUnavailable, open_artifacts
 from orchestrator.vertex.settings import NotConfigured
 from tests.orchestrator.vertex.gcs import Storage, cloud_storage
 from tests.support.small_agents import PRD
@@ -37,11 +37,11 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def kept(place: str) -> Artifacts:
+def kept(place: str) -> ArtifactStore:
     return open_artifacts(place)
 
 
-async def test_parts_of_what_is_stored_come_back(kept: Artifacts, place: str) -> None:
+async def test_parts_of_what_is_stored_come_back(kept: ArtifactStore, place: str) -> None:
     assert await kept.put("run/a.tar.gz", b"0123456789") == f"{place}/run/a.tar.gz"
     assert await kept.put("run/a.tar.gz", b"0123456789") == f"{place}/run/a.tar.gz"  # it is there
 
