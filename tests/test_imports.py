@@ -59,7 +59,9 @@ def test_a_skill_imports_no_other_skill(skill: str) -> None:
     assert wrong == []
 
 
-@pytest.mark.parametrize(("shared", "below"), [("codegen", ()), ("design", ("codegen",))])
+@pytest.mark.parametrize(
+    ("shared", "below"), [("codegen", ()), ("design", ("codegen",)), ("aspects", ("codegen", "design"))]
+)
 def test_what_skills_share_imports_no_skill(shared: str, below: tuple[str, ...]) -> None:
     wrong = [
         f"{path.relative_to(ROOT)}:{line} imports {name}"

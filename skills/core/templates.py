@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 from schemas.errors import RunError
 from skills.codegen import naming
 from skills.codegen.escaping import FILTERS
+from skills.design.aspects import Aspects, built_in
 
 _NAMING = (
     naming.class_name,
@@ -47,10 +48,11 @@ class TemplateFailed(RunError):
 
 
 class Templates:
-    """The templates of one folder."""
+    """The templates of one folder, and the aspects that they loop over."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, aspects: Aspects | None = None) -> None:
         """Use the templates below `folder`; a template is compiled once a process, however often it is rendered."""
+        self.aspects = aspects or built_in()
         self._folder = folder
         self._environment = _environment(folder)
 

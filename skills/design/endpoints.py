@@ -7,16 +7,17 @@ Source: `docs/prd-format.md`, "The API that follows from a PRD".
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from schemas.base import JSON
-from schemas.feature import Entity, Feature
+from schemas.feature import Entity, Feature, Operation
 from schemas.handoffs import Endpoint, ErrorCase
-from skills.codegen.naming import json_name, title
+from skills.codegen.naming import json_name
 from skills.design import examples
 from skills.design.access import accounts_exist, create_scopes, read_scopes, reads_signed_in, write_scopes
-from skills.design.fields import writable
-from skills.design.names import BASE_PATH, collection_path, item_path
+from skills.design.aspect import Subject
+from skills.design.aspects import Aspects, SubjectAspects, built_in
+from skills.design.names import BASE_PATH, METHODS, operation_path
 
 ANY_ENDPOINT = (413, 500, 503, 504)  # 413 where there is a body
 
@@ -29,22 +30,30 @@ _CODES = {
     429: "RATE_LIMITED",
     503: "SERVICE_UNAVAILABLE",
 }
-_CONFLICT = 409
+_OPERATIONS: tuple[Operation, ...] = ("list", "create", "read", "update", "delete")
+_BAD_ID = "the id is not a positive integer"
+_BROKEN_RULE = "the body is not JSON, a field is unknown or breaks a rule"
+_INVALID: dict[Operation, str] = {
+    "list": "`limit` is not 1..100, or another query parameter is not valid",
+    "create": _BROKEN_RULE,
+    "read": _BAD_ID,
+    "update": f"{_BAD_ID}, or {_BROKEN_RULE}",
+    "delete": _BAD_ID,
+}
 _SIGN_IN = (401, "no access token, or one that is expired, forged, or of a session that has ended")
 _TOO_OFTEN = (429, "too many attempts from this address")
 
 
-def endpoints(feature: Feature, ruled: Collection[str] = ()) -> tuple[Endpoint, ...]:
+def endpoints(feature: Feature, ruled: Collection[str] = (), aspects: Aspects | None = None) -> tuple[Endpoint, ...]:
     """Return every endpoint of the app: accounts, then each entity in the PRD's order, then those at the root.
 
-    Records of the entities named in `ruled` have business rules, which may refuse any change.
+    Records of the entities named in `ruled` have business rules, which may refuse any change. Without `aspects`, the
+    built-in ones say what is refused.
     """
     accounts = _accounts(feature.user) if accounts_exist(feature) else ()
-    records = [
-        _refused_by_rules(endpoint) if entity.name in ruled else endpoint
-        for entity in feature.entities
-        for endpoint in _records(entity, feature)
-    ]
+    added = aspects or built_in()
+    subjects = [Subject(feature=feature, entity=entity, ruled=entity.name in ruled) for entity in feature.entities]
+    records = [endpoint for subject in subjects for endpoint in _records(added.of(subject))]
     return (*accounts, *records, *_root())
 
 
@@ -65,7 +74,7 @@ def _accounts(user: Entity) -> tuple[Endpoint, ...]:
             request=examples.registration(user),
             response_status=201,
             response=examples.account(user),
-            errors=_errors((400, _broken_rule()), (409, f"another account has this {taken}"), _TOO_OFTEN),
+            errors=_errors((400, _BROKEN_RULE), (409, f"another account has this {taken}"), _TOO_OFTEN),
         ),
         Endpoint(
             method="POST",
@@ -75,7 +84,7 @@ def _accounts(user: Entity) -> tuple[Endpoint, ...]:
             request=credentials,
             response_status=200,
             response=tokens,
-            errors=_errors((400, _broken_rule()), (401, "the email or the password is wrong"), _TOO_OFTEN),
+            errors=_errors((400, _BROKEN_RULE), (401, "the email or the password is wrong"), _TOO_OFTEN),
         ),
         Endpoint(
             method="POST",
@@ -110,99 +119,52 @@ def _accounts(user: Entity) -> tuple[Endpoint, ...]:
     )
 
 
-def _records(entity: Entity, feature: Feature) -> list[Endpoint]:
-    make = {"list": _list, "create": _create, "read": _read, "update": _update, "delete": _delete}
-    return [make[operation](entity, feature) for operation in make if operation in entity.operations]
+def _records(added: SubjectAspects) -> Iterator[Endpoint]:
+    entity = added.subject.entity
+    for operation in _OPERATIONS:
+        if operation in entity.operations:
+            yield _operation(operation, added)
+    yield from (route.endpoint for route in added.routes())
 
 
-def _list(entity: Entity, feature: Feature) -> Endpoint:
+def _operation(operation: Operation, added: SubjectAspects) -> Endpoint:
+    entity, feature = added.subject.entity, added.subject.feature
+    reads = operation in ("list", "read")
     return Endpoint(
-        method="GET",
-        path=collection_path(entity),
-        auth_required=reads_signed_in(entity, feature),
-        scopes=read_scopes(entity, feature),
-        response_status=200,
-        response=examples.page(entity),
-        errors=_errors(
-            (400, "`limit` is not 1..100, or another query parameter is not valid"), _reader(entity, feature)
-        ),
+        method=METHODS[operation],
+        path=operation_path(operation, entity),
+        auth_required=reads_signed_in(entity, feature) if reads else accounts_exist(feature),
+        scopes=_scopes(operation, entity, feature),
+        request=_request(operation, entity),
+        response_status={"create": 201, "delete": 204}.get(operation, 200),
+        response=_response(operation, entity),
+        errors=_refusals((400, _INVALID[operation]), *added.refusals(operation)),
     )
 
 
-def _create(entity: Entity, feature: Feature) -> Endpoint:
-    return Endpoint(
-        method="POST",
-        path=collection_path(entity),
-        auth_required=accounts_exist(feature),
-        scopes=create_scopes(entity),
-        request=examples.request_body(entity),
-        response_status=201,
-        response=examples.record(entity),
-        errors=_errors(
-            (400, _broken_rule(entity)),
-            _writer(feature),
-            _only_admins(entity),
-            _taken(entity),
-        ),
-    )
+def _scopes(operation: Operation, entity: Entity, feature: Feature) -> str:
+    if operation in ("list", "read"):
+        return read_scopes(entity, feature)
+    return create_scopes(entity) if operation == "create" else write_scopes(entity)
 
 
-def _read(entity: Entity, feature: Feature) -> Endpoint:
-    return Endpoint(
-        method="GET",
-        path=item_path(entity),
-        auth_required=reads_signed_in(entity, feature),
-        scopes=read_scopes(entity, feature),
-        response_status=200,
-        response=examples.record(entity),
-        errors=_errors(_bad_id(), _reader(entity, feature), _missing(entity)),
-    )
+def _request(operation: Operation, entity: Entity) -> JSON:
+    bodies = {"create": examples.request_body, "update": examples.change}
+    return bodies[operation](entity) if operation in bodies else None
 
 
-def _update(entity: Entity, feature: Feature) -> Endpoint:
-    return Endpoint(
-        method="PATCH",
-        path=item_path(entity),
-        auth_required=accounts_exist(feature),
-        scopes=write_scopes(entity),
-        request=examples.change(entity),
-        response_status=200,
-        response=examples.record(entity),
-        errors=_errors(
-            (400, f"the id is not a positive integer, or {_broken_rule(entity)}"),
-            _writer(feature),
-            _only_admins(entity) or _only_owners(entity),
-            _missing(entity),
-            _taken(entity),
-        ),
-    )
+def _response(operation: Operation, entity: Entity) -> JSON:
+    if operation == "delete":
+        return None
+    return examples.page(entity) if operation == "list" else examples.record(entity)
 
 
-def _delete(entity: Entity, feature: Feature) -> Endpoint:
-    return Endpoint(
-        method="DELETE",
-        path=item_path(entity),
-        auth_required=accounts_exist(feature),
-        scopes=write_scopes(entity),
-        response_status=204,
-        errors=_errors(
-            _bad_id(),
-            _writer(feature),
-            _only_admins(entity) or _only_owners(entity),
-            _missing(entity),
-            _still_needed(entity, feature),
-        ),
-    )
-
-
-def _refused_by_rules(endpoint: Endpoint) -> Endpoint:
-    """Return an endpoint of a record that business rules have a say in."""
-    if endpoint.method == "GET":
-        return endpoint
-    taken = next((f"{error.when}, or " for error in endpoint.errors if error.status == _CONFLICT), "")
-    others = [error for error in endpoint.errors if error.status != _CONFLICT]
-    refused = _errors((_CONFLICT, f"{taken}a business rule does not allow it"))
-    return endpoint.model_copy(update={"errors": (*others, *refused)})
+def _refusals(*cases: tuple[int, str]) -> tuple[ErrorCase, ...]:
+    """Return the cases by status; those that share one are one."""
+    by_status: dict[int, list[str]] = {}
+    for status, when in cases:
+        by_status.setdefault(status, []).append(when)
+    return _errors(*((status, ", or ".join(whens)) for status, whens in sorted(by_status.items())))
 
 
 def _root() -> tuple[Endpoint, ...]:
@@ -224,65 +186,5 @@ def _root() -> tuple[Endpoint, ...]:
     )
 
 
-def _errors(*cases: tuple[int, str] | None) -> tuple[ErrorCase, ...]:
-    return tuple(ErrorCase(status=case[0], code=_CODES[case[0]], when=case[1]) for case in cases if case)
-
-
-def _reader(entity: Entity, feature: Feature) -> tuple[int, str] | None:
-    return _SIGN_IN if reads_signed_in(entity, feature) else None
-
-
-def _writer(feature: Feature) -> tuple[int, str] | None:
-    return _SIGN_IN if accounts_exist(feature) else None
-
-
-def _only_admins(entity: Entity) -> tuple[int, str] | None:
-    return (403, "the caller is not an administrator") if entity.access.write == "admin" else None
-
-
-def _only_owners(entity: Entity) -> tuple[int, str] | None:
-    if entity.access.write != "owner" or entity.access.read == "owner":
-        return None
-    return 403, f"the {_words(entity)} belongs to someone else"
-
-
-def _missing(entity: Entity) -> tuple[int, str]:
-    hidden = ", or it belongs to someone else" if entity.access.read == "owner" else ""
-    return 404, f"there is no such {_words(entity)}{hidden}"
-
-
-def _bad_id() -> tuple[int, str]:
-    return 400, "the id is not a positive integer"
-
-
-def _broken_rule(entity: Entity | None = None) -> str:
-    references = [f"`{json_name(field)}`" for field in writable(entity) if field.type.target] if entity else []
-    unknown = f", or {' or '.join(references)} names a record that does not exist" if references else ""
-    return f"the body is not JSON, a field is unknown or breaks a rule{unknown}"
-
-
-def _taken(entity: Entity) -> tuple[int, str] | None:
-    alone = [(field.name, *field.unique_per) for field in entity.fields if field.unique or field.unique_per]
-    writable = {field.name for field in entity.fields if not field.read_only}
-    sets = [names for names in (*alone, *entity.unique) if writable & {*names}]
-    if not sets:
-        return None
-    spelled = {"owner": "owner", **{field.name: json_name(field) for field in entity.fields}}
-    listed = " or ".join(f"`{'`, `'.join(spelled[name] for name in names)}`" for names in dict.fromkeys(sets))
-    return 409, f"another {_words(entity)} has the same {listed}"
-
-
-def _still_needed(entity: Entity, feature: Feature) -> tuple[int, str] | None:
-    holders = [
-        _words(other)
-        for other in (feature.user, *feature.entities)
-        for field in other.fields
-        if field.type.kind == "reference" and field.type.target == entity.name and field.on_delete == "restrict"
-    ]
-    if not holders:
-        return None
-    return 409, f"a {' or '.join(dict.fromkeys(holders))} still refers to it"
-
-
-def _words(entity: Entity) -> str:
-    return title(entity.name).lower()
+def _errors(*cases: tuple[int, str]) -> tuple[ErrorCase, ...]:
+    return tuple(ErrorCase(status=case[0], code=_CODES[case[0]], when=case[1]) for case in cases)

@@ -94,11 +94,11 @@ class _Import(NamedTuple):
 def contribute(request: Input, templates: Templates) -> Output:
     """Return the app's frame, its entities' services and routers, and what it takes to run, test and ship it."""
     feature, assembled = request.feature, request.assembled
-    entities = entity_files(feature, request.database, templates, request.ruled)
+    entities = entity_files(feature, templates, request.ruled)
     ruled = any(entity.name in request.ruled and may_have_rules(entity) for entity in feature.entities)
     routes = (_HEALTH, *entity_routes(feature))
     known = {file.path for file in (*assembled.files, *entities)}
-    planned = endpoints(feature, request.ruled)
+    planned = endpoints(feature, request.ruled, templates.aspects)
     dependencies = (*RUNTIME, *development(templates.read("locks.in")))
     frame = Contribution(settings=settings.DATABASE, routes=routes, dependencies=dependencies)
     every = merge((("frame", frame), ("the skills before it", assembled)))

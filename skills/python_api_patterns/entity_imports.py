@@ -1,4 +1,4 @@
-"""What the service and the router of an entity import."""
+"""What the service and the router of an entity import, beside what aspects bring."""
 
 from __future__ import annotations
 
@@ -6,34 +6,31 @@ from collections.abc import Iterable
 
 from schemas.feature import Entity, Feature
 from skills.codegen.imports import Import
-from skills.codegen.naming import class_name, link_name, module_name
-from skills.design.fields import writable
-from skills.design.queries import filter_parameters
+from skills.codegen.naming import class_name, module_name
+from skills.design.aspect import Subject
 from skills.python_api_patterns.entity_code import EntityCode
 
+_MAPPING: tuple[Import, ...] = (("collections.abc", "Mapping"), ("typing", "Final"))
 
-def service_imports(feature: Feature, entity: Entity, code: EntityCode) -> Iterable[Import]:
-    """Yield what the service of `entity` names."""
-    model, operations = class_name(entity.name), entity.operations
-    module = f"app.models.{module_name(entity.name)}"
-    schemas = f"app.schemas.{module_name(entity.name)}"
+
+def service_imports(subject: Subject, code: EntityCode) -> Iterable[Import]:
+    """Yield what the service of an entity names."""
+    model, operations = code.model, subject.entity.operations
+    module = f"app.models.{module_name(subject.entity.name)}"
+    schemas = f"app.schemas.{module_name(subject.entity.name)}"
     yield from (("app.services", "access"), ("sqlalchemy.ext.asyncio", "AsyncSession"), (module, model))
     yield from ((schemas, f"{model}{s}") for o, s in (("create", "Create"), ("update", "Update")) if o in operations)
     if "list" in operations:
         yield from (("app.services", "listing"), (schemas, f"{model}Query"), ("typing", "Final"))
         yield "collections.abc", "Sequence"
-        yield from ((module, link_name(entity, p.field)) for p in filter_parameters(entity) if p.comparison == "links")
-    if code.references or ("list" in operations and (code.filters or code.orders)):
-        yield from (("collections.abc", "Mapping"), ("typing", "Final"))
-    if code.ruled:
-        yield "app.services.rules", code.rules
-    if code.references:
-        yield "app.models.base", "Record"
-        targets = [f.type.target for f in writable(entity) if f.type.target]
-        yield from ((f"app.models.{module_name(target)}", class_name(target)) for target in targets)
-    if _service_names_caller(code):
-        yield f"app.models.{module_name(feature.user.name)}", class_name(feature.user.name)
-    yield from _value_imports(code)
+        yield from (_MAPPING if code.parameters or code.orders else ())
+        yield from (name for parameter in code.parameters for name in parameter.imports)
+    if _names_caller(code):
+        yield f"app.models.{module_name(subject.feature.user.name)}", class_name(subject.feature.user.name)
+    yield from code.constants.imports
+    changes = {"create": code.create, "update": code.update, "delete": code.delete}
+    yield from (name for o, change in changes.items() if o in operations for name in change.whole.imports)
+    yield from (name for route in code.routes for name in route.service.imports)
 
 
 def rules_imports(feature: Feature, entity: Entity) -> Iterable[Import]:
@@ -49,19 +46,7 @@ def rules_imports(feature: Feature, entity: Entity) -> Iterable[Import]:
         yield from (("collections.abc", "Mapping"), ("typing", "Any"))
 
 
-def _value_imports(code: EntityCode) -> Iterable[Import]:
-    """What a service needs to make and change values."""
-    if code.slugs and "create" in code.operations:
-        yield "app.services", "slugs"
-        if any(scope == "true()" for slug in code.slugs for scope in slug.scopes):
-            yield "sqlalchemy", "true"
-    if code.null_defaults and "create" in code.operations:
-        yield "sqlalchemy", "null"
-    if code.many and "update" in code.operations:
-        yield "sqlalchemy", "func"
-
-
-def _service_names_caller(code: EntityCode) -> bool:
+def _names_caller(code: EntityCode) -> bool:
     reads = not code.public and bool({"list", "read"} & set(code.operations))
     creates = "create" in code.operations and code.create_caller
     return reads or creates or bool({"update", "delete"} & set(code.operations))
@@ -69,7 +54,7 @@ def _service_names_caller(code: EntityCode) -> bool:
 
 def router_imports(entity: Entity, code: EntityCode) -> Iterable[Import]:
     """Yield what the router of `entity` names."""
-    model, operations = class_name(entity.name), set(entity.operations)
+    model, operations = code.model, set(entity.operations)
     schemas = f"app.schemas.{module_name(entity.name)}"
     yield from (("fastapi", "APIRouter"), ("app.core.database", "DbSession"), ("app.schemas.common", "responses"))
     yield "app.services", code.service
@@ -91,3 +76,4 @@ def router_imports(entity: Entity, code: EntityCode) -> Iterable[Import]:
         yield "app.dependencies.auth", code.writer
     if operations & {"list", "read"} and not code.public:
         yield "app.dependencies.auth", "CurrentUser"
+    yield from (name for route in code.routes for name in route.router.imports)

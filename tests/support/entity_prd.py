@@ -50,7 +50,7 @@ def entity_side(feature: Feature, database: DatabaseAgentOutput | None = None) -
             ("access", isolation.contribute(isolation.Input(feature=feature), _templates("user_isolation"))),
         )
     )
-    files = (*made.files, *entity_files(feature, database, _templates("python_api_patterns")))
+    files = (*made.files, *entity_files(feature, _templates("python_api_patterns")))
     return {file.path: file.content for file in format_python(files, {file.path: "" for file in files})}
 
 
