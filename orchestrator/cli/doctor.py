@@ -92,7 +92,7 @@ async def _isolation() -> str:
 
 def described(found: Isolation) -> str:
     """Return what isolates checks, and what of Baton and its user is out of their reach, a line each."""
-    lines = [f"    {'✓' if each.held else '✗'} {each.name}: {each.said}" for each in found.aspects()]
+    lines = [f"    {'✓' if each.held else '✗'} {each.name}: {each.said}" for each in found.assets()]
     return "\n".join([found.by, *lines, *([f"    {found.more}"] if found.more else [])])
 
 
@@ -102,7 +102,7 @@ def as_json(found: Isolation) -> dict[str, object]:
         "wanted": os.environ.get(VARIABLE) or "auto",
         "by": found.by,
         "complete": found.complete,
-        "aspects": list(map(asdict, found.aspects())),
+        "aspects": list(map(asdict, found.assets())),
         "more": found.more,
     }
 

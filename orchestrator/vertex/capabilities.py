@@ -89,7 +89,7 @@ async def _isolation() -> str:
     found = await isolation_for(untrusted=True)
     if found is None:
         return "not isolated, by BATON_ISOLATION"
-    return "; ".join([found.by, *(f"{each.name}: {each.said}" for each in found.aspects() if not each.held)])
+    return "; ".join([found.by, *(f"{each.name}: {each.said}" for each in found.assets() if not each.held)])
 
 
 async def _python() -> str:

@@ -12,7 +12,7 @@ _READS = ("list", "read")
 _ITEMS = ("read", "update", "delete")
 
 
-class Access(Aspect):
+class AccessAspect(Aspect):
     name = "access"
 
     def refusals(self, of: Subject, operation: Operation) -> Iterator[Refusal]:
@@ -42,4 +42,4 @@ class Access(Aspect):
         return Code(("access.require_owner(record.owner_id, caller)",))
 
 
-ASPECT = Access()
+ASPECT = AccessAspect()

@@ -8,7 +8,7 @@ from skills.design.aspect import NOTHING, Aspect, Code, Subject
 from skills.design.fields import writable
 
 
-class ManyToMany(Aspect):
+class ManyToManyAspect(Aspect):
     name = "many to many"
 
     def after_update(self, of: Subject) -> Code:
@@ -20,4 +20,4 @@ class ManyToMany(Aspect):
         return Code((f"if {changed}:", f"    record.updated_at = func.now()  # {why}"), (("sqlalchemy", "func"),))
 
 
-ASPECT = ManyToMany()
+ASPECT = ManyToManyAspect()

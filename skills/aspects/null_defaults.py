@@ -7,7 +7,7 @@ from skills.design.aspect import NOTHING, Aspect, Code, Subject
 from skills.design.fields import writable
 
 
-class NullDefaults(Aspect):
+class NullDefaultsAspect(Aspect):
     name = "null defaults"
 
     def sent(self, of: Subject) -> Code:
@@ -28,4 +28,4 @@ def _has_null_defaults(of: Subject) -> bool:
     return any(f.has_default and f.default is not None and not f.required for f in writable(of.entity))
 
 
-ASPECT = NullDefaults()
+ASPECT = NullDefaultsAspect()

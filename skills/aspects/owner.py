@@ -5,7 +5,7 @@ from __future__ import annotations
 from skills.design.aspect import Aspect, Subject
 
 
-class Owner(Aspect):
+class OwnerAspect(Aspect):
     name = "owner"
     after = ("slug",)
 
@@ -13,4 +13,4 @@ class Owner(Aspect):
         return ("owner_id=caller.id",) if of.entity.owner else ()
 
 
-ASPECT = Owner()
+ASPECT = OwnerAspect()

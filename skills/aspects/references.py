@@ -11,7 +11,7 @@ from skills.design.aspect import NOTHING, Aspect, Code, Raised, Refusal, Subject
 from skills.design.fields import writable
 
 
-class References(Aspect):
+class ReferencesAspect(Aspect):
     name = "references"
 
     def refusals(self, of: Subject, operation: Operation) -> Iterator[Refusal]:
@@ -53,4 +53,4 @@ def _check(of: Subject, values: str) -> Code:
     return Code((f"await access.require_references(db, caller, _REFERENCES, {values})",)) if _sent(of) else NOTHING
 
 
-ASPECT = References()
+ASPECT = ReferencesAspect()

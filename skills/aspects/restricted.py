@@ -9,7 +9,7 @@ from skills.codegen.naming import title
 from skills.design.aspect import Aspect, Raised, Refusal, Subject
 
 
-class Restricted(Aspect):
+class RestrictedAspect(Aspect):
     name = "restricted"
 
     def refusals(self, of: Subject, operation: Operation) -> Iterator[Refusal]:
@@ -31,4 +31,4 @@ def _holders(of: Subject) -> list[str]:
     ]
 
 
-ASPECT = Restricted()
+ASPECT = RestrictedAspect()

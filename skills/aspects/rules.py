@@ -11,7 +11,7 @@ from skills.design.aspect import NOTHING, Aspect, Code, Raised, Refusal, Subject
 _CHANGES = ("create", "update", "delete")
 
 
-class Rules(Aspect):
+class RulesAspect(Aspect):
     name = "rules"
     after = ("references", "restricted", "unique")
 
@@ -38,4 +38,4 @@ def _ask(of: Subject, call: str) -> Code:
     return Code((f"await {module}.{call}",), (("app.services.rules", module),)) if of.ruled else NOTHING
 
 
-ASPECT = Rules()
+ASPECT = RulesAspect()

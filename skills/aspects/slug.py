@@ -16,7 +16,7 @@ _NAMES_IN_SERVICES = frozenset(
 )
 
 
-class Slug(Aspect):
+class SlugAspect(Aspect):
     name = "slug"
     after = ("rules",)
 
@@ -74,4 +74,4 @@ def _scope(of: Subject, f: FeatureField, group: Iterable[str]) -> str:
     return " & ".join(f"({condition})" for condition in same) if len(same) > 1 else "".join(same) or "true()"
 
 
-ASPECT = Slug()
+ASPECT = SlugAspect()

@@ -9,7 +9,7 @@ from skills.codegen.naming import column, json_name
 from skills.design.aspect import Aspect, Raised, Refusal, Subject
 
 
-class Unique(Aspect):
+class UniqueAspect(Aspect):
     name = "unique"
 
     def unique(self, of: Subject) -> Iterator[tuple[str, ...]]:
@@ -38,4 +38,4 @@ class Unique(Aspect):
             yield "IntegrityError", "A value that must be unique is taken."
 
 
-ASPECT = Unique()
+ASPECT = UniqueAspect()

@@ -67,7 +67,7 @@ NOTHING = Code()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Constraint:
+class TableConstraint:
     """A constraint of the entity's table.
 
     `migration` is the expression in `op.create_table`, without its name; `definition` as PostgreSQL prints it.
@@ -88,7 +88,7 @@ class Lookup:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Parameter:
+class QueryParameter:
     """A query parameter of the list. `field` says its type; `condition` is a SQLAlchemy expression over `value`."""
 
     name: str
@@ -103,7 +103,7 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class SortOrder:
     """What `?sort=value` orders by: SQLAlchemy expressions, the last of which is the id."""
 
     value: str
@@ -111,7 +111,7 @@ class Order:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Route:
+class EntityRoute:
     """An endpoint beside the usual five: in the API contract, in the service, in the router."""
 
     endpoint: Endpoint
@@ -141,23 +141,23 @@ class Aspect:
         """Return columns that are unique together."""
         return ()
 
-    def constraints(self, of: Subject) -> Iterable[Constraint]:
+    def constraints(self, of: Subject) -> Iterable[TableConstraint]:
         return ()
 
     def indexes(self, of: Subject) -> Iterable[Lookup]:
         return ()
 
-    def parameters(self, of: Subject) -> Iterable[Parameter]:
+    def parameters(self, of: Subject) -> Iterable[QueryParameter]:
         return ()
 
-    def orders(self, of: Subject) -> Iterable[Order]:
+    def orders(self, of: Subject) -> Iterable[SortOrder]:
         return ()
 
     def refusals(self, of: Subject, operation: Operation) -> Iterable[Refusal]:
         """Return when an operation is refused, for the API contract."""
         return ()
 
-    def routes(self, of: Subject) -> Iterable[Route]:
+    def routes(self, of: Subject) -> Iterable[EntityRoute]:
         return ()
 
     # ---- the service

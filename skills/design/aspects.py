@@ -17,7 +17,18 @@ from handoff.plugins import load_module
 from schemas.errors import InputError
 from schemas.feature import Entity, Feature, Operation
 from skills.codegen.imports import Import
-from skills.design.aspect import NOTHING, Aspect, Code, Constraint, Lookup, Order, Parameter, Raised, Route, Subject
+from skills.design.aspect import (
+    NOTHING,
+    Aspect,
+    Code,
+    EntityRoute,
+    Lookup,
+    QueryParameter,
+    Raised,
+    SortOrder,
+    Subject,
+    TableConstraint,
+)
 
 BUILT_IN = Path(__file__).parents[1] / "aspects"
 FILE = "aspect.py"
@@ -72,19 +83,19 @@ class SubjectAspects:
         """Return columns that are unique together, each group once."""
         return tuple(dict.fromkeys(group for aspect in self.each for group in aspect.unique(self.subject)))
 
-    def constraints(self) -> tuple[Constraint, ...]:
+    def constraints(self) -> tuple[TableConstraint, ...]:
         return tuple(constraint for aspect in self.each for constraint in aspect.constraints(self.subject))
 
     def indexes(self) -> tuple[Lookup, ...]:
         return tuple(lookup for aspect in self.each for lookup in aspect.indexes(self.subject))
 
-    def parameters(self) -> tuple[Parameter, ...]:
+    def parameters(self) -> tuple[QueryParameter, ...]:
         return tuple(parameter for aspect in self.each for parameter in aspect.parameters(self.subject))
 
-    def orders(self) -> tuple[Order, ...]:
+    def orders(self) -> tuple[SortOrder, ...]:
         return tuple(order for aspect in self.each for order in aspect.orders(self.subject))
 
-    def routes(self) -> tuple[Route, ...]:
+    def routes(self) -> tuple[EntityRoute, ...]:
         return tuple(route for aspect in self.each for route in aspect.routes(self.subject))
 
     def refusals(self, operation: Operation) -> Iterator[tuple[int, str]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from skills.design.aspect import NOTHING, Code, Order, Parameter, Raised, Route
+from skills.design.aspect import NOTHING, Code, EntityRoute, QueryParameter, Raised, SortOrder
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,14 +52,14 @@ class EntityCode:
     private: bool
     public: bool
     writer: str
-    parameters: tuple[Parameter, ...]
-    orders: tuple[Order, ...]
+    parameters: tuple[QueryParameter, ...]
+    orders: tuple[SortOrder, ...]
     constants: Code
     read_raises: tuple[Raised, ...]
     create: ChangeCode
     update: ChangeCode
     delete: ChangeCode
-    routes: tuple[Route, ...]
+    routes: tuple[EntityRoute, ...]
 
     @property
     def belongs(self) -> str:

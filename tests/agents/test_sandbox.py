@@ -57,8 +57,8 @@ async def without_bubblewrap() -> Isolation:
     return _without[0]
 
 
-def needs(how: Isolation, aspect: str, what: str) -> None:
-    if not next(each.held for each in how.aspects() if each.name == aspect):
+def needs(how: Isolation, asset: str, what: str) -> None:
+    if not next(each.held for each in how.assets() if each.name == asset):
         pytest.skip(f"this machine cannot keep tools from {what} so; `baton doctor` says it")
 
 

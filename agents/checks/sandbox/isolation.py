@@ -71,7 +71,7 @@ class IsolationMissing(ScratchError):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Aspect:
+class Asset:
     """One thing that isolation protects. `held`: it does here; `said` how, or what is open instead."""
 
     name: Literal["files", "network", "processes", "environment", "usage"]
@@ -106,27 +106,25 @@ class Isolation:
         """Return what to do for more; None if there is no more."""
         return None if self.complete else f"{_INSTALL}; in a container, see docs/security.md"
 
-    def aspects(self) -> tuple[Aspect, ...]:
+    def assets(self) -> tuple[Asset, ...]:
         """Return what is protected and what is not, one of each name."""
         files = not self.escapes & {"read", "write"}
         network, processes = "connect" not in self.escapes, "signal" not in self.escapes
         environment = "environment" not in self.escapes
         return (
-            Aspect(
-                name="files", held=files, said=self._files() if files else "tools can read and write what Baton can"
-            ),
-            Aspect(name="network", held=network, said=self._network() if network else "tools can reach any network"),
-            Aspect(
+            Asset(name="files", held=files, said=self._files() if files else "tools can read and write what Baton can"),
+            Asset(name="network", held=network, said=self._network() if network else "tools can reach any network"),
+            Asset(
                 name="processes",
                 held=processes,
                 said="tools see only their own" if processes else "tools can end other processes of the same user",
             ),
-            Aspect(
+            Asset(
                 name="environment",
                 held=environment,
                 said="nothing of Baton's" if environment else "tools get nothing of Baton's, but can find it in /proc",
             ),
-            Aspect(name="usage", held=True, said="memory, processes, processor time, disk and open files are limited"),
+            Asset(name="usage", held=True, said="memory, processes, processor time, disk and open files are limited"),
         )
 
     def _files(self) -> str:
@@ -157,7 +155,7 @@ async def isolation_for(*, untrusted: bool) -> Isolation | None:
         return None
     found = await isolation()
     if wish == "required" and not found.complete:
-        open_ = "; ".join(f"{each.name}: {each.said}" for each in found.aspects() if not each.held)
+        open_ = "; ".join(f"{each.name}: {each.said}" for each in found.assets() if not each.held)
         raise IsolationMissing(
             f"checks must run isolated ({VARIABLE}=required), and this machine can do that with {found.by} only"
             f"{f' ({open_})' if open_ else ''}.\n{found.more}; then resume the run."

@@ -76,7 +76,7 @@ async def test_a_run_with_a_model_is_isolated_and_so_is_one_that_goes_on_from_it
 
 async def test_what_a_model_wrote_changes_nothing_outside_when_a_check_runs_it(kit: Kit, tmp_path: Path) -> None:
     found = await isolation()
-    if not all(each.held for each in found.aspects() if each.name == "files"):
+    if not all(each.held for each in found.assets() if each.name == "files"):
         pytest.skip("this machine cannot keep tools from files; `baton doctor` says it")
     kit.checks["two"] = (Compiles("two", code=RUNS_IT),)
     planted = tmp_path / "planted"
