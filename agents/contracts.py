@@ -21,6 +21,7 @@ from agents.checks.evidence import Evidence
 from schemas.base import JSON, Document
 from schemas.feature import Feature
 from schemas.handoffs import Verdict
+from schemas.stack import Condition
 from skills.core.contribution import Contribution
 
 if TYPE_CHECKING:
@@ -130,7 +131,10 @@ def nothing(handoff: Document) -> Contribution:  # noqa: ARG001  # every agent's
 
 @dataclass(frozen=True, kw_only=True)
 class Role:
-    """What an agent does whatever the stack: what it reads and writes, and how its handoff is composed."""
+    """What an agent does whatever the stack: what it reads and writes, and how its handoff is composed.
+
+    A stack that meets `required` cannot do without the agent; None: any can.
+    """
 
     name: str  # database-agent
     title: str  # Database
@@ -138,6 +142,7 @@ class Role:
     writes: str  # contract id of its handoff
     compose: Callable[[Work], Document]  # the handoff, from measured facts only
     claims: Callable[[Document], Contribution] = nothing  # what a handoff written outside states, as skills state it
+    required: tuple[Condition, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -55,4 +55,5 @@ ROLE = Role(
     writes="database-agent-output",
     compose=compose,
     claims=claims,
+    required=(),
 )

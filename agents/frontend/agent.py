@@ -10,6 +10,7 @@ from agents.gaps import business_rules, open_gaps
 from schemas.base import Document
 from schemas.feature import Gap
 from schemas.handoffs import FrontendAgentOutput, Page
+from schemas.stack import NONE, Condition
 from skills.core.contribution import Contribution
 
 
@@ -65,4 +66,5 @@ ROLE = Role(
     writes="frontend-agent-output",
     compose=compose,
     claims=claims,
+    required=(Condition(part="frontend", choices=(NONE,), negated=True),),
 )

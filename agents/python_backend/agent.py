@@ -72,4 +72,5 @@ ROLE = Role(
     writes="python-backend-agent-output",
     compose=compose,
     claims=claims,
+    required=(),
 )

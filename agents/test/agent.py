@@ -53,4 +53,5 @@ ROLE = Role(
     ),
     writes="test-agent-output",
     compose=compose,
+    required=(),
 )

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestrator.cli.console import say
+from orchestrator.cli.project import pipeline_and_registry
+from orchestrator.planning.choices import catalogue_of
 from schemas.errors import InputError
+
+if TYPE_CHECKING:
+    from handoff.catalogue import Catalogue
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 NAME = "feature-prd.md"
-STARTER = """# Feature PRD: Reading list
+_STACK = ("Backend", "Framework", "Database", "Frontend", "Authentication")
+_STARTER = """# Feature PRD: Reading list
 
 **Slug:** reading-list
 
@@ -23,11 +29,7 @@ People keep a list of books they want to read. Everyone sees only their own.
 
 | Part | Choice |
 |---|---|
-| Backend | Python |
-| Framework | FastAPI |
-| Database | PostgreSQL |
-| Frontend | React |
-| Authentication | JWT |
+{stack}
 
 ## Entities
 
@@ -60,10 +62,11 @@ def init(
 ) -> None:
     """Write a PRD to start from. Nothing is overwritten."""
     path = folder / NAME
+    catalogue = catalogue_of(pipeline_and_registry()[1])
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:
-            file.write(STARTER)
+            file.write(_STARTER.format(stack=_stack(catalogue)))
     except FileExistsError as error:
         raise PrdExists(
             f"`{error.filename}` is already there; it was not touched. Edit it, or name another folder."
@@ -71,3 +74,9 @@ def init(
     except OSError as error:
         raise InputError(f"`{path}` cannot be written: {error.strerror}.") from error
     say(f"wrote {path}. Describe your entities in it, then: baton run {path} --workspace DIR")
+
+
+def _stack(catalogue: Catalogue) -> str:
+    """Return the rows that people decide first, each with its default."""
+    stack = catalogue.stack()
+    return "\n".join(f"| {part.name} | {stack[part.key]} |" for part in catalogue.parts if part.name in _STACK)

@@ -47,6 +47,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "import": ("import_", "Take a project's agents and skills into its pipeline."),
     "agents": ("agents", "List the agents."),
     "skills": ("skills", "List the skills."),
+    "choices": ("choices", "List what a stack can be."),
     "mcp": ("mcp", "Serve coding agents over MCP."),
     "phase14": ("phase14", "Phase 14: decide the backend specialist and run it."),
     "remote": ("remote", "Run on a deployed engine."),

@@ -12,10 +12,29 @@ from pathlib import Path
 
 from orchestrator.planning.pipeline import Pipeline
 from orchestrator.records.events import PlanMade, PlannedAgent, PlannedSkill
+from schemas.errors import InputError
 from schemas.feature import Feature
+from schemas.stack import Stack, all_hold
 from skills.core.manifest import Preparation
 from skills.core.registry import Registry, Selection
 from skills.core.skill import Skill
+
+
+class StackIncomplete(InputError):
+    """Agents that the stack cannot do without have no skill for it; `problems` says which, and why."""
+
+    code = "stack_incomplete"
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__(problems)
+        self.problems = problems
+
+    def __str__(self) -> str:
+        listed = "\n".join(f"  {problem}" for problem in self.problems)
+        return (
+            f"there are no skills for this stack ({len(self.problems)} agents cannot work):\n{listed}\n"
+            "Choose otherwise under `## Stack` (`baton choices` lists what there is), or add skills."
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,14 +64,29 @@ class Plan:
 
 
 def make_plan(feature: Feature, pipeline: Pipeline, registry: Registry) -> Plan:
-    """Return the plan for `feature`."""
+    """Return the plan for `feature`.
+
+    Raises:
+        StackIncomplete: An agent that the stack cannot do without has no skill for it.
+    """
     selections = registry.select(feature.stack)
+    _refuse_incomplete(pipeline, selections, feature.stack)
     return Plan(
         feature=feature,
         agents=tuple(_planned(agent.name, agent.title, selections) for agent in pipeline.agents),
         skills={agent.name: _active(agent.name, selections) for agent in pipeline.agents},
         locks={lock.ecosystem: lock.lock for each in selections if each.active for lock in each.skill.prepares},
     )
+
+
+def _refuse_incomplete(pipeline: Pipeline, selections: list[Selection], stack: Stack) -> None:
+    problems = []
+    for agent in pipeline.agents:
+        required = agent.required is not None and all_hold(agent.required, stack)
+        if required and not _active(agent.name, selections):
+            problems.append(f"{agent.name}: {_planned(agent.name, agent.title, selections).reason}")
+    if problems:
+        raise StackIncomplete(tuple(problems))
 
 
 def _active(agent: str, selections: list[Selection]) -> tuple[Skill, ...]:

@@ -120,6 +120,8 @@ def _manifest(front: dict[str, object], folder: Path, report: Callable[[str], No
         metadata = {}
     if not metadata.get("agent", "").strip():
         report("`metadata.agent` is missing; it names the agent that uses the skill, for example `database-agent`")
+    if metadata.get("defaults") and not metadata.get("provides"):
+        report("`metadata.defaults` come with what a skill provides; add `provides`, or drop them")
     return Manifest(
         name=name,
         description=_text(front, "description", MAX_DESCRIPTION, report),

@@ -70,6 +70,36 @@ def test_a_selection_says_why(tmp_path: Path) -> None:
     assert found["pages"] == (True, "frontend is React, authentication is JWT")
 
 
+def test_a_condition_may_name_several_choices_or_rule_some_out(tmp_path: Path) -> None:
+    write_skill(tmp_path, "accounts", "when: authentication=JWT|Token frontend!=none 'orm!=Django ORM|SQLModel'")
+    registry = Registry([tmp_path], built_in=False)
+
+    def selected(**chosen: str) -> tuple[bool, str]:
+        (found,) = registry.select(Stack({**DEFAULT, **chosen}))
+        return found.active, found.reason
+
+    assert selected() == (True, "authentication is JWT, frontend is React, orm is SQLAlchemy")
+    assert selected(authentication="Token")[0]
+    assert selected(authentication="none") == (False, "needs authentication JWT or Token, the stack has none")
+    assert selected(frontend="none") == (False, "needs frontend other than none, the stack has none")
+    assert selected(orm="SQLModel") == (False, "needs orm other than Django ORM or SQLModel, the stack has SQLModel")
+
+
+def test_a_condition_may_name_a_part_that_a_skill_brings(tmp_path: Path) -> None:
+    write_skill(tmp_path, "stripe", "provides: payments=Stripe", "when: payments=Stripe")
+    write_skill(tmp_path, "invoices", "when: payments!=none")
+    registry = Registry([tmp_path], built_in=False)
+    assert [each.active for each in registry.select(Stack({}))] == [False, False]
+    assert [each.active for each in registry.select(Stack({"payments": "Stripe"}))] == [True, True]
+
+
+def test_no_skill_of_another_framework_is_active() -> None:
+    django = {"backend": "Python", "framework": "Django", "database": "PostgreSQL", "orm": "Django ORM"}
+    for more in ({}, {"authentication": "JWT"}, {"orm": "SQLAlchemy", "authentication": "JWT"}):
+        active = {each.skill.name for each in Registry().select(Stack({**django, **more})) if each.active}
+        assert active == {"prd-drafter"}
+
+
 def test_an_environment_can_be_prepared_from_a_lock_file(tmp_path: Path) -> None:
     folder = write_skill(tmp_path, "prepared", "prepares: python:templates/dev.lock")
     (folder / "templates").mkdir()
@@ -100,6 +130,15 @@ def test_an_unknown_skill_is_answered_with_the_nearest(tmp_path: Path) -> None:
         ("name: broken\ndescription: d\nmetadata: {agent: a, when: fronted=React}", "did you mean `frontend`?"),
         ("name: broken\ndescription: d\nmetadata: {agent: a, when: React}", "conditions read `part=choice`"),
         ('name: broken\ndescription: d\nmetadata: {agent: a, when: "\'x"}', "No closing quotation"),
+        ("name: broken\ndescription: d\nmetadata: {agent: a, when: frontend!=}", "conditions read `part=choice`"),
+        ("name: broken\ndescription: d\nmetadata: {agent: a, when: frontend=React|}", "conditions read `part=choice`"),
+        ("name: broken\ndescription: d\nmetadata: {agent: a, provides: React}", "choices read `part=choice`"),
+        ("name: broken\ndescription: d\nmetadata: {agent: a, provides: ids=a|b}", "choices read `part=choice`"),
+        ("name: broken\ndescription: d\nmetadata: {agent: a, defaults: orm=A}", "add `provides`, or drop them"),
+        (
+            "name: broken\ndescription: d\nmetadata: {agent: a, provides: ids=a, defaults: omr=A}",
+            "`metadata.defaults` names `omr` (did you mean `orm`?)",
+        ),
         ("name: broken\ndescription: d\nmetadata: {agent: a, prepares: 'ruby:x'}", "entries read `python:LOCK`"),
         ("name: broken\ndescription: d\nmetadata: {agent: a, prepares: 'node:x'}", "names `x`, which is not a file"),
         ("name: broken\ndescription: a: b", "cannot be read: mapping values"),
