@@ -36,7 +36,7 @@ class ListedPart(Document):
     choices: tuple[ListedChoice, ...]
 
 
-class Listing(Document):
+class ListedChoices(Document):
     """All parts, in the order in which they are decided."""
 
     parts: tuple[ListedPart, ...]
@@ -48,7 +48,7 @@ def choices(
 ) -> None:
     """List what can be chosen for each part of a stack, the project's own choices among them, and who provides it."""
     catalogue = catalogue_of(pipeline_and_registry()[1])
-    listing = Listing(parts=tuple(_listed(part, catalogue) for part in catalogue.parts))
+    listing = ListedChoices(parts=tuple(_listed(part, catalogue) for part in catalogue.parts))
     if json:
         say_json(listing.model_dump_json())
         return
