@@ -143,15 +143,18 @@ class RunService:
             await asyncio.sleep(_PAUSE)  # somebody picks it up
 
     async def step(self, given: contracts.StepCall) -> Reply:
-        """Return how a step of a run ended, once it has; or what it asks, while it waits."""
+        """Return how a step of a run ended, once it has; or what it asks, while it waits.
+
+        With the step that a run ends with, the run has ended, too.
+        """
         await self._picking_up.mine(given.run)
         while True:
             seen = await self._engine.last_event(given.run)
             outcome = await self._outcome(given.run, given.step)
-            if outcome is not None:
-                return outcome.model_dump(mode="json", exclude_defaults=True)
             run = await self._ledger.runs.get(given.run)
-            if run.status in ENDED:
+            if outcome is not None and (run.status != "running" or not await self._ends(run, outcome)):
+                return outcome.model_dump(mode="json", exclude_defaults=True)
+            if outcome is None and run.status in ENDED:
                 raise NotOver(f"run `{run.id}` is {run.status}; its step `{given.step}` was not done.")
             if run.status == "waiting" and (asked := await self._open_questions(run.id)):  # another step asks
                 waiting = StepOutcome(status="waiting", question=asked[0].id, question_text=asked[0].text)
@@ -168,6 +171,13 @@ class RunService:
             if attempt.step == step and outcome and (outcome.question is None or outcome.question in asked):
                 return outcome
         return None
+
+    async def _ends(self, run: RunDetails, outcome: StepOutcome) -> bool:
+        """Return whether nothing of the run is to be done after a step that ended so."""
+        if outcome.status in {"failed", "rejected"}:
+            return True
+        attempts = await self._ledger.steps.attempts(run.id)
+        return {*run.agents} <= {each.step for each in attempts if each.status in {"published", "skipped"}}
 
     async def result(self, given: contracts.RunCall) -> Reply:
         """Return what a run came to, once it is over or pauses."""
