@@ -15,10 +15,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from agents.checks.evidence import Evidence
-from schemas.base import JSON, Document
+from schemas.base import Document, facts
+from schemas.errors import RunError
 from schemas.feature import Feature
 from schemas.handoffs import Verdict
 from schemas.stack import Condition
@@ -28,6 +29,22 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agents.checks.scratch import Scratch
+
+_T = TypeVar("_T", bound=Document)
+
+
+class NotMeasured(RunError):
+    """An agent's handoff needs what none of its checks measured. `measured` are the kinds that were."""
+
+    code = "not_measured"
+
+    def __init__(self, kind: str, measured: tuple[str, ...]) -> None:
+        super().__init__(kind, measured)
+        self.kind, self.measured = kind, measured
+
+    def __str__(self) -> str:
+        found = ", ".join(f"`{each}`" for each in self.measured) or "nothing"
+        return f"no check measured `{self.kind}` (measured: {found}); add the check that does to the agent's `checks`"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,7 +59,10 @@ class Reads:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Work:
-    """One agent's work in one run: what it was given, what its skills made, what its checks measured."""
+    """One agent's work in one run: what it was given, what its skills made, what its checks measured.
+
+    What skills and checks found out is read by its type, with `facts` and `result`.
+    """
 
     task: str
     timestamp: str  # ISO 8601, UTC
@@ -50,8 +70,23 @@ class Work:
     handoffs: Mapping[str, Document]  # by `Reads.name`
     outputs: Mapping[str, Contribution]  # by skill name
     files: tuple[str, ...]  # produced paths, sorted
-    measured: Mapping[str, JSON] = field(default_factory=dict)  # by check name
+    measured: tuple[Document, ...] = ()
     verification: tuple[Verdict, ...] = ()
+
+    def facts(self, kind: type[_T]) -> tuple[_T, ...]:
+        """Return what the skills state of one kind (`Endpoint`), in the order of the skills."""
+        return tuple(fact for output in self.outputs.values() for fact in facts(output, kind))
+
+    def result(self, kind: type[_T]) -> _T:
+        """Return what a check measured, by its type (`LiveSchema`).
+
+        Raises:
+            NotMeasured: No check that measures this was among those that ran.
+        """
+        for each in self.measured:
+            if isinstance(each, kind):
+                return each
+        raise NotMeasured(kind.__name__, tuple(type(each).__name__ for each in self.measured))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,8 +127,9 @@ class Guard(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
-    """What a check found. `summary` is for people and must not depend on time ("41 tests"); `measured` for handoffs.
+    """What a check found. `summary` is for people and must not depend on time ("41 tests").
 
+    `measured` is for handoffs, of a type that no other check of the agent measures (`agents.checks.results`).
     `files` are files that only a tool can make (an OpenAPI document, a generated client), path to text:
     they join the staged tree and are published with the step.
     """
@@ -101,7 +137,7 @@ class Outcome:
     passed: bool
     summary: str
     evidence: tuple[Evidence, ...]
-    measured: JSON = None
+    measured: Document | None = None
     files: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()  # if not passed: what failed, ready to be shown
 

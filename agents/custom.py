@@ -12,19 +12,19 @@ from agents.guards.ownership import Ownership
 from agents.guards.paths import PathEscape
 from agents.guards.source import PythonSyntax
 from schemas.base import Document
-from schemas.handoffs import OwnAgentOutput
+from schemas.handoffs import OwnAgentOutput, WorkNotes
 from skills.core.contribution import Contribution
 
 
 class CustomClaims(Contribution):
     """What a handoff states that nothing can measure."""
 
-    notes: str
+    notes: WorkNotes
 
 
 def claims(handoff: Document) -> CustomClaims:
     """Return what a handoff written outside states."""
-    return CustomClaims(notes=OwnAgentOutput.model_validate(handoff).notes)
+    return CustomClaims(notes=WorkNotes(text=OwnAgentOutput.model_validate(handoff).notes))
 
 
 def compose(work: Work) -> OwnAgentOutput:
@@ -32,7 +32,7 @@ def compose(work: Work) -> OwnAgentOutput:
     return OwnAgentOutput(
         task=work.task,
         files=work.files,
-        notes="\n\n".join(filter(None, (getattr(output, "notes", "") for output in work.outputs.values()))),
+        notes="\n\n".join(each.text for each in work.facts(WorkNotes) if each.text),
         verification=work.verification or None,
         not_implemented=work.feature.gaps or None,
     )

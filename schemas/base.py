@@ -8,11 +8,12 @@ Not here: reading markdown (`handoff.codec`), the registry of contracts (`schema
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 JSON: TypeAlias = JsonValue
+_Fact = TypeVar("_Fact", bound="Document")
 
 
 class Document(BaseModel):
@@ -21,9 +22,16 @@ class Document(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def facts(document: Document, kind: type[_Fact]) -> tuple[_Fact, ...]:
+    """Return what a document states of one kind, whatever the fields are called: `kind` itself, or tuples of it."""
+    values = (getattr(document, name) for name in type(document).model_fields)
+    stated = (each for value in values for each in (value if isinstance(value, tuple) else (value,)))
+    return tuple(each for each in stated if isinstance(each, kind))
+
+
 def markdown(**hints: JSON) -> dict[str, JSON]:
     """Return the `json_schema_extra` that tells the codec how a property is laid out (`x-markdown`)."""
     return {"x-markdown": hints}
 
 
-__all__ = ["JSON", "Document", "Field", "markdown"]
+__all__ = ["JSON", "Document", "Field", "facts", "markdown"]

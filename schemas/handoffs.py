@@ -227,6 +227,13 @@ class Page(Document):
     endpoints: tuple[str, ...]
 
 
+class Unreachable(Document):
+    """Something that the API offers, and no page can."""
+
+    text: str
+    reason: str
+
+
 class FrontendAgentOutput(Document):
     model_config = ConfigDict(json_schema_extra=markdown(title="Frontend Agent Handoff"))
 
@@ -271,6 +278,12 @@ class TestAgentOutput(Document):
 
 
 # ---- <agent>-handoff --------------------------------------------------------------------------------------------
+
+
+class WorkNotes(Document):
+    """A skill's own words about its work, for the handoff of an agent that states nothing else."""
+
+    text: str
 
 
 class OwnAgentOutput(Document):

@@ -11,11 +11,6 @@ from agents.contracts import Work
 from schemas.handoffs import BusinessRule
 
 
-def claimed_rules(work: Work) -> tuple[BusinessRule, ...]:
-    """Return the business rules that the step's skills say they implement."""
-    return tuple(rule for output in work.outputs.values() for rule in output.business_rules)
-
-
 def rules_to_try(work: Work) -> tuple[BusinessRule, ...]:
     """Return the rules of a step whose files are known as they were without them, and that have tests."""
     outputs = [output for output in work.outputs.values() if output.without]
@@ -23,15 +18,15 @@ def rules_to_try(work: Work) -> tuple[BusinessRule, ...]:
 
 
 def rule_tests(work: Work) -> tuple[str, ...]:
-    """Return the files with the tests of those rules, sorted."""
-    return tuple(sorted({name.partition("::")[0] for rule in claimed_rules(work) for name in rule.tests}))
+    """Return the files with the tests of the rules that the step's skills say they implement, sorted."""
+    return tuple(sorted({name.partition("::")[0] for rule in work.facts(BusinessRule) for name in rule.tests}))
 
 
 def absent(scratch: Scratch, work: Work) -> tuple[str, ...]:
     """Say which files that rules name are not in the tree."""
     return tuple(
         f"business rule `{rule.text}`: there is no `{path}`"
-        for rule in claimed_rules(work)
+        for rule in work.facts(BusinessRule)
         for path in dict.fromkeys((*rule.files, *(name.partition("::")[0] for name in rule.tests)))
         if not (scratch.tree / path).is_file()
     )

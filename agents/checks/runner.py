@@ -17,7 +17,7 @@ from agents.checks.errors import ScratchError
 from agents.checks.sandbox.untrusted_files import write_derived
 from agents.checks.scratch import Scratch
 from agents.contracts import Check, Outcome, Work
-from schemas.base import JSON
+from schemas.base import Document
 
 _UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
 
@@ -40,7 +40,7 @@ async def run_checks(
 ) -> dict[str, Outcome]:
     """Run every check and return the outcomes by name, in the order of `checks`.
 
-    A check sees in `work.measured` what the checks before it measured. The files of a passed check are in the tree
+    A check finds with `work.result` what the checks before it measured. The files of a passed check are in the tree
     before the next one starts.
 
     Args:
@@ -73,7 +73,7 @@ class _Run:
         self, scratch: Scratch, work: Work, notify: Callable[[CheckProgress], None], slots: asyncio.Semaphore
     ) -> None:
         self._scratch, self._work, self._notify, self._slots = scratch, work, notify, slots
-        self._measured: dict[str, JSON] = dict(work.measured)
+        self._measured: list[Document] = [*work.measured]
 
     async def one(self, check: Check, before: Mapping[str, asyncio.Task[Outcome]]) -> Outcome:
         """Wait for `before`, then run the check."""
@@ -84,12 +84,12 @@ class _Run:
                 )
         async with self._slots:
             self._notify(CheckProgress(check=check.name))
-            work = replace(self._work, measured=dict(self._measured))
+            work = replace(self._work, measured=tuple(self._measured))
             try:
                 with machine_trouble(f"check `{check.name}`", self._scratch.folders):
                     outcome = await self._outcome(check, work)
                     if outcome.passed:
-                        self._take(check, outcome)
+                        self._take(outcome)
             except ScratchError as error:
                 reason = str(error).partition("\n")[0]
                 self._finish(check, Outcome(passed=False, summary=f"not run: {reason}", evidence=()))
@@ -106,8 +106,9 @@ class _Run:
             problem = f"what was found in place of a tool's settings or report: {type(error).__name__}: {error}"
             return Outcome(passed=False, summary="what it reads cannot be read", evidence=(), problems=(problem,))
 
-    def _take(self, check: Check, outcome: Outcome) -> None:
-        self._measured[check.name] = outcome.measured
+    def _take(self, outcome: Outcome) -> None:
+        if outcome.measured is not None:
+            self._measured.append(outcome.measured)
         for path, text in outcome.files.items():
             write_derived(self._scratch.tree / path, self._scratch.tree, text.encode())
 

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from typing import cast
-
-from agents.checks.postgres.schema import LIVE_SCHEMA
+from agents.checks.results import LiveSchema
 from agents.contracts import Reads, Role, Work
-from schemas.base import JSON, Document
+from schemas.base import Document
 from schemas.handoffs import DatabaseAgentOutput, Migration, Table
 from skills.core.contribution import Contribution
 
 
 def compose(work: Work) -> DatabaseAgentOutput:
     """Return the handoff: the tables as the live database has them."""
-    live = cast("dict[str, list[JSON]]", work.measured[LIVE_SCHEMA])
     return DatabaseAgentOutput(
         task=work.task,
         files=work.files,
-        tables=tuple(Table.model_validate(table) for table in live["tables"]),
-        migrations=tuple(
-            cast("Migration", migration)
-            for output in work.outputs.values()
-            for migration in getattr(output, "migrations", ())
-        ),
+        tables=work.result(LiveSchema).tables,
+        migrations=work.facts(Migration),
         verification=work.verification,
         not_implemented=work.feature.gaps or None,
     )

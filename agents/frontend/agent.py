@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from agents.claims import package_claims
 from agents.contracts import Reads, Role, Work
 from agents.gaps import business_rules, open_gaps
 from schemas.base import Document
 from schemas.feature import Gap
-from schemas.handoffs import FrontendAgentOutput, Page
+from schemas.handoffs import FrontendAgentOutput, Page, Unreachable
 from schemas.stack import NONE, Condition
-from skills.core.contribution import Contribution
+from skills.core.contribution import Contribution, Dependency
 
 
 def compose(work: Work) -> FrontendAgentOutput:
     """Return the handoff: the pages with what they call, and every gap."""
-    outputs = tuple(work.outputs.values())
-    pages = tuple(cast("Page", page) for output in outputs for page in getattr(output, "pages", ()))
-    unreachable = tuple(cast("Gap", gap) for output in outputs for gap in getattr(output, "unreachable", ()))
-    added = (f"{each.name}@{each.version} ({each.group})" for output in outputs for each in output.dependencies)
+    unreachable = (Gap(text=each.text, reason=each.reason) for each in work.facts(Unreachable))
+    added = (f"{each.name}@{each.version} ({each.group})" for each in work.facts(Dependency))
     return FrontendAgentOutput(
         task=work.task,
         files=work.files,
-        pages=pages,
+        pages=work.facts(Page),
         dependencies_added=tuple(added),
         verification=work.verification,
         business_rules=business_rules(work),
@@ -32,10 +28,9 @@ def compose(work: Work) -> FrontendAgentOutput:
 
 
 class FrontendClaims(Contribution):
-    """What a handoff states about the pages, and what the API offers but no page can."""
+    """What a handoff states about the pages."""
 
     pages: tuple[Page, ...]
-    unreachable: tuple[Gap, ...]
 
 
 def claims(handoff: Document) -> FrontendClaims:
@@ -43,7 +38,6 @@ def claims(handoff: Document) -> FrontendClaims:
     stated = FrontendAgentOutput.model_validate(handoff)
     return FrontendClaims(
         pages=stated.pages,
-        unreachable=stated.not_implemented or (),
         dependencies=package_claims("npm", stated.dependencies_added),
     )
 

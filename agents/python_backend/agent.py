@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from typing import cast
-
+from agents.checks.results import ServedApi
 from agents.claims import package_claims
 from agents.contracts import Reads, Role, Work
 from agents.gaps import business_rules, open_gaps
 from agents.python_backend.notes import frontend_notes
-from schemas.base import JSON, Document
+from schemas.base import Document
 from schemas.handoffs import Endpoint, PythonBackendAgentOutput
 from skills.core.contribution import Contribution, merge
 
 
 def compose(work: Work) -> PythonBackendAgentOutput:
     """Return the handoff from what the checks measured."""
-    api = cast("dict[str, JSON]", work.measured["openapi"])
-    endpoints = tuple(Endpoint.model_validate(endpoint) for endpoint in cast("list[JSON]", api["endpoints"]))
-    document = cast("dict[str, JSON]", api["document"])
+    api = work.result(ServedApi)
     return PythonBackendAgentOutput(
         task=work.task,
         timestamp=work.timestamp,
         files=work.files,
-        api_contract=endpoints,
-        for_frontend_agent=frontend_notes(endpoints, document),
+        api_contract=api.endpoints,
+        for_frontend_agent=frontend_notes(api.endpoints, api.document),
         dependencies_added=_requirements(work),
         verification=work.verification or None,
         business_rules=business_rules(work),

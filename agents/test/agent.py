@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from typing import cast
-
+from agents.checks.results import SuiteResult
 from agents.contracts import Reads, Role, Work
 from agents.gaps import business_rules, open_gaps
-from schemas.base import JSON
-from schemas.handoffs import Measure, TestAgentOutput, TestedEndpoint
+from schemas.handoffs import Measure, TestAgentOutput
 
 
 def compose(work: Work) -> TestAgentOutput:
     """Return the handoff from what the suite's run measured."""
-    suite = cast("dict[str, JSON]", work.measured["tests"])
-    endpoints = tuple(TestedEndpoint.model_validate(endpoint) for endpoint in cast("list[JSON]", suite["endpoints"]))
+    suite = work.result(SuiteResult)
+    called = len(suite.endpoints)
     return TestAgentOutput(
         task=work.task,
         files=work.files,
         measures=(
-            Measure(name="Tests passed", value=str(suite["passed"])),
+            Measure(name="Tests passed", value=str(suite.passed)),
             Measure(name="Tests failed or skipped", value="0"),
-            Measure(name="Coverage of app", value=f"{suite['coverage']} %"),
-            Measure(name="Endpoints called", value=f"{len(endpoints)} of {len(endpoints)}"),
+            Measure(name="Coverage of app", value=f"{suite.coverage} %"),
+            Measure(name="Endpoints called", value=f"{called} of {called}"),
         ),
-        endpoints=endpoints,
+        endpoints=suite.endpoints,
         verification=work.verification,
         business_rules=business_rules(work),
         not_implemented=open_gaps(work) or None,

@@ -93,7 +93,7 @@ async def measure(run: RunContext, plan: Plan, agent: Agent, todo: Work, made: M
         work=replace(
             todo,
             files=tuple(sorted(files)),
-            measured={name: outcome.measured for name, outcome in outcomes.items()},
+            measured=tuple(each.measured for each in outcomes.values() if each.measured is not None),
             verification=tuple(_verdict(name, outcome) for name, outcome in outcomes.items() if outcome.passed),
         ),
         files=files,

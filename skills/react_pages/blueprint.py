@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from schemas.base import JSON, Document
-from schemas.feature import Feature, Gap
-from schemas.handoffs import Page, PythonBackendAgentOutput
+from schemas.feature import Feature
+from schemas.handoffs import Page, PythonBackendAgentOutput, Unreachable
 from skills.core.contribution import Contribution
 from skills.core.templates import Templates
 from skills.design.names import ACCOUNT_OPERATIONS
@@ -29,7 +29,7 @@ class Output(Contribution):
     """`pages` with the endpoints each calls; `unreachable` is what the API offers but no page can."""
 
     pages: tuple[Page, ...]
-    unreachable: tuple[Gap, ...]
+    unreachable: tuple[Unreachable, ...]
 
 
 def contribute(request: Input, templates: Templates) -> Output:
@@ -51,10 +51,10 @@ def contribute(request: Input, templates: Templates) -> Output:
     )
 
 
-def _unreachable(pages: EntityPages) -> Iterator[Gap]:
+def _unreachable(pages: EntityPages) -> Iterator[Unreachable]:
     if pages.can("update") and not pages.is_edited:
         reason = "the API can change it but not return it, so there is nothing to fill a form with"
-        yield Gap(text=f"Changing a {pages.one} in the browser", reason=reason)
+        yield Unreachable(text=f"Changing a {pages.one} in the browser", reason=reason)
     if pages.can("delete") and not pages.can("list") and not pages.can("read"):
         reason = "the API can delete it but not return it, so there is nothing to choose from"
-        yield Gap(text=f"Deleting a {pages.one} in the browser", reason=reason)
+        yield Unreachable(text=f"Deleting a {pages.one} in the browser", reason=reason)

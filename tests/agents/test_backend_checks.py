@@ -10,6 +10,7 @@ import pytest
 
 from agents.checks.openapi.check import OpenApiCheck
 from agents.checks.python.tools import MypyCheck
+from agents.checks.results import LiveSchema
 from agents.checks.runner import run_checks
 from agents.contracts import Agent, Proposal, Work
 from agents.ownership import owns
@@ -19,7 +20,7 @@ from orchestrator.planning.choices import built_in
 from orchestrator.steps.intake.intake import read_prd, understand
 from schemas.base import Document
 from schemas.feature import Feature
-from schemas.handoffs import DatabaseAgentOutput, PythonBackendAgentOutput
+from schemas.handoffs import DatabaseAgentOutput, PythonBackendAgentOutput, Table
 from skills.core.contribution import Contribution, merge
 from skills.core.executor import run_template
 from skills.core.formatting import format_python
@@ -47,8 +48,7 @@ def made(agent: Agent, described: Feature, handoffs: dict[str, Document]) -> tup
 
 def database_handoff(done: Work) -> DatabaseAgentOutput:
     """Compose the handoff as if the live schema had been measured: other tests prove that it is the claimed one."""
-    tables = [table.model_dump(mode="json") for o in done.outputs.values() for table in getattr(o, "tables", ())]
-    composed = DATABASE.compose(replace(done, measured={"live-schema": {"tables": tables}}))
+    composed = DATABASE.compose(replace(done, measured=(LiveSchema(tables=done.facts(Table)),)))
     assert isinstance(composed, DatabaseAgentOutput)
     return composed
 
@@ -79,7 +79,7 @@ async def test_the_checks_pass_and_the_handoff_is_what_they_measured(
         outcomes = await run_checks(PYTHON_BACKEND.checks, scratch, done)
         assert (scratch.tree / "openapi.json").is_file()
     assert [problem for outcome in outcomes.values() for problem in outcome.problems] == []
-    measured = {name: outcome.measured for name, outcome in outcomes.items()}
+    measured = tuple(outcome.measured for outcome in outcomes.values() if outcome.measured is not None)
     handoff = PYTHON_BACKEND.compose(replace(done, measured=measured))
     assert isinstance(handoff, PythonBackendAgentOutput)
     assert "POST /api/v1/todos" in [f"{endpoint.method} {endpoint.path}" for endpoint in handoff.api_contract]

@@ -112,7 +112,8 @@ async def test_the_handoff_says_what_the_app_s_document_says(tmp_path: Path, scr
         outcome = await OpenApiCheck(API).run(scratch, work(feature(), outputs=planned(*PLAN)))
     assert outcome.problems == ()
     assert outcome.files["openapi.json"].endswith("}\n")
-    done = work(feature(), outputs=planned(*PLAN), measured={"openapi": outcome.measured})
+    assert outcome.measured is not None
+    done = work(feature(), outputs=planned(*PLAN), measured=(outcome.measured,))
     handoff = PYTHON_BACKEND.compose(done)
     assert isinstance(handoff, PythonBackendAgentOutput)
     assert handoff.api_contract == PLAN

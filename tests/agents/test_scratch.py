@@ -26,6 +26,7 @@ from agents.checks.scratch import Lock, Scratch
 from agents.checks.time_limit import TimeLimit
 from agents.contracts import Outcome, Work
 from agents.toolchains.fastapi.toolchain import ENVIRONMENT
+from schemas.base import Document
 from tests.support.agent_material import NODE_LOCK, ScratchIn, feature, work, write_tree
 
 WORK = work(feature())
@@ -407,6 +408,12 @@ def test_pytest_s_last_line_is_counted() -> None:
 # ---- the runner -------------------------------------------------------------------------------------------------
 
 
+class Ended(Document):
+    """That a scripted check ran."""
+
+    check: str
+
+
 @dataclass
 class Scripted:
     """A check that ends as it is told, after `seconds`."""
@@ -419,13 +426,13 @@ class Scripted:
     seen: list[str] = field(default_factory=list)
 
     async def run(self, scratch: Scratch, work: Work, /) -> Outcome:
-        self.seen += sorted(work.measured)
+        self.seen += [ended.check for ended in work.measured if isinstance(ended, Ended)]
         self.seen += sorted(path.name for path in scratch.tree.iterdir())
         await asyncio.sleep(self.seconds)
         if self.error:
             raise self.error
         files = {f"{self.name}.txt": "made"}
-        return Outcome(passed=self.passes, summary=self.name, evidence=(), measured=self.name, files=files)
+        return Outcome(passed=self.passes, summary=self.name, evidence=(), measured=Ended(check=self.name), files=files)
 
 
 async def run_scripted(

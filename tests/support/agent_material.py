@@ -11,7 +11,7 @@ from agents.checks.scratch import Lock, Scratch
 from agents.checks.time_limit import TimeLimit
 from agents.contracts import Work
 from orchestrator.planning.choices import built_in
-from schemas.base import JSON, Document
+from schemas.base import Document
 from schemas.feature import Access, Entity, Feature, FeatureField, FieldType
 from skills.core.contribution import Contribution
 
@@ -54,7 +54,7 @@ def work(
     *,
     outputs: Mapping[str, Contribution] | None = None,
     handoffs: Mapping[str, Document] | None = None,
-    measured: Mapping[str, JSON] | None = None,
+    measured: tuple[Document, ...] = (),
 ) -> Work:
     return Work(
         task="Todo lists",
@@ -63,7 +63,7 @@ def work(
         handoffs=handoffs or {},
         outputs=outputs or {},
         files=(),
-        measured=measured or {},
+        measured=measured,
     )
 
 

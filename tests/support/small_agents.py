@@ -76,6 +76,12 @@ def write_skill(parent: Path, name: str, agent: str, folder: str) -> None:
     (place / "blueprint.py").write_text(_BLUEPRINT.format(folder=folder))
 
 
+class Compiled(Document):
+    """How many files there were to compile."""
+
+    files: int
+
+
 @dataclass(frozen=True)
 class Compiles:
     """Byte-compiles the agent's Python and leaves a file of its own, as a generated client would be."""
@@ -93,7 +99,7 @@ class Compiles:
             passed=passed,
             summary=f"{len(work.files)} files" if passed else "it does not compile",
             evidence=(evidence,),
-            measured={"files": len(work.files)},
+            measured=Compiled(files=len(work.files)),
             files={f"{self.folder}/derived.json": '{"made": "by a tool"}\n'},
             problems=() if passed else (output,),
         )
@@ -134,7 +140,7 @@ def compose_backend(work: Work) -> Document:
 
 
 def compose_test(work: Work) -> Document:
-    measure = Measure(name="Files", value=str(work.measured["compiles"]))
+    measure = Measure(name="Files", value=str(work.result(Compiled).files))
     return TestAgentOutput(
         task=work.task, files=work.files, measures=(measure,), endpoints=(), verification=work.verification
     )

@@ -22,7 +22,7 @@ from skills.model.budget import Budget, Limits, Meter
 from skills.model.call import Patience
 from skills.model.errors import ModelFailed
 from skills.model.executor import ModelExecutor
-from tests.support.small_agents import PRD, Compiles, Kit
+from tests.support.small_agents import PRD, Compiled, Compiles, Kit
 from tests.wire.workplaces import Workplace
 
 HASTY = Patience(tries=3, first=0.0, longest=0.0, call=60.0)
@@ -96,7 +96,7 @@ class Runs(Compiles):
             passed=passed,
             summary="it runs" if passed else "it does not run",
             evidence=(evidence,),
-            measured={"files": len(work.files)},
+            measured=Compiled(files=len(work.files)),
             problems=() if passed else (f"{self.folder}/names.py: {output or 'it failed'}",),
         )
 

@@ -16,6 +16,7 @@ import jsonschema_rs
 
 from agents.checks.evidence import Evidence
 from agents.checks.outcomes import failed_tool
+from agents.checks.results import ServedApi
 from agents.checks.scratch import Scratch
 from agents.contracts import Api, Outcome, Work
 from schemas.base import JSON
@@ -47,7 +48,7 @@ class OpenApiCheck:
             return found
         evidence, text = found
         document: dict[str, JSON] = json.loads(text)
-        planned = planned_endpoints(work)
+        planned = work.facts(Endpoint)
         problems = compare(planned, document)
         if problems:
             summary = f"the app's OpenAPI differs from the plan in {len(problems)} places"
@@ -56,10 +57,7 @@ class OpenApiCheck:
             passed=True,
             summary=f"{len(planned)} endpoints, examples valid",
             evidence=(evidence,),
-            measured={
-                "endpoints": [endpoint.model_dump(mode="json") for endpoint in measured(planned, document)],
-                "document": document,
-            },
+            measured=ServedApi(endpoints=measured(planned, document), document=document),
             files={self._api.document: text},
         )
 
@@ -76,11 +74,6 @@ async def running_document(api: Api, scratch: Scratch, check: str) -> tuple[Evid
     if evidence.exit_code or text is None:
         return failed_tool("the app cannot be imported", evidence, output)
     return evidence, text
-
-
-def planned_endpoints(work: Work) -> tuple[Endpoint, ...]:
-    """Return the endpoints that the step's skills plan, in their order."""
-    return tuple(endpoint for output in work.outputs.values() for endpoint in getattr(output, "endpoints", ()))
 
 
 def operations(document: Mapping[str, JSON]) -> Iterator[tuple[str, str, Operation]]:
@@ -104,7 +97,7 @@ def compare(planned: Sequence[Endpoint], document: Mapping[str, JSON]) -> list[s
     return problems
 
 
-def measured(planned: Sequence[Endpoint], document: Mapping[str, JSON]) -> list[Endpoint]:
+def measured(planned: Sequence[Endpoint], document: Mapping[str, JSON]) -> tuple[Endpoint, ...]:
     """Return the endpoints as the document has them; words and examples, already found true, are the plan's."""
     found = {(method, path): operation for method, path, operation in operations(document)}
     result = []
@@ -120,7 +113,7 @@ def measured(planned: Sequence[Endpoint], document: Mapping[str, JSON]) -> list[
                 }
             )
         )
-    return result
+    return tuple(result)
 
 
 def needs_sign_in(operation: Operation, document: Mapping[str, JSON]) -> bool:

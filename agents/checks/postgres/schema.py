@@ -10,17 +10,16 @@ import time
 from agents.checks.evidence import Evidence
 from agents.checks.postgres.databases import database_errors
 from agents.checks.postgres.introspection import differences, live_tables, server_version
+from agents.checks.results import LiveSchema
 from agents.checks.scratch import Scratch
 from agents.contracts import Outcome, Work
 from schemas.handoffs import Table
-
-LIVE_SCHEMA = "live-schema"
 
 
 class LiveSchemaCheck:
     """The schema that the migrations leave equals what the skill claims, in PostgreSQL's own spelling."""
 
-    name = LIVE_SCHEMA
+    name = "live-schema"
 
     def __init__(self, migrations: str, *, bookkeeping: str) -> None:
         """Look at the database that the check `migrations` left, but not at the migrations' own table."""
@@ -28,24 +27,24 @@ class LiveSchemaCheck:
         self._migrations, self._bookkeeping = migrations, bookkeeping
 
     async def run(self, scratch: Scratch, work: Work, /) -> Outcome:
-        claimed = claimed_tables(work)
+        claimed = work.facts(Table)
         evidence, live = await measure_tables(scratch, self.name, self._migrations, bookkeeping=self._bookkeeping)
         problems = differences(claimed, live)
         if problems:
             summary = f"the live schema differs from the plan in {len(problems)} places"
             return Outcome(passed=False, summary=summary, evidence=(evidence,), problems=tuple(problems))
         described = {table.name: table for table in claimed}
-        stated = [
+        stated = tuple(
             table.model_copy(
                 update={"entity": described[table.name].entity, "description": described[table.name].description}
             )
             for table in live
-        ]
+        )
         return Outcome(
             passed=True,
             summary=f"{len(live)} tables",
             evidence=(evidence,),
-            measured={"tables": [table.model_dump(mode="json") for table in stated]},
+            measured=LiveSchema(tables=stated),
         )
 
 
@@ -63,8 +62,3 @@ async def measure_tables(
         tables, version = await live_tables(dsn, bookkeeping), await server_version(dsn)
     text = "\n".join(table.model_dump_json(indent=2) for table in tables)
     return scratch.record(check, f"PostgreSQL {version}", text, time.monotonic() - started), tables
-
-
-def claimed_tables(work: Work) -> tuple[Table, ...]:
-    """Return the tables that the step's skills state."""
-    return tuple(table for output in work.outputs.values() for table in getattr(output, "tables", ()))

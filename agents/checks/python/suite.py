@@ -16,9 +16,11 @@ from pathlib import Path
 from agents.checks.evidence import Evidence
 from agents.checks.openapi.calls import called_endpoints
 from agents.checks.outcomes import failed_tool, faulty
+from agents.checks.results import SuiteResult
 from agents.checks.scratch import Scratch
 from agents.contracts import Outcome, Work
 from schemas.base import JSON
+from schemas.handoffs import TestedEndpoint
 
 SUITE = "tests"
 MAX_WORKERS = 4  # each has a database to make; more gain nothing on a suite of seconds
@@ -59,14 +61,14 @@ class SuiteCheck:
             passed=True,
             summary=f"{passed} tests, {coverage} % of {self._package} covered, {called} of {called} endpoints",
             evidence=(evidence,),
-            measured={
-                "passed": passed,
-                "coverage": coverage,
-                "endpoints": [
-                    {"endpoint": name, "cases": len(_tests(calls)), "covers": ", ".join(sorted(calls))}
+            measured=SuiteResult(
+                passed=passed,
+                coverage=coverage,
+                endpoints=tuple(
+                    TestedEndpoint(endpoint=name, cases=len(_tests(calls)), covers=", ".join(sorted(calls)))
                     for name, calls in endpoints.items()
-                ],
-            },
+                ),
+            ),
         )
 
     async def _run_suite(self, scratch: Scratch, report: Path) -> tuple[Evidence, str]:

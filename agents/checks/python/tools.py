@@ -10,11 +10,12 @@ from pathlib import Path
 
 from agents.checks.outcomes import failed_tool
 from agents.checks.python.mypy_seed import seeded_cache
-from agents.checks.rules import absent, claimed_rules, rule_tests
+from agents.checks.rules import absent, rule_tests
 from agents.checks.sandbox.untrusted_files import read_plain
 from agents.checks.scratch import Scratch
 from agents.contracts import Outcome, Work
 from agents.guards.annotations import unannotated
+from schemas.handoffs import BusinessRule
 
 UNIT_TESTS = "unit-tests"
 _PYTEST_COUNT = re.compile(r"(\d+) (passed|failed|skipped|error|errors|xfailed|xpassed|deselected)")
@@ -102,12 +103,7 @@ class UnitTestsCheck:
         if problems := _rule_problems(scratch, work, counts):
             summary = "not every business rule is shown to hold"
             return Outcome(passed=False, summary=summary, evidence=(evidence,), problems=problems)
-        return Outcome(
-            passed=True,
-            summary=f"{counts['passed']} tests",
-            evidence=(evidence,),
-            measured={"passed": counts["passed"], "skipped": counts.get("skipped", 0)},
-        )
+        return Outcome(passed=True, summary=f"{counts['passed']} tests", evidence=(evidence,))
 
 
 async def unit_environment(scratch: Scratch, work: Work, app: Mapping[str, str]) -> dict[str, str]:
@@ -116,12 +112,12 @@ async def unit_environment(scratch: Scratch, work: Work, app: Mapping[str, str])
     Raises:
         ScratchError: The database server cannot be reached.
     """
-    database = {"TEST_DATABASE_URL": await scratch.database(UNIT_TESTS)} if claimed_rules(work) else {}
+    database = {"TEST_DATABASE_URL": await scratch.database(UNIT_TESTS)} if work.facts(BusinessRule) else {}
     return {**app, **database}
 
 
 def _rule_problems(scratch: Scratch, work: Work, counts: Mapping[str, int]) -> tuple[str, ...]:
-    if not claimed_rules(work):
+    if not work.facts(BusinessRule):
         return ()
     skipped = [f"{counts[word]} tests ended as `{word}`; all must pass" for word in _NOT_RUN if counts.get(word)]
     return (*absent(scratch, work), *skipped)
@@ -149,7 +145,6 @@ class TypeHintsCheck:
             passed=not missing,
             summary=f"{share:.0%} of {total} parameters and returns annotated",
             evidence=(evidence,),
-            measured={"annotated": annotated, "total": total, "share": round(share, 4)},
             problems=tuple(missing),
         )
 

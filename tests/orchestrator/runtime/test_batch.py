@@ -23,7 +23,7 @@ from orchestrator.runtime.start import HomeUnusable
 from orchestrator.steps.intake.intake import PrdMissing
 from orchestrator.steps.workspace import WorkspaceConflict
 from tests.support.crash_points import files_of
-from tests.support.small_agents import Kit
+from tests.support.small_agents import Compiled, Kit
 
 pytestmark = pytest.mark.slow
 
@@ -48,7 +48,7 @@ class Gate:
             await asyncio.sleep(0)
         finally:
             self.now -= 1
-        return Outcome(passed=True, summary="fine", evidence=(), measured={"files": len(work.files)})
+        return Outcome(passed=True, summary="fine", evidence=(), measured=Compiled(files=len(work.files)))
 
 
 @pytest.fixture
@@ -204,7 +204,7 @@ async def test_less_than_one_at_a_time_is_refused(kit: Kit, tmp_path: Path) -> N
 def test_two_processes_may_run_many_in_one_home_at_once(kit: Kit, tmp_path: Path) -> None:
     code = (
         "import asyncio, sys; from pathlib import Path\n"
-        "from orchestrator.runtime.batch import Request; from tests.support.small_agents import Kit\n"
+        "from orchestrator.runtime.batch import Request; from tests.support.small_agents import Compiled, Kit\n"
         "async def main(skills, prd, *places):\n"
         "    async with Kit(skills).engine(skills) as engine:\n"
         "        requests = [Request(prd=prd, workspace=place) for place in places]\n"
