@@ -222,6 +222,14 @@ def test_a_plan_says_who_works_and_why(tmp_path: Path) -> None:
     assert json.loads(baton("plan", TODO, "--json").stdout)["agents"][0]["name"] == "database-agent"
 
 
+def test_choices_are_listed_with_their_default_and_who_provides_them() -> None:
+    shown = baton("choices").stdout
+    assert "Framework (by default FastAPI)\n  FastAPI: python-api-patterns, fastapi\n  nobody provides Django" in shown
+    (frontend,) = (each for each in json.loads(baton("choices", "--json").stdout)["parts"] if each["key"] == "frontend")
+    assert (frontend["part"], frontend["default"]) == ("Frontend", "React")
+    assert [each["choice"] for each in frontend["choices"] if each["available"]] == ["React", "none"]
+
+
 def test_init_writes_a_prd_that_can_be_planned_and_overwrites_nothing(tmp_path: Path) -> None:
     assert baton("init", tmp_path / "new").returncode == 0
     prd = tmp_path / "new/feature-prd.md"

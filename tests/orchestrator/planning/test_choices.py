@@ -96,6 +96,43 @@ def test_a_plan_that_lacks_an_agent_the_stack_needs_is_refused_with_the_reason()
     assert "needs framework FastAPI, the stack has Django" in str(refused.value)
 
 
+def test_the_guide_says_what_can_be_chosen_and_what_nobody_provides() -> None:
+    guide = (ROOT / "docs/prd-format.md").read_text("utf-8")
+    _, table = guide.split("| Nobody provides yet |\n|---|---|---|---|\n")
+    rows = [re.findall(r"[^|]+", row) for row in table.partition("\n\n")[0].splitlines()]
+    told = [(name.strip(), *(re.findall(r"`([^`]+)`", cell) for cell in cells)) for name, *cells in rows]
+    catalogue = built_in()
+    assert told == [
+        (
+            part.name,
+            list(catalogue.available(part)),
+            [catalogue.default(part)],
+            [choice for choice in part.choices if choice not in catalogue.available(part)],
+        )
+        for part in catalogue.parts
+    ]
+
+
+def test_the_guides_example_brings_parts_with_a_default_of_their_own(tmp_path: Path) -> None:
+    guide = (ROOT / "docs/extending.md").read_text("utf-8")
+    section = re.split(r"^## ", guide.partition("## A stack choice\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
+    ((path, text),) = re.findall(r"^```markdown file=(\S+)\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
+    (tmp_path / path).parent.mkdir()
+    (tmp_path / path).write_text(text, "utf-8")
+    registry = Registry([tmp_path])
+    (row,) = re.findall(r"^\| (Payments) \| (Stripe) \|$", section, re.MULTILINE)
+
+    feature = feature_of(prd(row), catalogue_of(registry))
+    assert (feature.stack["payments"], feature.stack["currency"]) == ("Stripe", "EUR")
+    assert "stripe-payments" in {
+        skill.name for skill in make_plan(feature, PIPELINE, registry).skills["python-backend-agent"]
+    }
+    assert feature_of(prd(), catalogue_of(registry)).stack["payments"] == "none"
+    django = Stack({**feature.stack.root, "framework": "Django"})
+    (refused,) = (each for each in catalogue_of(registry).conflicts(django) if each.choice == "Stripe")
+    assert f"``{refused}``" in section
+
+
 def test_a_skill_of_another_folder_brings_a_choice_and_a_part(tmp_path: Path) -> None:
     folder = tmp_path / "stripe_checkout"
     folder.mkdir()
