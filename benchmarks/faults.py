@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from orchestrator.storage.postgres import Embedded
+from orchestrator.storage.embedded import Embedded
 from tests.support.killable_home import own_home
 from tests.wire.faults import FAULTS, FOR_EVER, Fault, Faulty
 from tests.wire.hand import Hand

@@ -28,7 +28,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from orchestrator.storage.postgres import Embedded
+from orchestrator.storage.embedded import Embedded
 from tests.support.crash_points import Child, files_of, go
 from tests.support.killable_home import own_home, postmaster_id
 from tests.support.small_agents import PRD, Kit

@@ -43,7 +43,7 @@ from orchestrator.steps.workspace import Workspace
 from orchestrator.storage.event_log import follow, last
 from orchestrator.storage.home import home as default_home
 from orchestrator.storage.questions import Question
-from orchestrator.storage.runs import RunDetails, RunRecord
+from orchestrator.storage.runs import KILLED, RunDetails, RunRecord
 from orchestrator.storage.steps import StepAttempt
 from schemas.base import JSON
 from schemas.feature import Feature
@@ -251,8 +251,12 @@ class Orchestrator:
         return await (await self._engine.opened()).ledger.runs.get(run_id)
 
     async def is_live(self, run_id: str) -> bool:
-        """Return whether somebody works on the run. One that is `running` but not live was killed."""
+        """Return whether somebody works on the run."""
         return await (await self._engine.opened()).ledger.runs.is_live(run_id)
+
+    async def status_of(self, run: RunRecord) -> str:
+        """Return a run's status; `killed` if it is `running` and nobody works on it."""
+        return KILLED if run.status == "running" and not await self.is_live(run.id) else run.status
 
     async def events(self, run_id: str, *, after: int = -1) -> AsyncIterator[Event]:
         """Yield a run's events, numbered from 0, from the one `after` a number on, whichever process works on it.

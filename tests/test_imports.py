@@ -6,6 +6,9 @@ import ast
 import subprocess
 import sys
 from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from graphlib import TopologicalSorter
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -138,3 +141,84 @@ def test_a_class_name_means_one_class() -> None:
         assert all(where.startswith("skills/") for where in found.pop(name))
 
     assert {name: where for name, where in found.items() if len(where) > 1} == {}
+
+
+ROOMS = 16
+SURFACES = ("cli", "mcp", "vertex", "langgraph_server", "phase14", "interop")
+SHARED_SURFACES = {
+    ("langgraph_server", "vertex"): "it shows the runs of the very app that is deployed",
+    ("langgraph_server", "phase14"): "its input may be a request of Phase 14",
+}
+
+
+def kernel() -> dict[str, set[str]]:
+    """What each module of the orchestrator imports of it, imports inside functions and for types included."""
+    known = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in modules("orchestrator")}
+    return {name: {found for found in _meant(path, known) if found != name} for name, path in known.items()}
+
+
+def _meant(path: Path, known: Mapping[str, Path]) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), path)):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+            names = [str(each.value) for each in node.args if isinstance(each, ast.Constant)]
+        for parts in (name.split(".") for name in names if name.split(".")[0] == "orchestrator"):
+            ends = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
+            found = (name for end in ends for name in (end, f"{end}.__init__") if name in known)
+            yield from islice(found, 1)
+
+
+def test_no_two_modules_of_the_orchestrator_import_each_other() -> None:
+    TopologicalSorter(kernel()).prepare()  # says which, if they do
+
+
+def test_no_two_rooms_of_a_folder_of_the_orchestrator_import_each_other() -> None:
+    imports = kernel()
+    folders = {name.rpartition(".")[0] for name in imports}
+    for folder in sorted(folders):
+        rooms: defaultdict[str, set[str]] = defaultdict(set)
+        for name in imports:
+            for other in imports[name]:
+                here, there = room(folder, name), room(folder, other)
+                if here and there and here != there:
+                    rooms[here].add(there)
+        TopologicalSorter(rooms).prepare()
+
+
+def room(folder: str, name: str) -> str:
+    """The part of `name` that stands in `folder`; nothing if it is elsewhere."""
+    return name.removeprefix(f"{folder}.").partition(".")[0] if name.startswith(f"{folder}.") else ""
+
+
+def test_the_orchestrator_has_few_rooms() -> None:
+    assert len({room("orchestrator", name) for name in kernel()}) <= ROOMS
+
+
+def test_what_is_stored_needs_nothing_of_the_orchestrator() -> None:
+    within = {name: found for name, found in kernel().items() if name.startswith("orchestrator.records.")}
+
+    assert [each for found in within.values() for each in found if each not in within] == []
+
+
+def test_only_the_command_line_imports_other_surfaces() -> None:
+    found = {
+        (room("orchestrator", name), room("orchestrator", other)) for name, found in kernel().items() for other in found
+    }
+    between = {pair for pair in found if pair[0] != pair[1] and set(pair) <= set(SURFACES) and pair[0] != "cli"}
+
+    assert between == SHARED_SURFACES.keys()
+
+
+def test_langgraph_is_imported_where_graphs_are_run_or_served() -> None:
+    users = {
+        path.relative_to(ROOT / "orchestrator").parent.as_posix()
+        for path in modules("orchestrator")
+        for _, name in imported(path)
+        if name.startswith("langgraph")
+    }
+
+    assert users == {"runtime/langgraph", "langgraph_server"}

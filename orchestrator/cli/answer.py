@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli.answer_flow import decide
-from orchestrator.cli.answers import open_question, value_of
+from orchestrator.cli.answers import value_of
 from orchestrator.cli.completion import question_ids
 from orchestrator.cli.options import Json, Resume, RunName, Verbose
 from orchestrator.cli.project import pipeline_and_registry
 from orchestrator.cli.session import view_of
 from orchestrator.cli.signals import carry_out
 from orchestrator.planning.choices import catalogue_of
+from orchestrator.runtime.answers import open_question
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli.answer_flow import decide
-from orchestrator.cli.answers import FOR_APPROVAL, open_question
 from orchestrator.cli.options import Json, QuestionName, Resume, RunName, Verbose
 from orchestrator.cli.session import view_of
 from orchestrator.cli.signals import carry_out
+from orchestrator.runtime.answers import FOR_APPROVAL, open_question
 from orchestrator.steps.questions import REJECT
 
 if TYPE_CHECKING:

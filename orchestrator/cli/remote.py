@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli.answers import open_question, value_of
+from orchestrator.cli.answers import value_of
 from orchestrator.cli.console import say, say_error, say_json
 from orchestrator.cli.options import (
     AnswerWithin,
@@ -33,6 +33,7 @@ from orchestrator.cli.session import View, view_of
 from orchestrator.cli.signals import carry_out
 from orchestrator.cli.summary import exit_code, result_line, show_outcome
 from orchestrator.planning.choices import built_in
+from orchestrator.runtime.answers import open_question
 from orchestrator.vertex.deployment.cloud import Cloud
 from orchestrator.vertex.deployment.names import engine_name, place_of
 from orchestrator.vertex.download import unpack

@@ -10,7 +10,6 @@ from typing import Annotated, Literal
 import typer
 
 from orchestrator.cli.console import say, say_json, say_table
-from orchestrator.cli.summary import status_of
 from orchestrator.orchestrator import Orchestrator
 from orchestrator.storage.runs import RunRecord
 
@@ -51,5 +50,5 @@ async def _runs(workspace: Path | None, status: Status | None, limit: int) -> li
             records = await engine.runs(workspace=workspace, status="running", limit=_RUNNING)
         else:
             records = await engine.runs(workspace=workspace, status=status, limit=limit)
-        told = [(record, await status_of(engine, record)) for record in records]
+        told = [(record, await engine.status_of(record)) for record in records]
         return [(record, stands) for record, stands in told if status in {None, stands}][:limit]

@@ -12,12 +12,12 @@ import typer
 from orchestrator.cli.console import say, say_json, say_table
 from orchestrator.cli.options import RunName
 from orchestrator.cli.progress import Watcher
-from orchestrator.cli.summary import KILLED, say_result, status_of
+from orchestrator.cli.summary import say_result
 from orchestrator.orchestrator import Orchestrator
 from orchestrator.records.events import ModelSpent
 from orchestrator.records.result import RunResult
 from orchestrator.storage.questions import Question
-from orchestrator.storage.runs import RunDetails
+from orchestrator.storage.runs import KILLED, RunDetails
 from orchestrator.storage.steps import StepAttempt
 from skills.model.budget import Spending
 
@@ -40,7 +40,7 @@ async def _show(name: str, after: int, *, json: bool) -> None:
         live = await engine.is_live(run_id)
         await Watcher(json=json, lines=not live, after=after).watch(lambda number: engine.events(run_id, after=number))
         run = await engine.run(run_id)
-        status = await status_of(engine, run)
+        status = await engine.status_of(run)
         attempts, questions = await engine.attempts(run_id), await engine.questions(run_id)
         spent = await _spent(engine, run_id) if run.result is None else Spending()
     if json:

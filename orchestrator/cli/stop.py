@@ -10,7 +10,6 @@ from orchestrator.cli.console import say, say_json
 from orchestrator.cli.options import Json, RunName
 from orchestrator.cli.progress import Watcher
 from orchestrator.cli.signals import carry_out
-from orchestrator.cli.summary import status_of
 from orchestrator.orchestrator import Orchestrator
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -33,7 +32,7 @@ async def _stop(name: str, *, json: bool) -> int:
             if not json:
                 say(f"asked whoever works on run {run_id} to stop")
             await watcher.watch(lambda after: engine.events(run_id, after=after))
-        status = await status_of(engine, await engine.run(run_id))
+        status = await engine.status_of(await engine.run(run_id))
     if json:
         say_json(dumps({"type": "stopped", "run": run_id, "status": status}))
     elif status in {"stopped", "waiting", "killed"}:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from json import dumps
-from typing import TYPE_CHECKING
 
 from orchestrator.cli.console import say, say_json, say_table
 from orchestrator.planning.fingerprint import Resumption
@@ -18,11 +17,6 @@ from orchestrator.steps.external.collect import OutsideUnfinished
 from orchestrator.steps.question_files import commands
 from skills.model.budget import Spending
 
-if TYPE_CHECKING:
-    from orchestrator.orchestrator import Orchestrator
-    from orchestrator.storage.runs import RunRecord
-
-KILLED = "killed"
 EXIT_CODES: dict[RunStatus, int] = {
     "completed": 0,
     "failed": 1,
@@ -41,13 +35,6 @@ def exit_code(status: RunStatus) -> int:
 def result_line(result: RunResult) -> str:
     """Return a result as the last of the JSON lines."""
     return dumps({"type": "result", **result.model_dump(mode="json")})
-
-
-async def status_of(engine: Orchestrator, record: RunRecord) -> str:
-    """Return a run's status; one that is `running` although nobody works on it was killed."""
-    if record.status == "running" and not await engine.is_live(record.id):
-        return KILLED
-    return record.status
 
 
 def say_result(result: RunResult, *, json: bool) -> None:

@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handoff.store import HandoffStore, as_data
-from orchestrator.cli.answers import FOR_APPROVAL, open_question
-from orchestrator.cli.summary import KILLED, status_of
 from orchestrator.mcp import inputs, outputs
 from orchestrator.mcp.roots import Roots
 from orchestrator.planning.choices import catalogue_of
@@ -23,10 +21,11 @@ from orchestrator.planning.plan import make_plan
 from orchestrator.planning.policy import Policy
 from orchestrator.records.events import QuestionAsked
 from orchestrator.records.result import RunResult
+from orchestrator.runtime.answers import FOR_APPROVAL, open_question
 from orchestrator.steps.intake.intake import read_prd, understand
 from orchestrator.steps.questions import APPROVE, GIVE_UP, REJECT
 from orchestrator.steps.workspace import Workspace
-from orchestrator.storage.runs import LATEST, RunDetails, RunRecord, RunUnknown
+from orchestrator.storage.runs import KILLED, LATEST, RunDetails, RunRecord, RunUnknown
 from schemas.base import JSON
 from schemas.errors import BatonError, InputError
 
@@ -114,7 +113,7 @@ class ToolService:
         """
         run = await self._run(asked.run)
         if run.result is None:
-            state = await status_of(self._engine, run)
+            state = await self._engine.status_of(run)
             raise RunUnfinished(f"run `{run.id}` has no result yet ({state}). {_next(state, asks=False)}")
         result = RunResult.model_validate(run.result)
         return result if asked.evidence else result.model_copy(update={"evidence": ()})
@@ -202,7 +201,7 @@ class ToolService:
             run=run.id,
             title=run.title,
             workspace=run.workspace,
-            status=await status_of(self._engine, run),
+            status=await self._engine.status_of(run),
             started_at=run.started_at.isoformat(timespec="seconds"),
         )
 
@@ -249,7 +248,7 @@ class ToolService:
         last = await self._engine.last_event(run_id)
         events = await self._events(run_id, after, min(last - after, MOST_EVENTS))
         run = await self._engine.run(run_id)
-        state = await status_of(self._engine, run)
+        state = await self._engine.status_of(run)
         asked = tuple(each for each in await self._engine.questions(run_id) if each.is_open)
         problems = (self._lost[run_id],) if state == KILLED and run_id in self._lost else ()
         return outputs.Status(

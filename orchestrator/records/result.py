@@ -6,8 +6,17 @@ from collections.abc import Mapping
 
 from orchestrator.records.events import RedactedGap, RedactedText, RunStatus
 from orchestrator.records.receipt import CheckRecord
-from orchestrator.steps.usage import SkillWork
 from schemas.base import Document
+from skills.model.budget import Spending
+
+
+class SkillWork(Document):
+    """Who did a skill last, `template` or a model's name, and what models took for it in the whole run."""
+
+    agent: str
+    skill: str
+    by: str
+    spent: Spending = Spending()
 
 
 class PublishedHandoff(Document):

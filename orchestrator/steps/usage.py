@@ -8,20 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from orchestrator.records.events import Event, ModelSpent, RunResumed, SkillFinished
+from orchestrator.records.result import SkillWork
 from orchestrator.storage.event_log import EventLog
-from schemas.base import Document
 from skills.model.budget import Budget, Meter, Spending
 
 TEMPLATE = "template"
-
-
-class SkillWork(Document):
-    """Who did a skill last, `template` or a model's name, and what models took for it in the whole run."""
-
-    agent: str
-    skill: str
-    by: str
-    spent: Spending = Spending()
 
 
 class RunMeter(Meter):

@@ -12,19 +12,21 @@ Not here: what checks connect to. Tools in processes of their own need a URL, so
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 import asyncpg
 
-from orchestrator.storage.postgres import Dial, PostgresUnavailable
+from orchestrator.storage.errors import PostgresUnavailable
 
 INSTANCE = "BATON_CLOUD_SQL"
 ENDPOINT = "CLOUDSDK_API_ENDPOINT_OVERRIDES_SQL"  # read by the Cloud SDK, too
 _USER, _PASSWORD, _DATABASE, _IP = (f"{INSTANCE}_{name}" for name in ("USER", "PASSWORD", "DATABASE", "IP"))
 _KINDS = ("public", "private", "psc")
 _SHAPE = 3  # parts of an instance's name
+
+Dial: TypeAlias = Callable[..., Awaitable[Any]]  # takes asyncpg's settings of a connection, returns one
 
 
 @asynccontextmanager

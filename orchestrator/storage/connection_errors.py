@@ -11,7 +11,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import asyncpg
 
-from orchestrator.storage.postgres import PostgresUnavailable, Server
+from orchestrator.storage.errors import PostgresUnavailable
+from orchestrator.storage.postgres import Server
 
 _SHAPE = "postgresql://user:password@host:port/database"
 _HIDDEN = "…"

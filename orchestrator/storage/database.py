@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import asyncpg
 
 from orchestrator.storage.connection_errors import check_url, refused, said, undeclared_pooler
+from orchestrator.storage.errors import PostgresUnavailable
 from orchestrator.storage.migrations import migrate
-from orchestrator.storage.postgres import PostgresUnavailable, Server
+from orchestrator.storage.postgres import Server
 from schemas.errors import RunError
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
-from orchestrator.storage.postgres import PostgresUnavailable
+from orchestrator.storage.errors import PostgresUnavailable
 
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record]

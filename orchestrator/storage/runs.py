@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 OPEN: tuple[RunStatus, ...] = ("running", "waiting", "stopped")
 ENDED: tuple[RunStatus, ...] = ("failed", "cancelled", "completed", "completed with gaps")
 Wanted = Literal["cancel", "stop"]
+KILLED = "killed"  # what becomes of `running` when nobody works on the run any more
 LATEST = "latest"
 _NAMED = 3  # runs that an error names
 _COMPARED = 500  # newest runs that a name is compared with

@@ -6,20 +6,31 @@ Not here: what they do (`orchestrator.vertex.service`), how they are declared (`
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
 from orchestrator.vertex.contracts import MethodCall
 from schemas.base import JSON
-
-if TYPE_CHECKING:
-    from orchestrator.vertex.app import BatonApp
 
 Reply: TypeAlias = dict[str, JSON]
 Mode: TypeAlias = Literal["", "async", "stream", "async_stream"]  # as the platform calls them
 F = TypeVar("F", bound=Callable[..., Any])
 _ATTRIBUTE = "operation"
+
+
+class App(Protocol):
+    """What has the methods: each comes down to one of these four calls of the service."""
+
+    def call(self, name: str, contract: type[MethodCall], given: Mapping[str, object], /) -> Reply: ...
+
+    async def acall(self, name: str, contract: type[MethodCall], given: Mapping[str, object], /) -> Reply: ...
+
+    def iterate(self, name: str, contract: type[MethodCall], given: Mapping[str, object], /) -> Iterator[Reply]: ...
+
+    def aiterate(
+        self, name: str, contract: type[MethodCall], given: Mapping[str, object], /
+    ) -> AsyncIterator[Reply]: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,10 +48,10 @@ def method(
 ) -> tuple[Callable[..., Reply], Callable[..., Awaitable[Reply]]]:
     """Return the method `name` of the service as one of the app that blocks, and one that is awaited."""
 
-    def call(self: BatonApp, **given: JSON) -> Reply:
+    def call(self: App, **given: JSON) -> Reply:
         return self.call(name, contract, given)
 
-    async def acall(self: BatonApp, **given: JSON) -> Reply:
+    async def acall(self: App, **given: JSON) -> Reply:
         return await self.acall(name, contract, given)
 
     return _named(call, name, "", contract, text), _named(acall, f"async_{name}", "async", contract, text)
@@ -51,10 +62,10 @@ def stream(
 ) -> tuple[Callable[..., Iterator[Reply]], Callable[..., AsyncIterator[Reply]]]:
     """Return the generator `name` of the service as one of the app that blocks, and one that is awaited."""
 
-    def iterate(self: BatonApp, **given: JSON) -> Iterator[Reply]:
+    def iterate(self: App, **given: JSON) -> Iterator[Reply]:
         yield from self.iterate(name, contract, given)
 
-    async def aiterate(self: BatonApp, **given: JSON) -> AsyncIterator[Reply]:
+    async def aiterate(self: App, **given: JSON) -> AsyncIterator[Reply]:
         async for reply in self.aiterate(name, contract, given):
             yield reply
 
@@ -64,7 +75,7 @@ def stream(
     )
 
 
-def operations_of(app: type[BatonApp]) -> tuple[Operation, ...]:
+def operations_of(app: type) -> tuple[Operation, ...]:
     """Return the operations of an app, in the order they are written in."""
     return tuple(getattr(each, _ATTRIBUTE) for each in vars(app).values() if hasattr(each, _ATTRIBUTE))
 

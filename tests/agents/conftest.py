@@ -13,8 +13,8 @@ import pytest
 from agents.checks.environments.environments import Environments
 from agents.checks.scratch import Scratch
 from agents.checks.time_limit import TimeLimit
+from orchestrator.storage.embedded import Embedded
 from orchestrator.storage.home import home
-from orchestrator.storage.postgres import Embedded
 from tests.support.agent_material import LOCKS, ScratchIn
 
 

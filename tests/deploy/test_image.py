@@ -25,7 +25,7 @@ import pytest
 import uv
 import yaml
 
-from orchestrator.storage.postgres import Embedded
+from orchestrator.storage.embedded import Embedded
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()

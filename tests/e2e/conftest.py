@@ -15,8 +15,8 @@ import pytest
 
 from agents.checks.environments.environments import Environments, PythonEnvironment
 from agents.checks.postgres.databases import database_dsn
+from orchestrator.storage.embedded import Embedded
 from orchestrator.storage.home import cache_folder, home
-from orchestrator.storage.postgres import Embedded
 from tests.support.running_app import EXAMPLES, Built, build
 
 

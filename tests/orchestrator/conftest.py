@@ -15,7 +15,8 @@ import asyncpg
 import pytest
 
 from orchestrator.storage.database import Database, connect
-from orchestrator.storage.postgres import SOCKET_NAME, Embedded, Server
+from orchestrator.storage.embedded import SOCKET_NAME, Embedded
+from orchestrator.storage.postgres import Server
 from tests.support.pooler import Pooler, transaction_pooler
 from tests.support.small_agents import PRD, Kit
 

@@ -21,8 +21,8 @@ import pytest
 
 from agents.checks.environments.environments import Environments
 from agents.checks.openapi.check import compare
+from orchestrator.storage.embedded import Embedded
 from orchestrator.storage.home import home
-from orchestrator.storage.postgres import Embedded
 from schemas.feature import Feature
 from tests.support.core_build import build, everything, example, write
 

@@ -14,8 +14,8 @@ import asyncpg
 import pytest
 
 from agents.checks.environments.environments import Environments
+from orchestrator.storage.embedded import Embedded
 from orchestrator.storage.home import home
-from orchestrator.storage.postgres import Embedded
 from schemas.feature import Feature
 from tests.support.core_build import build, example, write
 from tests.support.entity_prd import feature_from, fields

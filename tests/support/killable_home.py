@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from orchestrator.storage.postgres import Embedded
+from orchestrator.storage.embedded import Embedded
 
 
 @contextmanager

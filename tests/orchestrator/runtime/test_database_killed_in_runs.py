@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.storage.postgres import Embedded
+from orchestrator.storage.embedded import Embedded
 from tests.orchestrator.runtime.test_engine_runs import files_of
 from tests.support.crash_points import told
 from tests.support.killable_home import kill_postmaster, own_home

@@ -25,8 +25,8 @@ from orchestrator.runtime.run import Run
 from orchestrator.runtime.start import HomeUnusable
 from orchestrator.steps import publish
 from orchestrator.storage.database import Database
+from orchestrator.storage.embedded import Embedded
 from orchestrator.storage.home import run_folder
-from orchestrator.storage.postgres import Embedded
 from orchestrator.storage.runs import RunBusy
 from orchestrator.storage.writer import OwnerLost
 from tests.orchestrator.cli.test_cli_commands import baton

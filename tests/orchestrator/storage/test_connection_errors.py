@@ -13,7 +13,9 @@ import asyncpg
 import pytest
 
 from orchestrator.storage import database, postgres
-from orchestrator.storage.postgres import Embedded, PostgresUnavailable, Server
+from orchestrator.storage.embedded import VERSION, Embedded
+from orchestrator.storage.errors import PostgresUnavailable
+from orchestrator.storage.postgres import Server
 from tests.orchestrator.cli.test_cli_commands import Said, baton
 from tests.support.killable_home import own_home
 
@@ -145,7 +147,7 @@ def test_the_right_password_is_not_refused(guarded: int, tmp_path: Path) -> None
     url = f"postgresql://baton:{QUOTED}@127.0.0.1:{guarded}/shop"
     listed = baton("runs", BATON_DATABASE_URL=url, BATON_HOME=str(tmp_path))
     assert (listed.returncode, listed.stderr) == (0, "")
-    assert f"✓ PostgreSQL: {postgres.VERSION}" in doctor(url, tmp_path).stdout
+    assert f"✓ PostgreSQL: {VERSION}" in doctor(url, tmp_path).stdout
 
 
 def test_the_address_behind_a_pooler_is_refused_by_its_own_name(guarded: int, tmp_path: Path) -> None:

@@ -18,7 +18,9 @@ import pytest
 from orchestrator.storage import database as database_module
 from orchestrator.storage import postgres
 from orchestrator.storage.database import ConnectionLost, Database, DatabaseLost, connect
-from orchestrator.storage.postgres import Embedded, PostgresUnavailable, Server
+from orchestrator.storage.embedded import Embedded
+from orchestrator.storage.errors import PostgresUnavailable
+from orchestrator.storage.postgres import Server
 from tests.support.killable_home import kill_postmaster, own_home, postmaster_id
 
 pytestmark = pytest.mark.slow

@@ -13,8 +13,9 @@ import pytest
 
 from orchestrator.storage import migrations
 from orchestrator.storage.database import connect
+from orchestrator.storage.errors import PostgresUnavailable
 from orchestrator.storage.migrations import MIGRATIONS, DatabaseTooNew, MigrationFailed, migrate, version_of
-from orchestrator.storage.postgres import PostgresUnavailable, Server
+from orchestrator.storage.postgres import Server
 from orchestrator.storage.runs import Runs
 from orchestrator.storage.steps import Steps
 

@@ -10,9 +10,10 @@ import pytest
 
 from orchestrator.storage import postgres
 from orchestrator.storage.database import Database, connect
+from orchestrator.storage.errors import PostgresUnavailable
 from orchestrator.storage.lease import IS_DEAD, Owner
 from orchestrator.storage.migrations import MIGRATIONS
-from orchestrator.storage.postgres import PostgresUnavailable, Server
+from orchestrator.storage.postgres import Server
 from orchestrator.storage.writer import SqlStatement, Writer
 from tests.support.pooler import Pooler
 

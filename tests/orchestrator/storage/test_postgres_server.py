@@ -15,7 +15,9 @@ import psutil
 import pytest
 
 from orchestrator.storage import database, postgres, stale_server
-from orchestrator.storage.postgres import Embedded, PostgresUnavailable, Server
+from orchestrator.storage.embedded import SOCKET_NAME, Embedded
+from orchestrator.storage.errors import PostgresUnavailable
+from orchestrator.storage.postgres import Server
 from tests.support.killable_home import kill_postmaster, own_home, postmaster_id
 
 RUN = "INSERT INTO baton.runs (id, workspace, title, status, agents) VALUES ('r', 'w', 't', 'running', '{}')"
@@ -160,7 +162,7 @@ def test_a_process_killed_at_any_moment_of_a_first_start_does_not_block_the_next
 START = """
     import sys
     from pathlib import Path
-    from orchestrator.storage.postgres import Embedded
+    from orchestrator.storage.embedded import Embedded
     embedded = Embedded.at(Path(sys.argv[1]))
     print("starts", flush=True)
     embedded.start()
@@ -199,7 +201,7 @@ def test_files_of_a_dead_server_do_not_block_the_next(home: Path, owner: str) ->
     embedded.leave()
     number = os.getpid() if owner == "another program" else 2**22 + 1
     (embedded.data / "postmaster.pid").write_text(f"{number}\n{embedded.data}\n0\n5432\n{embedded.data}\n\n  0 0\n")
-    for name in (postgres.SOCKET_NAME, f"{postgres.SOCKET_NAME}.lock"):
+    for name in (SOCKET_NAME, f"{SOCKET_NAME}.lock"):
         (embedded._socket_folder() / name).write_text(f"{number}\n")
     stop(home)
 
@@ -232,7 +234,8 @@ def test_a_full_disk_is_named_with_the_way_out() -> None:
 FULL = """
     mount -t tmpfs -o size=8m full /mnt && echo mounted && mkdir -m 755 /mnt/home && exec "$1" -c '
     from pathlib import Path
-    from orchestrator.storage.postgres import Embedded, PostgresUnavailable
+    from orchestrator.storage.embedded import Embedded
+    from orchestrator.storage.errors import PostgresUnavailable
     embedded = Embedded.at(Path("/mnt/home"))
     try:
         embedded.start()

@@ -11,7 +11,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from orchestrator.storage.postgres import SOCKET_NAME, Embedded, PostgresUnavailable, Server, serve
+from orchestrator.storage.embedded import SOCKET_NAME, Embedded
+from orchestrator.storage.errors import PostgresUnavailable
+from orchestrator.storage.postgres import Server, serve
 from orchestrator.vertex.app import BatonApp
 from tests.orchestrator.vertex.sql_admin import CloudSql, cloud_sql
 from tests.support.small_agents import PRD
