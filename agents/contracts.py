@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from agents.checks.evidence import Evidence
@@ -22,12 +23,10 @@ from schemas.base import Document, facts
 from schemas.errors import RunError
 from schemas.feature import Feature
 from schemas.handoffs import Verdict
-from schemas.stack import Condition
+from schemas.stack import Choice, Condition
 from skills.core.contribution import Contribution
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from agents.checks.scratch import Scratch
 
 _T = TypeVar("_T", bound=Document)
@@ -225,12 +224,13 @@ class Api(Protocol):
 class Toolchain:
     """What a stack means for each role.
 
-    `when` are the choices that it is for, `provides` those that it makes possible, both in the words of a skill's
-    (`framework=FastAPI`). `bindings` are by role, `api` is there if the app serves one.
+    It is for stacks for which every condition of `when` holds, and serves the choices that it `provides`. `bindings`
+    are by role, `api` is there if the app serves one.
     """
 
     name: str
-    when: str
-    provides: str
+    when: tuple[Condition, ...]
+    provides: tuple[Choice, ...]
     bindings: Mapping[str, Binding]
     api: Api | None = None
+    folder: Path | None = None  # where it was found

@@ -381,7 +381,7 @@ class Orchestrator:
         if given.prd is None:
             return None
         try:
-            feature: Feature = understand(given.prd, catalogue_of(self.registry))
+            feature: Feature = understand(given.prd, catalogue_of(self.registry, pipeline.toolchains))
         except FeatureIncomplete:
             return None
         return make_plan(feature, pipeline, self.registry)

@@ -1,4 +1,4 @@
-"""Find the toolchains.
+"""Find the toolchains and say which of them a stack has.
 
 A toolchain is a folder with a `toolchain.py` that exposes `TOOLCHAIN`: the built-in ones are the folders beside this
 file, others come from folders passed in. Adding a folder adds a toolchain; nothing else changes.
@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from agents.contracts import Toolchain
+from handoff.catalogue import Provider
 from handoff.plugins import load_module
 from schemas.errors import InputError
+from schemas.stack import Stack, all_hold
 
 BUILT_IN = Path(__file__).parent
 MODULE = "toolchain"
@@ -44,6 +47,17 @@ class Toolchains:
             ToolchainInvalid: With every problem found.
         """
         self.toolchains = _discover((BUILT_IN, *folders) if built_in else folders)
+
+    def providers(self) -> tuple[Provider, ...]:
+        """Return who makes choices of a stack possible."""
+        return tuple(
+            Provider(name=each.name, kind="toolchain", provides=each.provides, when=each.when)
+            for each in self.toolchains
+        )
+
+    def select(self, stack: Stack) -> tuple[Toolchain, ...]:
+        """Return the toolchains of `stack`."""
+        return tuple(each for each in self.toolchains if all_hold(each.when, stack))
 
 
 def _discover(folders: Sequence[Path]) -> tuple[Toolchain, ...]:
@@ -88,4 +102,4 @@ def _load(folder: Path) -> Toolchain:
     toolchain = getattr(module, "TOOLCHAIN", None)
     if not isinstance(toolchain, Toolchain):
         raise ToolchainInvalid((f"{path}: `TOOLCHAIN` must be an `agents.contracts.Toolchain`",))
-    return toolchain
+    return replace(toolchain, folder=folder)

@@ -10,10 +10,9 @@ from orchestrator.cli.answer_flow import decide
 from orchestrator.cli.answers import value_of
 from orchestrator.cli.completion import question_ids
 from orchestrator.cli.options import Json, Resume, RunName, Verbose
-from orchestrator.cli.project import pipeline_and_registry
+from orchestrator.cli.project import catalogue_at
 from orchestrator.cli.session import view_of
 from orchestrator.cli.signals import carry_out
-from orchestrator.planning.choices import catalogue_of
 from orchestrator.runtime.answers import open_question
 
 if TYPE_CHECKING:
@@ -49,6 +48,6 @@ def answer(
 
     def choose(run_id: str, questions: Sequence[Question]) -> tuple[Question, JSON]:
         question = open_question(run_id, questions, question_id)
-        return question, value_of(question, words[-1], catalogue_of(pipeline_and_registry()[1]))
+        return question, value_of(question, words[-1], catalogue_at())
 
     raise typer.Exit(carry_out(decide(run, choose, resume=resume, view=view_of(json=json, verbose=verbose))))

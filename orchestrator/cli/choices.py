@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli.console import say, say_json
-from orchestrator.cli.project import pipeline_and_registry
-from orchestrator.planning.choices import catalogue_of
+from orchestrator.cli.project import catalogue_at
 from schemas.base import Document
 from schemas.stack import NONE
 
@@ -47,7 +46,7 @@ def choices(
     json: Annotated[bool, typer.Option("--json", help="Print the choices as JSON.")] = False,  # noqa: FBT002
 ) -> None:
     """List what can be chosen for each part of a stack, the project's own choices among them, and who provides it."""
-    catalogue = catalogue_of(pipeline_and_registry()[1])
+    catalogue = catalogue_at()
     listing = ListedChoices(parts=tuple(_listed(part, catalogue) for part in catalogue.parts))
     if json:
         say_json(listing.model_dump_json())

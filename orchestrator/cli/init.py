@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli.console import say
-from orchestrator.cli.project import pipeline_and_registry
-from orchestrator.planning.choices import catalogue_of
+from orchestrator.cli.project import catalogue_at
 from schemas.errors import InputError
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ def init(
 ) -> None:
     """Write a PRD to start from. Nothing is overwritten."""
     path = folder / NAME
-    catalogue = catalogue_of(pipeline_and_registry()[1])
+    catalogue = catalogue_at()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:

@@ -25,7 +25,7 @@ def plan(
 ) -> None:
     """Show which agents and skills a PRD needs, and why. Nothing is run or written."""
     pipeline, registry = pipeline_and_registry()
-    feature = understand(read_prd(prd), catalogue_of(registry))
+    feature = understand(read_prd(prd), catalogue_of(registry, pipeline.toolchains))
     refuse_unfit(pipeline, registry)
     made = make_plan(feature, pipeline, registry).event()
     if json:

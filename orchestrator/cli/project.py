@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from handoff.catalogue import Catalogue
 from orchestrator.interop.project import project_at
 from orchestrator.orchestrator import Orchestrator
+from orchestrator.planning.choices import catalogue_of
 from orchestrator.planning.pipeline import Pipeline, full_stack
 from skills.core.registry import Registry
 
@@ -19,6 +21,12 @@ def pipeline_and_registry(folder: Path = Path()) -> tuple[Pipeline, Registry]:
     """
     project = project_at(folder.resolve())
     return (project.pipeline, project.registry) if project else (full_stack(), Registry())
+
+
+def catalogue_at(folder: Path = Path()) -> Catalogue:
+    """Return the choices that a command in `folder` knows. Raises as `pipeline_and_registry` does."""
+    pipeline, registry = pipeline_and_registry(folder)
+    return catalogue_of(registry, pipeline.toolchains)
 
 
 def engine_of(workspace: Path = Path()) -> Orchestrator:

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from orchestrator.cli.answers import value_of
 from orchestrator.cli.console import say, say_error
-from orchestrator.cli.project import pipeline_and_registry
-from orchestrator.planning.choices import catalogue_of
+from orchestrator.cli.project import catalogue_at
 from schemas.errors import InputError
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ async def _ask(engine: Asking, question: Question) -> bool:
             continue
         try:
             typed = chosen(question.options, text.strip())
-            value = value_of(question, typed, catalogue_of(pipeline_and_registry()[1]))
+            value = value_of(question, typed, catalogue_at())
             await engine.answer(question.run_id, question.id, value)
         except InputError as error:
             say_error(str(error))

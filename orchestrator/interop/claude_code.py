@@ -17,6 +17,7 @@ import yaml
 
 from agents.contracts import Agent
 from orchestrator.interop import lenient_front_matter
+from orchestrator.planning.choices import catalogue_of
 from orchestrator.planning.pipeline import FULL_STACK, Pipeline
 from orchestrator.steps.external.folder import handoff_name, task_name
 from skills.core.manifest import MAX_DESCRIPTION
@@ -29,8 +30,9 @@ _TOOLS = "Read, Write, Edit, Glob, Grep, Bash"
 
 
 def exported(pipeline: Pipeline, registry: Registry) -> dict[str, str]:
-    """Return the text of every file by path, relative to the project."""
-    files = {f"{AGENTS}/{agent.name}.md": _subagent(agent) for agent in pipeline.agents}
+    """Return the text of every file by path, relative to the project; agents as under the default stack."""
+    stack = catalogue_of(registry, pipeline.toolchains).stack()
+    files = {f"{AGENTS}/{agent.name}.md": _subagent(agent) for agent in pipeline.bound(stack)}
     for skill in registry.skills:
         if skill.agent in pipeline.names:
             files[f"{SKILLS}/{skill.name}/SKILL.md"] = _skill(skill)

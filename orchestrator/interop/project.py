@@ -1,6 +1,9 @@
-"""A project's own agents and skills: `.baton/project.yaml` says who owns and reads what, `.baton/skills` what to do.
+"""A project's own agents, skills and toolchains.
 
-`baton import` writes both from what a project has for its coding agent. The YAML file is the project's to edit.
+`.baton/project.yaml` says who owns and reads what, `.baton/skills` what to do, `.baton/toolchains` with which tools.
+
+`baton import` writes the first two from what a project has for its coding agent. The YAML file is the project's to
+edit.
 
     agents:
       copy-editor:
@@ -21,7 +24,7 @@ Not here: writing them (`orchestrator.interop.import_`).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -30,6 +33,7 @@ from pydantic import Field, ValidationError
 
 from agents.contracts import Agent
 from agents.custom import own_agent
+from agents.toolchains.registry import Toolchains
 from orchestrator.planning.pipeline import Pipeline, full_stack
 from schemas.base import Document
 from schemas.contract import is_handoff
@@ -40,6 +44,7 @@ from skills.core.registry import Registry
 FOLDER = ".baton"
 MAPPING = f"{FOLDER}/project.yaml"
 SKILLS = f"{FOLDER}/skills"
+TOOLCHAINS = f"{FOLDER}/toolchains"
 _WILD = frozenset("*?")
 
 
@@ -114,19 +119,24 @@ def project_at(root: Path) -> Project | None:
     Raises:
         ProjectInvalid: With every problem found.
         SkillInvalid: A skill of the project cannot be used.
+        ToolchainInvalid: A toolchain of the project cannot be used.
     """
-    if not (root / MAPPING).is_file():
+    toolchains = _folders(root / TOOLCHAINS)
+    if not toolchains and not (root / MAPPING).is_file():
         return None
     mapping = read_mapping(root)
-    built_in = full_stack()
+    built_in = replace(full_stack(), toolchains=Toolchains(toolchains))
     problems = tuple(_problems(mapping, built_in))
     if problems:
         raise ProjectInvalid(MAPPING, problems)
     own = tuple(_agent(name, each) for name, each in mapping.agents.items() if each.owns)
-    folders = (root / SKILLS,) if (root / SKILLS).is_dir() else ()
-    registry = Registry(folders)
+    registry = Registry(_folders(root / SKILLS))
     _refuse_old(mapping, registry)
-    return Project(pipeline=Pipeline(agents=(*built_in.agents, *own)), registry=registry)
+    return Project(pipeline=replace(built_in, agents=(*built_in.agents, *own)), registry=registry)
+
+
+def _folders(place: Path) -> tuple[Path, ...]:
+    return (place,) if place.is_dir() else ()
 
 
 def _agent(name: str, own: OwnAgent) -> Agent:
@@ -134,7 +144,12 @@ def _agent(name: str, own: OwnAgent) -> Agent:
 
 
 def _problems(mapping: Mapping, built_in: Pipeline) -> Iterator[str]:
-    claimed = [(agent.name, pattern) for agent in built_in.agents for pattern in agent.owns]
+    claimed = [
+        (role, pattern)
+        for toolchain in built_in.toolchains.toolchains
+        for role, binding in toolchain.bindings.items()
+        for pattern in binding.owns
+    ]
     for name, own in mapping.agents.items():
         if name in built_in.names:
             yield f"agents.{name}: an agent of Baton's has that name; choose another"

@@ -63,7 +63,9 @@ class ToolService:
 
     async def plan(self, asked: inputs.PlanInput) -> outputs.Planned:
         """Return what a PRD needs. Raises as `Orchestrator.start` does."""
-        feature = understand(read_prd(self._roots.path(asked.prd)), catalogue_of(self._engine.registry))
+        feature = understand(
+            read_prd(self._roots.path(asked.prd)), catalogue_of(self._engine.registry, self._engine.pipeline.toolchains)
+        )
         refuse_unfit(self._engine.pipeline, self._engine.registry)
         made = make_plan(feature, self._engine.pipeline, self._engine.registry).event()
         return outputs.Planned(title=feature.title, agents=made.agents, gaps=made.gaps)
@@ -292,7 +294,7 @@ class ToolService:
         if question.kind != "prd" or not isinstance(value, str) or value == GIVE_UP or "\n" in value:
             return value
         path = self._roots.path(value)
-        understand(read_prd(path), catalogue_of(self._engine.registry))
+        understand(read_prd(path), catalogue_of(self._engine.registry, self._engine.pipeline.toolchains))
         return str(path)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import cast
 
-from agents.contracts import Agent, Reads
+from agents.contracts import Reads, Role
 from handoff.compatible import Schema, compatible
 from orchestrator.planning.pipeline import Pipeline
 from schemas.base import JSON
@@ -56,7 +56,7 @@ def _order_problems(pipeline: Pipeline) -> Iterator[str]:
         done.add(agent.name)
 
 
-def _later(writer: Agent, reader: Agent) -> str:
+def _later(writer: Role, reader: Role) -> str:
     return "it itself" if writer is reader else f"{writer.name}, working after it,"
 
 

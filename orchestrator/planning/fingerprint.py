@@ -31,7 +31,10 @@ _NOT_OURS = {"__pycache__", "node_modules"}
 
 
 class Fingerprint(Document):
-    """Versions and SHA-256 digests: of the feature, of each agent's place, its skills' files and the contracts."""
+    """Versions and SHA-256 digests: of the feature, of each agent's place, skills and toolchains, of the contracts.
+
+    `toolchains` is empty in those of runs that began before there were any.
+    """
 
     baton: str
     graph: int
@@ -39,6 +42,7 @@ class Fingerprint(Document):
     agents: Mapping[str, str]  # by name, in order: what it reads and writes
     contracts: Mapping[str, str]  # of the handoff that each agent writes, by agent
     skills: Mapping[str, Mapping[str, str]]  # by agent, by skill
+    toolchains: Mapping[str, Mapping[str, str]] = {}  # by agent, by toolchain
     model: str = ""  # that does what templates do not
 
 
@@ -60,9 +64,10 @@ def fingerprint(pipeline: Pipeline, plan: Plan, use: ModelUse | None = None) -> 
             for each in pipeline.agents
         },
         contracts={each.name: _contract_digest(each.writes) for each in pipeline.agents},
-        skills={
-            name: {skill.name: _folder_digest(skill.folder, _signature(skill.folder)) for skill in used}
-            for name, used in plan.skills.items()
+        skills={name: {each.name: _folder(each.folder) for each in used} for name, used in plan.skills.items()},
+        toolchains={
+            name: {each.name: _folder(each.folder) for each in plan.toolchains if each.folder and name in each.bindings}
+            for name in plan.bound
         },
         model=use.name if use else "",
     )
@@ -116,12 +121,10 @@ def _notes(old: Fingerprint, new: Fingerprint, done: Collection[str]) -> list[tu
         told = "steps still to be done are done with it"
         notes.append((f"the model is {new.model or 'none'} now, was {old.model or 'none'}: {told}", False))
     for name in new.agents:
-        was, now = old.skills.get(name, {}), new.skills.get(name, {})
-        for skill in sorted({*was, *now}):
-            if was.get(skill) != now.get(skill):
-                how = "changed" if skill in was and skill in now else "is new" if skill in now else "is gone"
-                told = "its step is done" if name in done else "its step is done with what is there now"
-                notes.append((f"skill {skill} of {name} {how}: {told}", name in done))
+        told = "its step is done" if name in done else "its step is done with what is there now"
+        changes = [*_changes("skill", old.skills, new.skills, name)]
+        changes += _changes("toolchain", old.toolchains, new.toolchains, name) if old.toolchains else []
+        notes += [(f"{change}: {told}", name in done) for change in changes]
     notes += [
         (f"the contract of {name}'s handoff changed", name in done)
         for name in new.contracts
@@ -138,6 +141,16 @@ def _chosen(stack: Stack) -> dict[str, JSON]:
     defaults = {part.key: part.default for part in PARTS}
     later = {part: each for part, each in stack.root.items() if each != defaults.get(part, NONE)}
     return {**later, **{part: stack[part] for part in _FIRST_PARTS}}
+
+
+def _changes(
+    what: str, old: Mapping[str, Mapping[str, str]], new: Mapping[str, Mapping[str, str]], agent: str
+) -> Iterator[str]:
+    was, now = old.get(agent, {}), new.get(agent, {})
+    for name in sorted({*was, *now}):
+        if was.get(name) != now.get(name):
+            how = "changed" if name in was and name in now else "is new" if name in now else "is gone"
+            yield f"{what} {name} of {agent} {how}"
 
 
 @cache
@@ -164,6 +177,10 @@ def _stats(folder: str) -> Iterator[tuple[str, int, int]]:
             elif entry.is_file():
                 stat = entry.stat()
                 yield entry.path, stat.st_mtime_ns, stat.st_size
+
+
+def _folder(folder: Path) -> str:
+    return _folder_digest(folder, _signature(folder))
 
 
 @cache

@@ -11,14 +11,15 @@ import hashlib
 import importlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
 from agents.binding import bind
-from agents.contracts import Agent
+from agents.contracts import Agent, Role
 from agents.toolchains.registry import Toolchains
 from schemas.base import JSON
 from schemas.errors import InputError
+from schemas.stack import Stack
 
 FULL_STACK = ("database", "python_backend", "frontend", "test")
 GRAPH_VERSION = 2  # raised when the graph's shape changes for the same pipeline: its runs go on in a new thread
@@ -32,15 +33,16 @@ class AgentUnknown(InputError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pipeline:
-    """Agents in working order."""
+    """Agents in working order, and the toolchains that they may work with."""
 
-    agents: tuple[Agent, ...]
+    agents: tuple[Role, ...]
+    toolchains: Toolchains = field(default_factory=Toolchains)
 
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(agent.name for agent in self.agents)
 
-    def agent(self, name: str) -> Agent:
+    def agent(self, name: str) -> Role:
         """Return the agent called `name`.
 
         Raises:
@@ -60,7 +62,12 @@ class Pipeline:
             AgentUnknown: With the nearest name.
         """
         wanted = {self.agent(name).name for name in names}
-        return Pipeline(agents=tuple(agent for agent in self.agents if agent.name in wanted))
+        return replace(self, agents=tuple(agent for agent in self.agents if agent.name in wanted))
+
+    def bound(self, stack: Stack) -> tuple[Agent, ...]:
+        """Return the agents as they work under `stack`."""
+        toolchains = self.toolchains.select(stack)
+        return tuple(bind(agent, toolchains) for agent in self.agents)
 
     def before(self, name: str) -> tuple[str, ...]:
         """Return the agents that `name` works right after: those it reads of that no other one of them reads of."""
@@ -86,9 +93,8 @@ class Pipeline:
 
 def full_stack() -> Pipeline:
     """Return the pipeline of the built-in agents: Database, Python Backend, Frontend, Test."""
-    roles = (importlib.import_module(f"agents.{folder}.agent").ROLE for folder in FULL_STACK)
-    toolchains = Toolchains().toolchains
-    return Pipeline(agents=tuple(bind(role, toolchains) for role in roles))
+    modules = (importlib.import_module(f"agents.{folder}.agent") for folder in FULL_STACK)
+    return Pipeline(agents=tuple(module.ROLE for module in modules))
 
 
 def digest(value: JSON) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from agents.contracts import Agent, Toolchain
 from orchestrator.planning.pipeline import Pipeline
 from orchestrator.records.events import PlanMade, PlannedAgent, PlannedSkill
 from schemas.errors import InputError
@@ -37,22 +38,48 @@ class StackIncomplete(InputError):
         )
 
 
+class ToolchainMissing(InputError):
+    """No toolchain says what agents own under a stack, for which they have skills."""
+
+    code = "toolchain_missing"
+
+    def __init__(self, agents: tuple[str, ...], stack: Stack) -> None:
+        super().__init__(agents, stack)
+        self.agents, self.stack = agents, stack
+
+    def __str__(self) -> str:
+        chosen = ", ".join(f"{part} {choice}" for part, choice in self.stack.root.items())
+        return (
+            f"no toolchain says what {' and '.join(f'`{each}`' for each in self.agents)} may write, and how that is"
+            f" checked, under the stack: {chosen}. Choose another stack, or add a toolchain for it"
+            " (docs/extending.md)."
+        )
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
-    """Who works on a feature, with which skills.
+    """Who works on a feature, with which skills and toolchains.
 
-    `skills` holds each working agent's, in running order; `locks` the lock file of each ecosystem's environment, also
-    if the skill that brings it belongs to an agent that does not work in this run.
+    `bound` holds every agent of the pipeline as it works under the feature's stack, by name; `skills` each working
+    agent's, in running order; `locks` the lock file of each ecosystem's environment, also if the skill that brings it
+    belongs to an agent that does not work in this run.
     """
 
     feature: Feature
     agents: tuple[PlannedAgent, ...]
+    bound: Mapping[str, Agent]
+    toolchains: tuple[Toolchain, ...]
     skills: Mapping[str, tuple[Skill, ...]]
     locks: Mapping[str, Path]
 
     def agent(self, name: str) -> PlannedAgent:
         """Return what is planned for the agent called `name`."""
         return next(agent for agent in self.agents if agent.name == name)
+
+    @property
+    def api_document(self) -> str | None:
+        """Where the app's OpenAPI document is published, relative to the workspace; None if it serves no API."""
+        return next((chain.api.document for chain in self.toolchains if chain.api), None)
 
     def preparations(self) -> tuple[Preparation, ...]:
         """Return the environments that the plan's skills need, which can be made before the skills run."""
@@ -68,12 +95,19 @@ def make_plan(feature: Feature, pipeline: Pipeline, registry: Registry) -> Plan:
 
     Raises:
         StackIncomplete: An agent that the stack cannot do without has no skill for it.
+        ToolchainMissing: An agent has skills for the feature's stack, but no toolchain says where it works.
     """
     selections = registry.select(feature.stack)
     _refuse_incomplete(pipeline, selections, feature.stack)
+    agents = tuple(_planned(agent.name, agent.title, selections) for agent in pipeline.agents)
+    bound = {agent.name: agent for agent in pipeline.bound(feature.stack)}
+    if lost := [agent.name for agent in agents if agent.active and not bound[agent.name].owns]:
+        raise ToolchainMissing(tuple(lost), feature.stack)
     return Plan(
         feature=feature,
-        agents=tuple(_planned(agent.name, agent.title, selections) for agent in pipeline.agents),
+        agents=agents,
+        bound=bound,
+        toolchains=pipeline.toolchains.select(feature.stack),
         skills={agent.name: _active(agent.name, selections) for agent in pipeline.agents},
         locks={lock.ecosystem: lock.lock for each in selections if each.active for lock in each.skill.prepares},
     )

@@ -182,7 +182,7 @@ async def restore(context: RunContext, before: RunDetails) -> Resumption:
     if before.fingerprint is None:
         return Resumption(rule="continues")
     _refuse_changed_prd(context)
-    feature = understand(read_prd(context.prd), catalogue_of(context.services.registry))
+    feature = understand(read_prd(context.prd), catalogue_of(context.services.registry, context.pipeline.toolchains))
     plan = make_plan(feature, context.pipeline, context.services.registry)
     old, new = (
         Fingerprint.model_validate(before.fingerprint),

@@ -15,6 +15,7 @@ from agents.ownership import owns
 from handoff.problems import HandoffInvalid, HandoffMissing
 from handoff.store import HandoffStore
 from orchestrator.planning.pipeline import Pipeline
+from orchestrator.planning.plan import Plan
 from orchestrator.steps.state import RunState, StepRun
 from orchestrator.steps.usage import RunMeter
 from orchestrator.steps.workspace import Workspace
@@ -70,6 +71,12 @@ class RunContext:
     def title(self) -> str:
         return self.state.plan.feature.title if self.state.plan else self.prd.name
 
+    @property
+    def plan(self) -> Plan:
+        """The run's plan: the intake made it, and resuming restores it, before anything else works."""
+        assert self.state.plan is not None  # noqa: S101 - see above
+        return self.state.plan
+
     def step(self, name: str) -> StepRun:
         """Return the step called `name`."""
         return self.state.step(name)
@@ -87,18 +94,18 @@ class RunContext:
         """Load what Baton ever wrote to this workspace."""
         await self.state.load_written(self.services.ledger, str(self.workspace.root))
 
-    def recorded(self) -> Mapping[str, Collection[str]]:
+    def recorded(self, plan: Plan) -> Mapping[str, Collection[str]]:
         """Return the SHA-256 of every version of every file that Baton wrote to the workspace, by path.
 
         What handoffs say counts only for paths of their own agent: their text is in the workspace, for anyone to edit.
         """
         recorded = {path: set(hashes) for path, hashes in self.state.written.items()}
-        for path, sha256 in self._listed():
+        for path, sha256 in self._listed(plan):
             recorded.setdefault(path, set()).add(sha256)
         return recorded
 
-    def _listed(self) -> Iterable[tuple[str, str]]:
-        for agent in self.pipeline.agents:
+    def _listed(self, plan: Plan) -> Iterable[tuple[str, str]]:
+        for agent in plan.bound.values():
             try:
                 provenance = self.handoffs.read(agent.writes).provenance
             except (HandoffMissing, HandoffInvalid):

@@ -26,8 +26,6 @@ from skills.core.formatting import format_python
 from skills.core.paths import path_problems
 from skills.core.skill_context import Rework, SkillContext
 
-OPENAPI = "openapi.json"
-
 
 @dataclass(frozen=True, slots=True)
 class Broken:
@@ -91,9 +89,8 @@ async def run_skills(
     """
     materials: dict[str, Document | JSON] = {name: handoff.data for name, handoff in handoffs.items()}
     materials["feature"] = plan.feature
-    openapi = run.tree(agent.name) / OPENAPI
-    if openapi.is_file():
-        materials["openapi"] = cast("JSON", json.loads(openapi.read_bytes()))
+    if plan.api_document and (document := run.tree(agent.name) / plan.api_document).is_file():
+        materials["openapi"] = cast("JSON", json.loads(document.read_bytes()))
     executor = TemplateExecutor() if decided(run, agent.name) == TEMPLATE else run.services.executor
     bench = SkillContext(
         agent=agent.name,

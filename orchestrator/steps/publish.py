@@ -31,7 +31,7 @@ async def refuse_fixed(run: RunContext, agent: Agent, files: Mapping[str, str]) 
     """Return a problem for each published file that may not change any more and would: a migration, once applied."""
     if not agent.fixed:
         return ()
-    published = {path: hashes for path, hashes in run.recorded().items() if matches(agent.fixed, path)}
+    published = {path: hashes for path, hashes in run.recorded(run.plan).items() if matches(agent.fixed, path)}
     return tuple(
         f"`{path}` is published and may not change: a database may have applied it. Changing the schema of an existing"
         " app is not supported yet; run in an empty workspace."
@@ -124,7 +124,7 @@ def _publish(run: RunContext, receipt: Receipt, contents: Mapping[str, bytes]) -
     files = {path: contents[path] for path in receipt.files}
     earlier: set[str] = set()
     if receipt.handoff is not None:
-        agent = run.pipeline.agent(receipt.agent)
+        agent = run.plan.bound[receipt.agent]
         earlier = {path for path in listed_files(run, agent) if owns(agent, path)}
     run.workspace.publish(files, lambda: _replaceable(run, receipt), earlier - set(files))
     if receipt.handoff is not None:
@@ -133,7 +133,7 @@ def _publish(run: RunContext, receipt: Receipt, contents: Mapping[str, bytes]) -
 
 def _replaceable(run: RunContext, receipt: Receipt) -> Mapping[str, Collection[str]]:
     """Return what may be replaced: what Baton wrote, and what this very work was made from."""
-    known = {path: set(hashes) for path, hashes in run.recorded().items()}
+    known = {path: set(hashes) for path, hashes in run.recorded(run.plan).items()}
     for path, taken in receipt.replaces.items():
         known.setdefault(path, set()).add(taken)
     return known

@@ -97,8 +97,7 @@ async def _outcome(run: RunContext, node: str, known: StepAttempt | None, answer
             if node == INTAKE:
                 attempt = _killed_publishing(known, run.state.prd_sha256) or _begin(run, node, run.state.prd_sha256)
                 return await intake(run, attempt, answer)
-            assert run.state.plan is not None  # noqa: S101 - the intake comes first, and resuming restores its plan
-            return await work(run, run.state.plan, run.pipeline.agent(node))
+            return await work(run, run.plan, run.plan.bound[node])
     except (DatabaseLost, OwnerLost):
         raise
     except ModelFailed as error:
@@ -171,9 +170,8 @@ def begin_early(run: RunContext) -> None:
 
     It is the same step: the graph, when it comes to it, waits for its outcome.
     """
-    assert run.state.plan is not None  # noqa: S101 - called after the intake
     for agent in run.pipeline.agents:
-        if run.state.plan.agent(agent.name).active and not run.pipeline.before(agent.name):
+        if run.plan.agent(agent.name).active and not run.pipeline.before(agent.name):
             run.step(agent.name).early = asyncio.create_task(_step(run, agent.name), name=f"{agent.name}, begun early")
             return
 
@@ -219,11 +217,13 @@ def _failed(run: RunContext, node: str, outcome: StepOutcome) -> StepOutcome:
 def _input_hash(run: RunContext, agent: Agent, handoffs: Mapping[str, Handoff]) -> str:
     """Return what must be the same for work that was made before a crash to be published after it."""
     skills = run.state.fingerprint.skills.get(agent.name, {}) if run.state.fingerprint else {}
+    toolchains = run.state.fingerprint.toolchains.get(agent.name, {}) if run.state.fingerprint else {}
     return digest(
         {
             "prd": run.state.prd_sha256,
             "reads": {name: handoff.sha256 for name, handoff in handoffs.items()},
             "skills": dict(skills),
+            "toolchains": dict(toolchains),
         }
     )
 

@@ -1,6 +1,7 @@
-"""Read what a skill says of stacks: conditions (`framework=FastAPI|Flask frontend!=none`) and choices (`ids=uuid`).
+"""Read what skills and toolchains say of stacks.
 
-Words are separated by blanks and quoted as in a shell: `'orm=Django ORM'`.
+They state conditions (`framework=FastAPI|Flask frontend!=none`) and choices (`ids=uuid`). Words are
+separated by blanks and quoted as in a shell: `'orm=Django ORM'`.
 """
 
 from __future__ import annotations
@@ -9,39 +10,60 @@ import re
 import shlex
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from functools import partial
+from typing import TypeVar
 
 from schemas.stack import Choice, Condition
 
+Said = TypeVar("Said")
 _CONDITION = re.compile(r"([^=!]+)(!?=)(.+)")
 _PART = re.compile(r"[a-z][a-z0-9_]*")
 
 
-def read_conditions(text: str, report: Callable[[str], None]) -> tuple[Condition, ...]:
+def conditions(text: str) -> tuple[Condition, ...]:
+    """Return the conditions that `text` says.
+
+    Raises:
+        ValueError: With every word that is none.
+    """
+    return _read(partial(read_conditions, "when"), text)
+
+
+def choices(text: str) -> tuple[Choice, ...]:
+    """Return the choices that `text` says.
+
+    Raises:
+        ValueError: With every word that is none.
+    """
+    return _read(partial(read_choices, "provides"), text)
+
+
+def read_conditions(entry: str, text: str, report: Callable[[str], None]) -> tuple[Condition, ...]:
     """Return the conditions of `metadata.when`, reporting words that are none."""
-    conditions = []
-    for word in _words("when", text, report):
-        found = _CONDITION.fullmatch(word)
-        choices = tuple(choice.strip() for choice in found[3].split("|")) if found else ()
-        if not found or not all(choices):
+    found = []
+    for word in _words(entry, text, report):
+        parts = _CONDITION.fullmatch(word)
+        named = tuple(choice.strip() for choice in parts[3].split("|")) if parts else ()
+        if not parts or not all(named):
             report(
-                f"`metadata.when` has `{word}`; conditions read `part=choice`, `part=one|another` or `part!=choice`, "
+                f"`{entry}` has `{word}`; conditions read `part=choice`, `part=one|another` or `part!=choice`, "
                 "for example `frontend=React`"
             )
         else:
-            conditions.append(Condition(part=found[1], choices=choices, negated=found[2] == "!="))
-    return tuple(conditions)
+            found.append(Condition(part=parts[1], choices=named, negated=parts[2] == "!="))
+    return tuple(found)
 
 
 def read_choices(entry: str, text: str, report: Callable[[str], None]) -> tuple[Choice, ...]:
     """Return the choices of `metadata.provides` or `metadata.defaults`, reporting words that are none."""
-    choices = []
+    found = []
     for word in _words(entry, text, report):
         part, _, choice = word.partition("=")
         if not _PART.fullmatch(part) or not choice.strip() or "|" in choice:
-            report(f"`metadata.{entry}` has `{word}`; choices read `part=choice`, for example `frontend=React`")
+            report(f"`{entry}` has `{word}`; choices read `part=choice`, for example `frontend=React`")
         else:
-            choices.append(Choice(part, choice.strip()))
-    return tuple(choices)
+            found.append(Choice(part, choice.strip()))
+    return tuple(found)
 
 
 def near(word: str, allowed: Iterable[str]) -> str:
@@ -50,9 +72,17 @@ def near(word: str, allowed: Iterable[str]) -> str:
     return f" (did you mean `{found[0]}`?)" if found else ""
 
 
+def _read(read: Callable[[str, Callable[[str], None]], tuple[Said, ...]], text: str) -> tuple[Said, ...]:
+    problems: list[str] = []
+    found = read(text, problems.append)
+    if problems:
+        raise ValueError("; ".join(problems))
+    return found
+
+
 def _words(entry: str, text: str, report: Callable[[str], None]) -> list[str]:
     try:
         return shlex.split(text)
     except ValueError as error:
-        report(f"`metadata.{entry}` is `{text}`: {error}")
+        report(f"`{entry}` is `{text}`: {error}")
         return []

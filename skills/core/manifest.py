@@ -127,9 +127,9 @@ def _manifest(front: dict[str, object], folder: Path, report: Callable[[str], No
         description=_text(front, "description", MAX_DESCRIPTION, report),
         agent=metadata.get("agent", "").strip(),
         after=tuple(metadata.get("after", "").split()),
-        when=read_conditions(metadata.get("when", ""), report),
-        provides=read_choices("provides", metadata.get("provides", ""), report),
-        defaults=read_choices("defaults", metadata.get("defaults", ""), report),
+        when=read_conditions("metadata.when", metadata.get("when", ""), report),
+        provides=read_choices("metadata.provides", metadata.get("provides", ""), report),
+        defaults=read_choices("metadata.defaults", metadata.get("defaults", ""), report),
         prepares=_preparations(metadata.get("prepares", ""), folder, report),
     )
 

@@ -178,14 +178,15 @@ class Kit:
             compose=compose,
         )
 
-    def pipeline(self) -> Pipeline:
-        return Pipeline(
-            agents=(
-                self.agent("one", (PRD_READ,), "database-agent-output", compose_database),
-                self.agent("two", (PRD_READ, DATABASE_READ), "python-backend-agent-output", compose_backend),
-                self.agent("three", (PRD_READ, DATABASE_READ, BACKEND_READ), "test-agent-output", compose_test),
-            )
+    def agents(self) -> tuple[Agent, Agent, Agent]:
+        return (
+            self.agent("one", (PRD_READ,), "database-agent-output", compose_database),
+            self.agent("two", (PRD_READ, DATABASE_READ), "python-backend-agent-output", compose_backend),
+            self.agent("three", (PRD_READ, DATABASE_READ, BACKEND_READ), "test-agent-output", compose_test),
         )
+
+    def pipeline(self) -> Pipeline:
+        return Pipeline(agents=self.agents())
 
     def registry(self) -> Registry:
         return Registry((self.skills,), built_in=False)

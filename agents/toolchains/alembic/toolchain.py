@@ -8,11 +8,12 @@ from agents.contracts import Binding, Toolchain
 from agents.guards.annotations import MissingTypeHints
 from agents.guards.source import PythonSyntax
 from agents.toolchains.alembic.checks import BOOKKEEPING, MIGRATIONS, MigrationsCheck
+from skills.core.conditions import choices, conditions
 
 TOOLCHAIN = Toolchain(
     name="alembic",
-    when="database=PostgreSQL orm=SQLAlchemy",
-    provides="orm=SQLAlchemy",
+    when=conditions("database=PostgreSQL orm=SQLAlchemy"),
+    provides=choices("orm=SQLAlchemy"),
     bindings={
         "database-agent": Binding(
             owns=("alembic/**", "alembic.ini"),

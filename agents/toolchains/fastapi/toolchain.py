@@ -19,6 +19,7 @@ from agents.guards.raw_sql import RawSql
 from agents.guards.source import PythonSyntax
 from agents.toolchains.alembic.checks import OrmCheck
 from agents.toolchains.fastapi.responses import OrmResponses
+from skills.core.conditions import choices, conditions
 
 _LOCKS = {"python": "requirements-dev.lock"}
 # What the app needs to be imported; nothing is connected with these.
@@ -85,8 +86,8 @@ _TEST = Binding(
 
 TOOLCHAIN = Toolchain(
     name="fastapi",
-    when="framework=FastAPI",
-    provides="framework=FastAPI",
+    when=conditions("framework=FastAPI"),
+    provides=choices("framework=FastAPI"),
     bindings={"python-backend-agent": _BACKEND, "test-agent": _TEST},
     api=API,
 )

@@ -5,13 +5,14 @@ from __future__ import annotations
 from agents.checks.node.packages import InstallCheck
 from agents.contracts import Binding, Toolchain
 from agents.toolchains.react_vite.checks import BuildCheck, ClientCheck, ComponentTestsCheck, TypesCheck
+from skills.core.conditions import choices, conditions
 
 _LOCK = "frontend/package-lock.json"
 
 TOOLCHAIN = Toolchain(
     name="react-vite",
-    when="frontend=React",
-    provides="frontend=React",
+    when=conditions("frontend=React"),
+    provides=choices("frontend=React"),
     bindings={
         "frontend-agent": Binding(
             owns=("frontend/**",),

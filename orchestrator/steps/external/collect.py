@@ -76,7 +76,7 @@ class OutsideUnfinished(InputError):
 
 def ask_outside(run: RunContext, node: str, problems: Sequence[str] = (), log: str | None = None) -> StepOutcome:
     """Ask for the work of an agent, or once more for what cannot be taken; lay the task where people find it."""
-    agent = run.pipeline.agent(node)
+    agent = run.plan.bound[node]
     problems = tuple(harmless(each) for each in problems)
     _lay(run, agent, problems)
     refused = StepOutcome.failure(problems, log) if problems else None
@@ -111,7 +111,7 @@ async def answer_finished(run: RunContext) -> tuple[tuple[str, tuple[str, ...]],
     """Answer, with `done`, what asks for work that can be taken; return why the rest cannot, by agent."""
     left = []
     for question in [each for each in waiting(run) if each.is_open]:
-        agent = run.pipeline.agent(question.node)
+        agent = run.plan.bound[question.node]
         try:
             await _found(run, agent)
         except NotTaken as error:

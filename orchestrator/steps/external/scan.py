@@ -44,8 +44,8 @@ def survey(run: RunContext, agent: Agent, elsewhere: Collection[str]) -> Workspa
         elsewhere: Other agents whose work is being done outside, too; their paths are not looked at.
     """
     found = WorkspaceScan()
-    others = [each for each in run.pipeline.agents if each is not agent and each.name not in elsewhere]
-    known = run.recorded()
+    others = [each for each in run.plan.bound.values() if each is not agent and each.name not in elsewhere]
+    known = run.recorded(run.plan)
     for path in run.workspace.paths():
         if owns(agent, path) or owns_within(agent, path):
             _take(run.workspace.root, path, found)

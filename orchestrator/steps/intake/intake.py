@@ -131,7 +131,7 @@ async def _planned(run: RunContext, answer: Question | None) -> Plan | StepOutco
             await take_answer(run, str(answer.answer))
         elif run.services.model is not None and (asked := await _drafted(run, run.services.model)):
             return asked
-        feature = understand(read_prd(run.prd), catalogue_of(run.services.registry))
+        feature = understand(read_prd(run.prd), catalogue_of(run.services.registry, run.pipeline.toolchains))
         return make_plan(feature, run.pipeline, run.services.registry)
     except InputError as error:
         return ask(run, NODE, "prd", f"The PRD cannot be used.\n{error}\n{HOW}")
@@ -178,5 +178,5 @@ async def refuse_conflicts(run: RunContext, plan: Plan) -> None:
         WorkspaceConflict: With every such file.
     """
     outside = at_work(run)  # where people are at work; what they leave there is looked at when it is taken
-    working = [each for each in run.pipeline.agents if plan.agent(each.name).active and each.name not in outside]
-    run.workspace.refuse_conflicts(working, run.recorded())
+    working = [each for each in plan.bound.values() if plan.agent(each.name).active and each.name not in outside]
+    run.workspace.refuse_conflicts(working, run.recorded(plan))

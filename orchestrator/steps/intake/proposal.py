@@ -106,7 +106,7 @@ async def _draft(run: RunContext, node: str, model: ModelExecutor, prose: str, e
     made = await drafted(
         model,
         said,
-        catalogue=catalogue_of(run.services.registry),
+        catalogue=catalogue_of(run.services.registry, run.pipeline.toolchains),
         agent=node,
         meter=run.services.meter,
         repairs=repairs,

@@ -12,6 +12,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agents.contracts import Agent
 from orchestrator.interop import lenient_front_matter
 from orchestrator.interop.formats import command_problems, skill_problems, subagent_problems, words
 from orchestrator.interop.import_ import Imported, NothingToImport, import_project
@@ -61,6 +62,7 @@ def test_agents_and_skills_become_those_of_a_pipeline_once_it_is_said_what_they_
     project = project_at(tmp_path)
     assert project is not None
     own = project.pipeline.agent("copy-editor")
+    assert isinstance(own, Agent)
     assert (own.owns, own.writes, own.title) == (("docs/**",), "copy-editor-handoff", "Copy Editor")
     skills = {skill.name: skill for skill in project.registry.skills if skill.agent == "copy-editor"}
     assert skills["copy-editor"].description == "Edits texts. Use when text changed."

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from agents.toolchains.registry import Toolchains
 from handoff.feature import feature_of
 from handoff.problems import HandoffInvalid
 from orchestrator.planning.choices import built_in, catalogue_of
@@ -122,14 +123,14 @@ def test_the_guides_example_brings_parts_with_a_default_of_their_own(tmp_path: P
     registry = Registry([tmp_path])
     (row,) = re.findall(r"^\| (Payments) \| (Stripe) \|$", section, re.MULTILINE)
 
-    feature = feature_of(prd(row), catalogue_of(registry))
+    feature = feature_of(prd(row), catalogue_of(registry, Toolchains()))
     assert (feature.stack["payments"], feature.stack["currency"]) == ("Stripe", "EUR")
     assert "stripe-payments" in {
         skill.name for skill in make_plan(feature, PIPELINE, registry).skills["python-backend-agent"]
     }
-    assert feature_of(prd(), catalogue_of(registry)).stack["payments"] == "none"
+    assert feature_of(prd(), catalogue_of(registry, Toolchains())).stack["payments"] == "none"
     django = Stack({**feature.stack.root, "framework": "Django"})
-    (refused,) = (each for each in catalogue_of(registry).conflicts(django) if each.choice == "Stripe")
+    (refused,) = (each for each in catalogue_of(registry, Toolchains()).conflicts(django) if each.choice == "Stripe")
     assert f"``{refused}``" in section
 
 
@@ -141,8 +142,8 @@ def test_a_skill_of_another_folder_brings_a_choice_and_a_part(tmp_path: Path) ->
     (folder / "SKILL.md").write_text(f"---\n{front}---\n\nTake payments.\n")
     registry = Registry([tmp_path])
 
-    feature = feature_of(prd(("Payments", "stripe"), ("Cache", "Redis")), catalogue_of(registry))
+    feature = feature_of(prd(("Payments", "stripe"), ("Cache", "Redis")), catalogue_of(registry, Toolchains()))
     plan = make_plan(feature, PIPELINE, registry)
     assert "stripe-checkout" in {skill.name for skill in plan.skills["python-backend-agent"]}
     with pytest.raises(HandoffInvalid, match="Cache `Redis` needs payments Stripe, the stack has none"):
-        feature_of(prd(("Cache", "Redis")), catalogue_of(registry))
+        feature_of(prd(("Cache", "Redis")), catalogue_of(registry, Toolchains()))

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from agents.contracts import Agent
 from handoff.store import HandoffStore
 from orchestrator import Orchestrator
 from orchestrator.planning.pipeline import Pipeline
@@ -404,8 +403,7 @@ def test_a_pipeline_knows_who_works_after_whom(kit: Kit) -> None:
     assert [pipeline.before(name) for name in pipeline.names] == [(), ("one-agent",), ("two-agent",)]
     assert diamond(kit).before("three-agent") == ("one-agent",)
     assert pipeline.downstream("two-agent") == ("two-agent", "three-agent")
-    agent: Agent = pipeline.agents[2]
-    assert BACKEND_READ in agent.reads
+    assert BACKEND_READ in pipeline.agents[2].reads
 
 
 async def test_a_retried_step_asks_anew_and_its_old_question_is_not_asked_any_more(kit: Kit, tmp_path: Path) -> None:

@@ -217,7 +217,7 @@ async def test_files_of_others_in_the_folder_are_left_alone_and_are_no_conflict(
     workspace = tmp_path / "w"
     (workspace / FOLDER).mkdir(parents=True)
     (workspace / FOLDER / "mine.md").write_text("mine")
-    everything = replace(kit.pipeline().agents[0], owns=("**",), excludes=())
+    everything = replace(kit.agents()[0], owns=("**",), excludes=())
     Workspace(workspace).refuse_conflicts([everything], {})
     async with kit.engine(workspace) as engine:
         run, question = await asking(engine, tmp_path / "prd.md")
