@@ -200,7 +200,9 @@ class Binding:
 
 @dataclass(frozen=True, kw_only=True)
 class Agent(Role, Binding):
-    """A role at work under a stack."""
+    """A role at work under a stack. `api` is how the OpenAPI document is had, if the app serves an API."""
+
+    api: Api | None = None
 
 
 class Api(Protocol):

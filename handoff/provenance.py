@@ -7,8 +7,8 @@
     agent: database-agent
     time: 2026-01-31T12:00:00Z
     reads: {.claude/handoff/feature-prd.md: <sha256>}
-    files: {alembic/versions/0001_todo.py: <sha256>}
-    evidence: [{check: migrations, tool: alembic 1.17, argv: [...], exit_code: 0, seconds: 1.2, log_sha256: …}]
+    files: {migrations/0001_todo.py: <sha256>}
+    evidence: [{check: migrations, tool: migrate 1.17, argv: [...], exit_code: 0, seconds: 1.2, log_sha256: …}]
     body: <sha256 of the text below>
     ---
 

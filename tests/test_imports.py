@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections import defaultdict
@@ -222,3 +223,23 @@ def test_langgraph_is_imported_where_graphs_are_run_or_served() -> None:
     }
 
     assert users == {"runtime/langgraph", "langgraph_server"}
+
+
+STACK_WORDS = re.compile(r"fastapi|alembic|\breact|\bvite\b|\bapp/|\bopenapi\.json", re.IGNORECASE)
+STACK_WORDS_OF = {
+    "handoff/prd_entities.py": "keeps a PRD from naming the table in which migrations are counted",
+    "orchestrator/phase14/artifacts.py": "sorts a built app's files into the kinds of F08, whose words these are",
+    "orchestrator/steps/workspace.py": "names the folders that tools leave in a working copy, as a `.gitignore` does",
+}
+
+
+def test_what_runs_agents_knows_no_framework() -> None:
+    """What a stack means is a toolchain's and a skill's to say."""
+    found = {
+        path.relative_to(ROOT).as_posix()
+        for layer in ("handoff", "orchestrator")
+        for path in modules(layer)
+        if STACK_WORDS.search(path.read_text(encoding="utf-8"))
+    }
+
+    assert found == STACK_WORDS_OF.keys()
