@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import Field
@@ -28,9 +29,10 @@ class Placed(Document):
 
 
 class Input(Document):
-    """The statements of a document, in order."""
+    """The statements of a document, in order, and what the stack can be made of: `choices` by part."""
 
     statements: tuple[NumberedStatement, ...]
+    choices: Mapping[str, tuple[str, ...]]
 
 
 class Output(Contribution):

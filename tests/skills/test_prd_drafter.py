@@ -8,12 +8,15 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handoff.catalogue import Catalogue, Provider
 from handoff.codec import parse
 from handoff.feature import read_feature
 from handoff.prd_labels import PrdLabels
 from orchestrator.planning.choices import built_in
+from orchestrator.steps.intake.draft import materials_of
 from schemas.contract import contract_of
 from schemas.handoffs import FeaturePrd
+from schemas.stack import Choice
 from skills.core.contribution import ContributedFile
 from skills.core.registry import Registry
 from skills.prd_drafter.blueprint import NumberedStatement, Output, Placed
@@ -48,13 +51,20 @@ def test_the_example_that_a_model_is_shown_is_a_prd() -> None:
     assert [entity.name for entity in read_feature(parse(PRD, example), built_in()).entities] == ["Room", "Booking"]
 
 
-def test_a_model_is_told_every_label_and_every_choice_that_can_be_built() -> None:
+def test_a_model_is_told_every_label() -> None:
     assert [label for label in PrdLabels().names if f"**{label}:**" not in INSTRUCTIONS] == []
-    catalogue = built_in()
-    for part in catalogue.parts:
-        choices = part.choices if part.optional else catalogue.available(part)
-        told = re.search(rf"{re.escape(part.name)}\s+((?:`[^`]+`(?:,\s+)?)+)", INSTRUCTIONS)
-        assert (re.findall(r"`([^`]+)`", told[1]) if told else [part.default]) == list(choices), part.name
+
+
+def test_a_model_is_told_what_a_stack_can_be_of_others_skills_too() -> None:
+    told = materials_of((), built_in())["choices"]
+    assert isinstance(told, dict)
+    assert (told["Frontend"], told["Database"]) == (["React", "none"], ["PostgreSQL"])
+    assert told["Dependency manager"] == ["uv", "pip", "poetry"]  # what is not made is a gap
+    assert "GraphQL" not in told  # there is nothing to choose
+
+    solid = Provider(name="solid", kind="skill", provides=(Choice("frontend", "Solid"), Choice("graphql", "Yoga")))
+    more = materials_of((), Catalogue((*built_in().providers, solid)))["choices"]
+    assert more == {**told, "Frontend": ["React", "none", "Solid"], "GraphQL": ["none", "Yoga"]}
 
 
 def test_a_model_is_told_every_type_and_every_rule() -> None:

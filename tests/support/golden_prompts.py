@@ -13,6 +13,7 @@ from pathlib import Path
 
 from agents.contracts import Agent
 from agents.ownership import owns
+from orchestrator.planning.choices import built_in
 from orchestrator.steps.intake.draft import DRAFTER, desk_of, materials_of, said_in
 from schemas.base import JSON, Document
 from schemas.handoffs import DatabaseAgentOutput, PythonBackendAgentOutput
@@ -74,7 +75,7 @@ def _drafting() -> Prompt:
     """Return the prompt that asks for a draft of a meeting note."""
     skill = Registry().skill(DRAFTER)
     blueprint = skill.blueprint()
-    request = request_of(skill, blueprint, materials_of(said_in(NOTE)))
+    request = request_of(skill, blueprint, materials_of(said_in(NOTE), built_in()))
     with tempfile.TemporaryDirectory() as name:
         bench = desk_of("intake", Path(name), Meter())
         return prompt_of(skill, blueprint, request, bench, there=(), fixed=())

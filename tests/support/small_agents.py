@@ -36,7 +36,7 @@ name: {name}
 description: Makes files of {agent}.
 license: Apache-2.0
 metadata:
-  agent: {agent}
+  agent: {agent}{more}
 ---
 
 Makes two files.
@@ -69,10 +69,12 @@ def contribute(request, templates):
 """
 
 
-def write_skill(parent: Path, name: str, agent: str, folder: str) -> None:
+def write_skill(parent: Path, name: str, agent: str, folder: str, *metadata: str) -> None:
     place = parent / name.replace("-", "_")
     (place / "templates").mkdir(parents=True)
-    (place / "SKILL.md").write_text(_SKILL.format(name=name, agent=agent))
+    (place / "SKILL.md").write_text(
+        _SKILL.format(name=name, agent=agent, more="".join(f"\n  {line}" for line in metadata))
+    )
     (place / "blueprint.py").write_text(_BLUEPRINT.format(folder=folder))
 
 
@@ -163,7 +165,8 @@ class Kit:
     def __post_init__(self) -> None:
         for word in ("one", "two", "three"):
             if not (self.skills / f"make_{word}").exists():
-                write_skill(self.skills, f"make-{word}", f"{word}-agent", word)
+                metadata = ("provides: frontend=none",) if word == "one" else ()
+                write_skill(self.skills, f"make-{word}", f"{word}-agent", word, *metadata)
 
     def agent(self, word: str, reads: tuple[Reads, ...], writes: str, compose: Callable[[Work], Document]) -> Agent:
         return Agent(

@@ -22,6 +22,8 @@ from handoff.prose import statements
 from schemas.base import JSON, Document
 from schemas.contract import contract_of
 from schemas.errors import InputError
+from schemas.parts import Part
+from schemas.stack import NONE
 from skills.core.registry import Registry
 from skills.core.skill import Skill
 from skills.core.skill_context import Rework, SkillContext
@@ -101,8 +103,9 @@ async def drafted(
         ModelFailed: None stood, or the model left none.
     """
     attempts: list[Attempt] = []
+    materials = materials_of(said, catalogue)
     while True:
-        output = await _asked(model, said, agent, meter, rework)
+        output = await _asked(model, materials, agent, meter, rework)
         draft = judged(output, said, catalogue)
         if isinstance(draft, Draft):
             return Drafted(draft=draft, output=output, said=said)
@@ -120,17 +123,26 @@ def desk_of(agent: str, tree: Path, meter: Meter, rework: Rework | None = None) 
 
 
 async def _asked(
-    model: ModelExecutor, said: Sequence[NumberedStatement], agent: str, meter: Meter, rework: Rework | None
+    model: ModelExecutor, materials: Mapping[str, Document | JSON], agent: str, meter: Meter, rework: Rework | None
 ) -> Output:
     with tempfile.TemporaryDirectory(prefix="baton-draft-") as folder:
-        output = await model.execute(_drafter(), materials_of(said), desk_of(agent, Path(folder), meter, rework))
+        output = await model.execute(_drafter(), materials, desk_of(agent, Path(folder), meter, rework))
     assert isinstance(output, Output)  # noqa: S101 - the skill's own output contract
     return output
 
 
-def materials_of(said: Sequence[NumberedStatement]) -> dict[str, Document | JSON]:
+def materials_of(said: Sequence[NumberedStatement], catalogue: Catalogue) -> dict[str, Document | JSON]:
     """Return what the skill is given."""
-    return {"statements": [each.model_dump() for each in said]}
+    written = {part.name: _choices(part, catalogue) for part in catalogue.parts}
+    return {
+        "statements": [each.model_dump() for each in said],
+        "choices": {name: list(choices) for name, choices in written.items() if choices != (NONE,)},
+    }
+
+
+def _choices(part: Part, catalogue: Catalogue) -> tuple[str, ...]:
+    """Return the choices that a PRD may have for a part: what is not made is a gap, or refused."""
+    return part.choices if part.optional else catalogue.available(part)
 
 
 @cache
