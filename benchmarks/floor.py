@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any
 from unittest.mock import patch
 
+from agents.checks import journal
 from agents.checks.environments.environments import Environments, link_modules
 from agents.checks.evidence import Evidence
 from agents.checks.postgres.databases import ScratchDatabases
@@ -97,9 +98,12 @@ def _recording(recorder: _Recorder) -> type[Scratch]:
             env: Mapping[str, str] | None = None,
             tool: str | None = None,
             reads: Sequence[Path] = (),
+            notes_tests: bool = False,
         ) -> tuple[Evidence, str]:
             words = tuple(str(word) for word in argv)
-            whole = minimal_environment(self.home, env)
+            whole = minimal_environment(
+                self.home, {**(env or {}), journal.VARIABLE: str(self.home / f"{check}.journal")}
+            )
             given = self._aside((*words, *(value for name, value in whole.items() if name not in {"HOME", "TMPDIR"})))
             used = {label: dsn for label, dsn in self._given.items() if dsn in whole.values()}
             before = len(recorder.commands)
@@ -116,7 +120,9 @@ def _recording(recorder: _Recorder) -> type[Scratch]:
                     seconds=0.0,
                 )
             )
-            evidence, output = await super().tool(check, argv, cwd=cwd, env=env, tool=tool, reads=reads)
+            evidence, output = await super().tool(
+                check, argv, cwd=cwd, env=env, tool=tool, reads=reads, notes_tests=notes_tests
+            )
             recorder.commands[before] = _timed(recorder.commands[before], evidence.seconds)
             return evidence, output
 

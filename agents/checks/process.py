@@ -61,6 +61,11 @@ class Finished:
     exceeded: str | None = None
     isolated: bool = False
 
+    @property
+    def was_ended(self) -> bool:
+        """Whether it did not end by itself."""
+        return self.overdue is not None or self.exceeded is not None or self.exit_code < 0
+
 
 def minimal_environment(home: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the environment of a checked tool: nothing inherited but PATH; `home` is a folder it may fill."""

@@ -18,11 +18,12 @@ import hashlib
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Self
 
+from agents.checks import journal
 from agents.checks.diagnostics import machine_trouble, why
 from agents.checks.environments.environments import Environments, NodeEnvironment, PythonEnvironment, link_modules
 from agents.checks.environments.versions import tool_label
@@ -129,6 +130,7 @@ class Scratch:
         env: Mapping[str, str] | None = None,
         tool: str | None = None,
         reads: Sequence[Path] = (),
+        notes_tests: bool = False,
     ) -> tuple[Evidence, str]:
         """Run a tool on the tree; a tool that fails, or takes too long and is ended, is an exit code, no exception.
 
@@ -140,6 +142,8 @@ class Scratch:
             tool: The package that provides the tool, if its name does not say it (`typescript` for `tsc`).
             reads: Files and folders outside the tree that the tool needs, such as a script of the check's own; an
                 isolated one sees no others.
+            notes_tests: It runs tests and keeps a journal of them (`agents.checks.journal`): if it is ended, its output
+                names those that had failed and those that were running.
 
         Returns:
             The evidence, and the output (stdout and stderr as they came) with paths relative to the tree.
@@ -152,9 +156,12 @@ class Scratch:
         if not (self.tree / cwd).is_dir():
             raise ScratchError(f"check `{check}` cannot run in `{cwd}`: the staged tree has no such folder")
         self._let_read(*reads)
-        finished = await self._run(check, words, cwd, env or {})
+        noted = self.home / f"{check}.journal"
+        finished = await self._run(check, words, cwd, {**(env or {}), journal.VARIABLE: str(noted)})
         if finished.exit_code:
             await self._databases.require()
+        if notes_tests and finished.was_ended:
+            finished = replace(finished, output=f"{finished.output}{journal.told(self.left(noted) or '')}")
         label = tool_label(words, tool, self.tree / cwd)
         reason = why(finished, label.partition(" ")[0], self.folders)
         log, sha256 = self._keep(check, f"{finished.output}\n[{reason}]\n" if reason else finished.output)

@@ -344,12 +344,13 @@ async def test_a_baton_that_is_killed_takes_its_isolated_tools_along(tmp_path: P
         "import asyncio, sys\n"
         "from pathlib import Path\n"
         "from agents.checks.sandbox.isolation import Isolation\n"
-        "from agents.checks.sandbox.limits import Limits\n"
+        "from agents.checks.sandbox.limits import CheckLimits\n"
         "from agents.checks.sandbox.sandbox import Sandbox\n"
+        "from agents.checks.time_limit import TimeLimit\n"
         f"place, how = Path({str(tmp_path)!r}), {how!r}\n"
         "env = {'HOME': str(place), 'PATH': '/usr/bin:/bin'}\n"
         f"argv = [sys.executable, '-I', '-c', 'import time; open(\"up\", \"w\"); time.sleep(600)', {marker!r}]\n"
-        "asyncio.run(Sandbox(how, Limits()).run(argv, cwd=place, env=env, timeout=600, write=[place]))\n"
+        "asyncio.run(Sandbox(how, CheckLimits()).run(argv, cwd=place, env=env, limit=TimeLimit(), write=[place]))\n"
     )
     root = str(Path(__file__).parents[2])
     with started([sys.executable, "-c", code], PYTHONPATH=root) as baton:

@@ -12,6 +12,7 @@ from agents.checks.environments.environments import Environments
 from agents.checks.node.packages import InstallCheck, compare_packages
 from agents.checks.runner import run_checks
 from agents.checks.scratch import Scratch
+from agents.checks.time_limit import TimeLimit
 from agents.contracts import Check, Outcome, Work
 from agents.toolchains.react_vite.checks import CLIENT, BuildCheck, ClientCheck, ComponentTestsCheck, TypesCheck
 from orchestrator.storage.home import home
@@ -36,15 +37,20 @@ FEATURES = {
 
 
 @pytest.fixture
-async def scratch(tmp_path: Path) -> AsyncIterator[Scratch]:
-    environments = Environments(home() / "cache")
+async def environments() -> AsyncIterator[Environments]:
+    made = Environments(home() / "cache")
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def scratch(tmp_path: Path, environments: Environments) -> AsyncIterator[Scratch]:
     tree, logs = tmp_path / "tree", tmp_path / "logs"
     tree.mkdir()
     async with Scratch(
         run_id="test", tree=tree, logs=logs, environments=environments, admin_dsn="", locks=LOCKS
     ) as made:
         yield made
-    await environments.close()
 
 
 def work(feature: Feature, made: Mapping[str, str]) -> Work:
@@ -112,6 +118,37 @@ async def test_a_skipped_test_is_not_a_passed_one(scratch: Scratch) -> None:
 
     assert not outcomes["vitest"].passed
     assert "tests ran; each must" in outcomes["vitest"].problems[0]
+
+
+HANGS = """
+import { expect, test } from "vitest";
+
+test("adds up", () => expect(1 + 1).toBe(3));
+test("holds", () => expect(1).toBe(1));
+test("waits", () => new Promise(() => {}), 1_000_000);
+"""
+
+
+async def test_component_tests_that_hang_name_what_failed_and_what_was_running(
+    scratch: Scratch, environments: Environments, tmp_path: Path
+) -> None:
+    made = {path: text for path, text in files(example("todo-lists")).items() if ".test." not in path}
+    impatient = Scratch(
+        run_id="test",
+        tree=scratch.tree,
+        logs=tmp_path / "logs",
+        environments=environments,
+        admin_dsn="",
+        locks=LOCKS,
+        limit=TimeLimit(idle=10),
+    )
+    async with impatient:
+        outcomes = await checked(impatient, {**made, "frontend/src/hang.test.ts": HANGS}, ComponentTestsCheck())
+    outcome = outcomes["vitest"]
+    assert outcome.summary == "`vitest` made no progress"
+    log = Path(outcome.evidence[0].log).read_text()
+    assert "[failed until then: 1]\n  src/hang.test.ts: adds up: expected 2 to be 3" in log
+    assert "[still running: 2]\n  src/hang.test.ts\n  src/hang.test.ts: waits\n" in log
 
 
 async def test_types_written_by_hand_are_refused(scratch: Scratch) -> None:

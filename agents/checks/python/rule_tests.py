@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agents.checks.outcomes import failed_tool
-from agents.checks.python.tools import unit_environment
+from agents.checks.python.tools import JOURNAL, unit_environment
 from agents.checks.rules import rules_to_try
 from agents.checks.sandbox.untrusted_files import write_derived
 from agents.checks.scratch import Scratch
@@ -41,14 +41,14 @@ class RuleTestsCheck:
         without = {path: text for path, text in _without(work).items() if path not in tests}
         argv: list[str | Path] = [
             await scratch.python(), "-m", "pytest", *named,
-            "-q", "-rfE", "--tb=line", "--continue-on-collection-errors", "-p", "no:cacheprovider",
+            "-q", "-rfE", "--tb=line", "--continue-on-collection-errors", *JOURNAL, "-p", "no:cacheprovider",
         ]  # fmt: skip
         env = {
             **await unit_environment(scratch, work, self._environment),
             "PYTHONPYCACHEPREFIX": str(scratch.home / "without-rules"),
         }
         with _in_place(scratch.tree, without):
-            evidence, output = await scratch.tool(self.name, argv, env=env)
+            evidence, output = await scratch.tool(self.name, argv, env=env, notes_tests=True)
         if evidence.exit_code not in _RAN and not _ENDED.search(output):
             return failed_tool("the rules' tests could not be run without the rules", evidence, output)
         problems = tuple(

@@ -16,6 +16,7 @@ from pathlib import Path
 from agents.checks.evidence import Evidence
 from agents.checks.openapi.calls import called_endpoints
 from agents.checks.outcomes import failed_tool, faulty
+from agents.checks.python.tools import JOURNAL, PROBES
 from agents.checks.results import SuiteResult
 from agents.checks.scratch import Scratch
 from agents.contracts import Outcome, Work
@@ -24,7 +25,6 @@ from schemas.handoffs import TestedEndpoint
 
 SUITE = "tests"
 MAX_WORKERS = 4  # each has a database to make; more gain nothing on a suite of seconds
-_PROBES = Path(__file__).parent / "probes"
 _NEVER = ("failed", "error", "skipped", "xfail")
 
 
@@ -74,16 +74,16 @@ class SuiteCheck:
     async def _run_suite(self, scratch: Scratch, report: Path) -> tuple[Evidence, str]:
         workers = min(os.cpu_count() or 1, MAX_WORKERS)
         argv: list[str | Path] = [await scratch.python(), "-m", "pytest", "-q", "-n", str(workers)]
-        argv += ["-p", "no:cacheprovider", "-p", "suite_report"]
+        argv += ["-p", "no:cacheprovider", "-p", "suite_report", *JOURNAL]
         argv += [f"--cov={self._package}", "--cov-report=", f"--cov-report=json:{report / 'coverage.json'}"]
         environment = {
             **self._environment,
             "TEST_DATABASE_URL": await scratch.database(SUITE),
-            "PYTHONPATH": str(_PROBES),
+            "PYTHONPATH": str(PROBES),
             "BATON_REPORT": str(report),
             "COVERAGE_FILE": str(report / "coverage"),
         }
-        return await scratch.tool(SUITE, argv, env=environment)
+        return await scratch.tool(SUITE, argv, env=environment, notes_tests=True)
 
 
 def _refusals(outcomes: Mapping[str, int]) -> list[str]:

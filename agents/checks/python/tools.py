@@ -18,6 +18,8 @@ from agents.guards.annotations import unannotated
 from schemas.handoffs import BusinessRule
 
 UNIT_TESTS = "unit-tests"
+PROBES = Path(__file__).parent / "probes"
+JOURNAL = ("-p", "baton_journal")  # a plugin of pytest in PROBES
 _PYTEST_COUNT = re.compile(r"(\d+) (passed|failed|skipped|error|errors|xfailed|xpassed|deselected)")
 _NOT_RUN = ("skipped", "xfailed", "xpassed", "deselected")
 _STANDALONE = ("--isolated", "--line-length", "120")  # where no `pyproject.toml` says otherwise
@@ -96,7 +98,8 @@ class UnitTestsCheck:
     async def run(self, scratch: Scratch, work: Work, /) -> Outcome:
         environment = await unit_environment(scratch, work, self._environment)
         argv: list[str | Path] = [await scratch.python(), "-m", "pytest", self._folder, "-q", "-p", "no:cacheprovider"]
-        evidence, output = await scratch.tool(self.name, argv, env=environment)
+        argv += JOURNAL
+        evidence, output = await scratch.tool(self.name, argv, env=environment, notes_tests=True)
         counts = pytest_counts(output)
         if evidence.exit_code or not counts.get("passed"):
             return failed_tool("the unit tests do not pass", evidence, output)
@@ -113,7 +116,7 @@ async def unit_environment(scratch: Scratch, work: Work, app: Mapping[str, str])
         ScratchError: The database server cannot be reached.
     """
     database = {"TEST_DATABASE_URL": await scratch.database(UNIT_TESTS)} if work.facts(BusinessRule) else {}
-    return {**app, **database}
+    return {**app, **database, "PYTHONPATH": str(PROBES)}
 
 
 def _rule_problems(scratch: Scratch, work: Work, counts: Mapping[str, int]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
-from agents.checks.node.programs import run_program, run_script
+from agents.checks.node.programs import JOURNAL, run_program, run_script
 from agents.checks.outcomes import failed_tool
 from agents.checks.scratch import Scratch
 from agents.contracts import Outcome, Work
@@ -67,8 +67,10 @@ class ComponentTestsCheck:
     async def run(self, scratch: Scratch, work: Work, /) -> Outcome:
         del work
         report = scratch.home / "vitest.json"
-        reporters = ["--reporter=default", "--reporter=json", f"--outputFile.json={report}"]
-        evidence, output = await run_script(scratch, self.name, FRONTEND, "test", *reporters, tool="vitest")
+        reporters = ["--reporter=default", f"--reporter={JOURNAL}", "--reporter=json", f"--outputFile.json={report}"]
+        evidence, output = await run_script(
+            scratch, self.name, FRONTEND, "test", *reporters, tool="vitest", notes_tests=True
+        )
         found = scratch.left(report)
         if found is None:
             return failed_tool("the component tests cannot run", evidence, output)
