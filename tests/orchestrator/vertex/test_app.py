@@ -235,7 +235,7 @@ class Impossible:
     after: tuple[str, ...] = ()
 
     async def run(self, scratch: Scratch, work: Work, /) -> Outcome:  # noqa: ARG002 - a check's signature
-        raise ScratchError("there is no Node here, and none can be fetched.\nInstall Node 20 or newer.")
+        raise ScratchError("there is no Node here, and none can be fetched.\nInstall Node 22 or newer.")
 
 
 def test_a_check_that_cannot_run_is_told_as_not_run_and_never_as_passed(
@@ -255,7 +255,7 @@ def test_a_check_that_cannot_run_is_told_as_not_run_and_never_as_passed(
         (False, "not run: there is no Node here, and none can be fetched.")
     ]
     assert (result["status"], [each["agent"] for each in result["handoffs"]]) == ("failed", ["one-agent"])
-    assert "Install Node 20 or newer." in result["problems"][0]
+    assert "Install Node 22 or newer." in result["problems"][0]
 
 
 def test_a_run_that_does_not_fit_a_newer_app_is_not_picked_up_and_says_why(app: BatonApp, kit: Kit) -> None:
