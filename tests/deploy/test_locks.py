@@ -12,7 +12,9 @@ import pytest
 from deploy.locks import LOCKS, ROOT, Lock
 
 HASHED = [lock for lock in LOCKS if lock.hashes]
+WHOLE = [lock for lock in HASHED if not lock.agrees_with]  # the others pin what one of these pins
 NEWEST_PIP = "pip==26.3"
+PIN = re.compile(r"^([\w.-]+(?:\[[\w,-]+\])?==[^ ]+)", re.MULTILINE)
 INSTALL = re.compile(r"pip(?: --python \S+)? (?:install|wheel) (?P<arguments>[^&\n`]+)")
 DOCUMENTS = (
     "README.md",
@@ -24,23 +26,47 @@ DOCUMENTS = (
 )
 
 
-@pytest.fixture(scope="module", params=["the pip that Python brings", NEWEST_PIP])
-def pip(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="module")
+def oldest_pip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The one that Python brings."""
     place = tmp_path_factory.mktemp("pip")
     venv.create(place, with_pip=True)
-    if request.param == NEWEST_PIP:
-        subprocess.run([place / "bin/pip", "install", "--quiet", NEWEST_PIP], check=True, stderr=subprocess.DEVNULL)
     return place / "bin/pip"
+
+
+@pytest.fixture(scope="module")
+def newest_pip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("pip")
+    venv.create(place, with_pip=True)
+    subprocess.run([place / "bin/pip", "install", "--quiet", NEWEST_PIP], check=True, stderr=subprocess.DEVNULL)
+    return place / "bin/pip"
+
+
+def install(pip: Path, lock: Lock) -> None:
+    """Have pip resolve a lock and fetch what it needs to know, without installing."""
+    asked: list[str | Path] = [pip, "install", "--quiet", "--dry-run", "--ignore-installed", "--require-hashes"]
+    asked += ["-r", ROOT / lock.path]
+    installed = subprocess.run(asked, capture_output=True, text=True, check=False)
+    assert installed.returncode == 0, installed.stderr[-2000:]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lock", WHOLE, ids=lambda lock: lock.path)
+def test_a_lock_with_hashes_can_be_installed_by_the_pip_that_python_brings(oldest_pip: Path, lock: Lock) -> None:
+    install(oldest_pip, lock)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("lock", HASHED, ids=lambda lock: lock.path)
-def test_a_lock_with_hashes_can_be_installed(pip: Path, lock: Lock) -> None:
-    asked: list[str | Path] = [pip, "install", "--quiet", "--dry-run", "--ignore-installed", "--require-hashes"]
-    asked += ["-r", ROOT / lock.path]
-    installed = subprocess.run(asked, capture_output=True, text=True, check=False)
+def test_a_lock_with_hashes_can_be_installed_by_the_newest_pip(newest_pip: Path, lock: Lock) -> None:
+    install(newest_pip, lock)
 
-    assert installed.returncode == 0, installed.stderr[-2000:]
+
+@pytest.mark.parametrize("lock", [lock for lock in HASHED if lock.agrees_with], ids=lambda lock: lock.path)
+def test_a_lock_that_agrees_with_another_pins_nothing_else_and_its_extras_as_that_one_does(lock: Lock) -> None:
+    other = {*PIN.findall((ROOT / lock.agrees_with).read_text(encoding="utf-8"))}
+
+    assert {*PIN.findall((ROOT / lock.path).read_text(encoding="utf-8"))} <= other
 
 
 @pytest.mark.parametrize("lock", HASHED, ids=lambda lock: lock.path)
