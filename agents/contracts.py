@@ -22,7 +22,7 @@ from agents.checks.evidence import Evidence
 from schemas.base import Document, facts
 from schemas.errors import RunError
 from schemas.feature import Feature
-from schemas.handoffs import Verdict
+from schemas.handoffs import ApiContract, Verdict
 from schemas.stack import Choice, Condition
 from skills.core.contribution import Contribution
 
@@ -60,7 +60,8 @@ class Reads:
 class Work:
     """One agent's work in one run: what it was given, what its skills made, what its checks measured.
 
-    What skills and checks found out is read by its type, with `facts` and `result`.
+    What skills and checks found out is read by its type, with `facts` and `result`. `contract` is what the API
+    is held to, if one was promised.
     """
 
     task: str
@@ -71,6 +72,7 @@ class Work:
     files: tuple[str, ...]  # produced paths, sorted
     measured: tuple[Document, ...] = ()
     verification: tuple[Verdict, ...] = ()
+    contract: ApiContract | None = None
 
     def facts(self, kind: type[_T]) -> tuple[_T, ...]:
         """Return what the skills state of one kind (`Endpoint`), in the order of the skills."""

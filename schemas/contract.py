@@ -124,7 +124,8 @@ def _at(schema: Mapping[str, JSON], path: list[str | int]) -> JSON:
 
 HANDOFF_MODELS: Mapping[str, tuple[type[Document], str]] = MappingProxyType({
     "feature-prd": (handoffs.FeaturePrd, "1"),
-    "architect-output": (handoffs.ArchitectOutput, "1"),
+    "architect-output": (handoffs.ArchitectOutput, "2"),
+    "api-contract": (handoffs.ApiContract, "1"),
     "database-agent-output": (handoffs.DatabaseAgentOutput, "1"),
     "python-backend-agent-output": (handoffs.PythonBackendAgentOutput, "1"),
     "frontend-agent-output": (handoffs.FrontendAgentOutput, "1"),

@@ -87,22 +87,109 @@ class FeaturePrd(Document):
     notes: tuple[PrdNote, ...] = Field(default=(), json_schema_extra=markdown(layout="notes"))
 
 
+# ---- api-contract -----------------------------------------------------------------------------------------------
+
+METHOD = "^(GET|POST|PUT|PATCH|DELETE)$"
+API_TYPE = r"^[A-Za-z][A-Za-z0-9_]*(\[\])?$"
+
+
+class ErrorCase(Document):
+    status: int
+    code: str
+    when: str
+
+
+class ApiParameter(Document):
+    """A parameter of an endpoint's path or query. `values` are an enum's."""
+
+    name: str = Field(min_length=1, json_schema_extra=markdown(label="Parameter"))
+    place: Literal["path", "query"] = Field(json_schema_extra=markdown(label="In"))
+    type: str = Field(pattern=API_TYPE)
+    required: bool
+    values: tuple[str, ...] = ()
+
+
+class ApiOperation(Document):
+    """An endpoint as it is to be. `request` and `response` name schemas; null: there is no JSON body.
+
+    What any endpoint may answer whatever it does (413, 500, 503, 504) is not among its `errors`.
+    """
+
+    method: str = Field(pattern=METHOD)
+    path: str = Field(pattern="^/")
+    operation_id: str = Field(min_length=1)
+    auth_required: bool
+    scopes: str
+    request: str | None = None
+    response_status: int
+    response: str | None = None
+    parameters: tuple[ApiParameter, ...] = ()
+    errors: tuple[ErrorCase, ...] = ()
+
+
+class ApiField(Document):
+    """A field of a schema.
+
+    `type` is `string`, `integer`, `float`, `decimal` (sent as a string), `boolean`, `date`, `time`, `datetime`, `uuid`,
+    `email`, `url`, `json`, `enum` (one of `values`) or the name of a schema; `[]` after it makes a list. What is
+    `required` in a request must be sent, in a response is always there. Rules of values are the PRD's.
+    """
+
+    name: str = Field(min_length=1, json_schema_extra=markdown(label="Field"))
+    type: str = Field(pattern=API_TYPE)
+    required: bool
+    nullable: bool = False
+    values: tuple[str, ...] = ()
+
+
+class ApiSchema(Document):
+    name: str = Field(pattern="^[A-Za-z][A-Za-z0-9_]*$")
+    fields: tuple[ApiField, ...] = Field(default=(), json_schema_extra=markdown(place="bare"))
+
+
+class ApiContract(Document):
+    """The API as a document, before there is one: what a backend is held to, and a frontend may count on."""
+
+    model_config = ConfigDict(json_schema_extra=markdown(title="API Contract"))
+
+    task: str
+    endpoints: tuple[ApiOperation, ...] = Field(json_schema_extra=markdown(item="{method} {path}"))
+    schemas: tuple[ApiSchema, ...] = ()
+
+
 # ---- architect-output -------------------------------------------------------------------------------------------
 
 
 class Decision(Document):
-    topic: str
-    decision: str
-    reason: str
+    """A choice somebody made: `| Authentication | JWT | no server-side sessions |`."""
+
+    subject: str = Field(min_length=1)
+    choice: str = Field(min_length=1)
+    reason: str = ""
+
+
+class ArchitectEndpoint(Document):
+    """An endpoint that the architect wants. What is not said of one that the PRD leads to is as designed."""
+
+    method: str = Field(pattern=METHOD)
+    path: str = Field(pattern="^/")
+    purpose: str = ""
+    operation_id: str | None = None
+    auth_required: bool | None = None
+    scopes: str | None = None
+    request: str | None = None
+    response_status: int | None = None
+    response: str | None = None
 
 
 class ArchitectOutput(Document):
-    """API design decisions made before the database work; optional input of the Python Backend agent."""
+    """Decisions made before the database work. Each is carried out, listed as not implemented, or refused."""
 
     model_config = ConfigDict(json_schema_extra=markdown(title="Architect Handoff"))
 
     task: str
     decisions: tuple[Decision, ...] = ()
+    endpoints: tuple[ArchitectEndpoint, ...] = Field(default=(), json_schema_extra=markdown(item="{method} {path}"))
 
 
 # ---- database-agent-output --------------------------------------------------------------------------------------
@@ -169,12 +256,6 @@ class DatabaseAgentOutput(Document):
 
 
 # ---- python-backend-agent-output --------------------------------------------------------------------------------
-
-
-class ErrorCase(Document):
-    status: int
-    code: str
-    when: str
 
 
 class Endpoint(Document):

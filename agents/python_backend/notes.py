@@ -6,12 +6,19 @@ import json
 from collections.abc import Mapping
 from typing import cast
 
-from agents.checks.openapi.check import Operation, body_schema, needs_sign_in, operations, response_schema
+from agents.checks.openapi.document import (
+    REF,
+    Operation,
+    body_schema,
+    needs_sign_in,
+    operations,
+    resolved,
+    response_schema,
+)
 from schemas.base import JSON
 from schemas.handoffs import Endpoint, FrontendNote
 
 BASE_URL = "http://localhost:8000"
-_REF = "#/components/schemas/"
 _BOUNDS = {
     "minLength": "at least {} chars",
     "maxLength": "at most {} chars",
@@ -61,10 +68,10 @@ def _answer(schema: JSON, document: Mapping[str, JSON]) -> str:
 
 def _fields(schema: JSON, document: Mapping[str, JSON], *, rules: bool) -> list[str]:
     """List an object's fields, `title: string (required, at most 200 chars)`."""
-    resolved = _resolved(schema, document)
-    required = cast("list[str]", resolved.get("required") or [])
+    whole = resolved(schema, document)
+    required = cast("list[str]", whole.get("required") or [])
     lines = []
-    for name, field in cast("dict[str, JSON]", resolved.get("properties") or {}).items():
+    for name, field in cast("dict[str, JSON]", whole.get("properties") or {}).items():
         notes = (["required"] if name in required else []) + _rules(field, document) if rules else []
         suffix = f" ({', '.join(notes)})" if notes else ""
         lines.append(f"{name}: {type_words(field, document)}{suffix}")
@@ -77,8 +84,8 @@ def type_words(schema: JSON, document: Mapping[str, JSON]) -> str:
         return "any"
     reference = schema.get("$ref")
     if isinstance(reference, str):
-        target = _resolved(schema, document)
-        return type_words(target, document) if "enum" in target else reference.removeprefix(_REF)
+        target = resolved(schema, document)
+        return type_words(target, document) if "enum" in target else reference.removeprefix(REF)
     for word in ("anyOf", "oneOf", "allOf"):
         if isinstance(schema.get(word), list):
             return " | ".join(dict.fromkeys(type_words(s, document) for s in cast("list[JSON]", schema[word])))
@@ -101,10 +108,10 @@ def _plain_type(schema: dict[str, JSON], document: Mapping[str, JSON]) -> str:
 
 def _rules(schema: JSON, document: Mapping[str, JSON]) -> list[str]:
     """List the bounds of a field, those of its alternatives too."""
-    resolved = _resolved(schema, document)
-    nested = [s for word in ("anyOf", "allOf") for s in cast("list[JSON]", resolved.get(word) or [])]
-    own = [text.format(_shown(resolved[word])) for word, text in _BOUNDS.items() if word in resolved]
-    own += [f"default {_shown(resolved['default'])}"] if resolved.get("default") is not None else []
+    whole = resolved(schema, document)
+    nested = [s for word in ("anyOf", "allOf") for s in cast("list[JSON]", whole.get(word) or [])]
+    own = [text.format(_shown(whole[word])) for word, text in _BOUNDS.items() if word in whole]
+    own += [f"default {_shown(whole['default'])}"] if whole.get("default") is not None else []
     return [*own, *(rule for s in nested for rule in _rules(s, document))]
 
 
@@ -113,13 +120,3 @@ def _shown(value: JSON) -> str:
     if isinstance(value, str):
         return value
     return json.dumps(int(value) if isinstance(value, float) and value.is_integer() else value)
-
-
-def _resolved(schema: JSON, document: Mapping[str, JSON]) -> dict[str, JSON]:
-    if not isinstance(schema, dict):
-        return {}
-    reference = schema.get("$ref")
-    if not isinstance(reference, str):
-        return schema
-    components = cast("dict[str, dict[str, dict[str, JSON]]]", document.get("components") or {})
-    return components.get("schemas", {}).get(reference.removeprefix(_REF), {})

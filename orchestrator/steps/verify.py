@@ -15,6 +15,7 @@ from orchestrator.steps.context import RunContext
 from orchestrator.steps.publish import refuse_fixed
 from orchestrator.steps.run_checks import Measured, guard, measure
 from skills.core.contribution import Contribution
+from skills.design.contract import api_contract
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,6 +56,7 @@ async def examine(
         handoffs={name: handoff.data for name, handoff in handoffs.items()},
         outputs=outputs,
         files=tuple(sorted(made)),
+        contract=api_contract(plan.feature),
     )
     measured = await measure(run, plan, agent, todo, made)
     if measured.problems:

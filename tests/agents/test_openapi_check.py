@@ -10,7 +10,7 @@ from agents.checks.openapi.check import OpenApiCheck, compare, measured
 from agents.python_backend.notes import frontend_notes, type_words
 from agents.toolchains.fastapi.toolchain import API
 from schemas.base import JSON
-from schemas.handoffs import Endpoint, ErrorCase, PythonBackendAgentOutput
+from schemas.handoffs import ApiContract, ApiOperation, Endpoint, ErrorCase, PythonBackendAgentOutput
 from skills.core.contribution import Contribution, Dependency
 from tests.support.agent_material import ScratchIn, feature, work, write_tree
 from tests.support.agents import PYTHON_BACKEND
@@ -91,6 +91,21 @@ PLAN = (
 )
 
 
+PROMISED = ApiContract(
+    task="Todo lists",
+    endpoints=(
+        ApiOperation(
+            method="GET",
+            path="/health",
+            operation_id="live",
+            auth_required=False,
+            scopes="none",
+            response_status=200,
+        ),
+    ),
+)
+
+
 class Planned(Contribution):
     endpoints: tuple[Endpoint, ...]
 
@@ -103,6 +118,19 @@ DEPENDENCIES = (
 
 def planned(*endpoints: Endpoint) -> dict[str, Contribution]:
     return {"python-api-patterns": Planned(endpoints=endpoints, dependencies=DEPENDENCIES)}
+
+
+@pytest.mark.slow
+async def test_an_app_that_breaks_its_api_contract_fails_whatever_its_plan_says(
+    tmp_path: Path, scratch_in: ScratchIn
+) -> None:
+    write_tree(tmp_path / "tree", {"app/__init__.py": "", "app/main.py": APP})
+    async with scratch_in(tmp_path / "tree") as scratch:
+        promised = work(feature(), outputs=planned(*PLAN), contract=PROMISED)
+        outcome = await OpenApiCheck(API).run(scratch, promised)
+    assert not outcome.passed
+    assert outcome.summary == "the app's OpenAPI differs from the API contract in 2 places"
+    assert all("API contract" in problem and "/health" in problem for problem in outcome.problems)
 
 
 @pytest.mark.slow

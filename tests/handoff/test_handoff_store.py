@@ -21,7 +21,7 @@ from handoff.store import (
 from schemas.contract import ContractUnknown
 from schemas.handoffs import ArchitectOutput, Decision, FeaturePrd
 
-ARCHITECT = ArchitectOutput(task="Todos", decisions=(Decision(topic="ids", decision="bigint", reason="a | b"),))
+ARCHITECT = ArchitectOutput(task="Todos", decisions=(Decision(subject="ids", choice="bigint", reason="a | b"),))
 PROVENANCE = Provenance(
     contract="architect-output",
     version="1",
@@ -56,7 +56,7 @@ def test_what_is_written_is_read_back_with_its_provenance(store: HandoffStore) -
     assert handoff.provenance is not None
     assert handoff.provenance.model_copy(update={"body": None}) == PROVENANCE
     assert not handoff.edited
-    line = handoff.lines["/decisions/0/topic"]
+    line = handoff.lines["/decisions/0/subject"]
     assert file(store).read_text().split("\n")[line - 1].startswith("| ids |")
 
 
@@ -69,7 +69,7 @@ def test_an_edit_by_hand_is_accepted_and_visible(store: HandoffStore) -> None:
 
     assert handoff.edited
     assert isinstance(handoff.data, ArchitectOutput)
-    assert handoff.data.decisions[0].decision == "uuid"
+    assert handoff.data.decisions[0].choice == "uuid"
 
 
 def test_a_handoff_that_was_read_before_is_read_anew_when_its_bytes_changed_and_only_then(store: HandoffStore) -> None:

@@ -20,7 +20,8 @@ def test_every_contract_is_json_schema_2020_12_with_id_and_version(contract_id: 
 
     jsonschema.Draft202012Validator.check_schema(schema)
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
-    assert schema["$id"] == f"urn:baton:contract:{contract_id}:1"
+    version = {**HANDOFF_MODELS, **AGENT_MODELS}[contract_id][1]
+    assert schema["$id"] == f"urn:baton:contract:{contract_id}:{version}"
     assert schema["title"] == contract_id
 
 

@@ -21,9 +21,11 @@ import pytest
 
 from agents.checks.environments.environments import Environments
 from agents.checks.openapi.check import compare
+from agents.checks.openapi.contract import differences
 from orchestrator.storage.embedded import Embedded
 from orchestrator.storage.home import home
 from schemas.feature import Feature
+from skills.design.contract import api_contract
 from tests.support.core_build import build, everything, example, write
 
 pytestmark = pytest.mark.slow
@@ -124,7 +126,7 @@ def _serve(app: App, **changes: str) -> Server:
 
 @pytest.mark.parametrize(
     "feature",
-    [pytest.param(example(name), id=name) for name in ("todo-lists", "room-bookings", "journal")]
+    [pytest.param(example(name), id=name) for name in ("todo-lists", "room-bookings", "journal", "kitchen-sink")]
     + [pytest.param(everything(), id="everything")],
 )
 def test_the_app_answers_what_was_planned(feature: Feature, tmp_path: Path, python: Path) -> None:
@@ -134,7 +136,9 @@ def test_the_app_answers_what_was_planned(feature: Feature, tmp_path: Path, pyth
     describe = "import json; from app.main import app; print(json.dumps(app.openapi()))"
     described = app.run("-W", "error", "-c", describe)
     assert described.returncode == 0, described.stderr
-    assert compare(built.endpoints, json.loads(described.stdout)) == []
+    document = json.loads(described.stdout)
+    assert compare(built.endpoints, document) == []
+    assert list(differences(api_contract(feature), document)) == []
 
 
 def test_the_app_is_clean_and_typed(tmp_path: Path, python: Path) -> None:

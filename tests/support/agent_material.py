@@ -13,6 +13,7 @@ from agents.contracts import Work
 from orchestrator.planning.choices import built_in
 from schemas.base import Document
 from schemas.feature import Access, Entity, Feature, FeatureField, FieldType
+from schemas.handoffs import ApiContract
 from skills.core.contribution import Contribution
 
 SKILLS = Path(__file__).parents[2] / "skills"
@@ -55,6 +56,7 @@ def work(
     outputs: Mapping[str, Contribution] | None = None,
     handoffs: Mapping[str, Document] | None = None,
     measured: tuple[Document, ...] = (),
+    contract: ApiContract | None = None,
 ) -> Work:
     return Work(
         task="Todo lists",
@@ -64,6 +66,7 @@ def work(
         outputs=outputs or {},
         files=(),
         measured=measured,
+        contract=contract,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from agents.checks.openapi.check import operations
+from agents.checks.openapi.document import operations
 from schemas.base import JSON
 
 

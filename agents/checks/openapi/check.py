@@ -1,9 +1,11 @@
-"""Check of the API: the app is imported, its OpenAPI document written, and the plan compared with what it says.
+"""Check of the API: the app is imported, its OpenAPI document written, and held against what was promised.
 
-What goes into the handoff is measured: methods, paths, who may call and the statuses come from the document; examples
-are the plan's, and only if they are valid under the document's own schemas.
+What was promised is the API contract of the work, whoever does it, and what the step's skills plan:
+the same endpoints with examples, and with errors that business rules add. What goes into the handoff is measured:
+methods, paths, who may call and the statuses come from the document; examples are the plan's, and only if they are
+valid under the document's own schemas.
 
-Not here: words for the frontend (`agents.python_backend.notes`).
+Not here: comparing with the contract (`contract`), words for the frontend (`agents.python_backend.notes`).
 """
 
 from __future__ import annotations
@@ -15,6 +17,18 @@ from typing import cast
 import jsonschema_rs
 
 from agents.checks.evidence import Evidence
+from agents.checks.openapi.contract import differences
+from agents.checks.openapi.document import (
+    ANY_ENDPOINT,
+    FIRST_ERROR,
+    Operation,
+    body_schema,
+    error_statuses,
+    needs_sign_in,
+    operations,
+    response_schema,
+    statuses,
+)
 from agents.checks.outcomes import failed_tool
 from agents.checks.results import ServedApi
 from agents.checks.scratch import Scratch
@@ -22,18 +36,9 @@ from agents.contracts import Api, Outcome, Work
 from schemas.base import JSON
 from schemas.handoffs import Endpoint
 
-ANY_ENDPOINT = frozenset(
-    {413, 500, 503, 504}
-)  # any endpoint may answer these, whatever it does; a plan leaves them out
-_METHODS = ("get", "post", "put", "patch", "delete")
-_FIRST_ERROR = 400
-_JSON_TYPE = "application/json"
-
-Operation = Mapping[str, JSON]
-
 
 class OpenApiCheck:
-    """The running app's OpenAPI document is the API that was planned; it is published."""
+    """The running app's OpenAPI document is the API that was promised; it is published."""
 
     name = "openapi"
     after: tuple[str, ...] = ()
@@ -49,10 +54,11 @@ class OpenApiCheck:
         evidence, text = found
         document: dict[str, JSON] = json.loads(text)
         planned = work.facts(Endpoint)
-        problems = compare(planned, document)
-        if problems:
-            summary = f"the app's OpenAPI differs from the plan in {len(problems)} places"
-            return Outcome(passed=False, summary=summary, evidence=(evidence,), problems=tuple(problems))
+        broken = tuple(differences(work.contract, document)) if work.contract else ()
+        if problems := broken or tuple(compare(planned, document)):
+            promise = "API contract" if broken else "plan"
+            summary = f"the app's OpenAPI differs from the {promise} in {len(problems)} places"
+            return Outcome(passed=False, summary=summary, evidence=(evidence,), problems=problems)
         return Outcome(
             passed=True,
             summary=f"{len(planned)} endpoints, examples valid",
@@ -76,15 +82,6 @@ async def running_document(api: Api, scratch: Scratch, check: str) -> tuple[Evid
     return evidence, text
 
 
-def operations(document: Mapping[str, JSON]) -> Iterator[tuple[str, str, Operation]]:
-    """Yield every operation of an OpenAPI document as (METHOD, path, operation)."""
-    paths = cast("Mapping[str, Mapping[str, JSON]]", document.get("paths") or {})
-    for path, item in paths.items():
-        for method in _METHODS:
-            if method in item:
-                yield method.upper(), path, cast("Operation", item[method])
-
-
 def compare(planned: Sequence[Endpoint], document: Mapping[str, JSON]) -> list[str]:
     """Say, one line each, where the document is not the plan."""
     found = {(method, path): operation for method, path, operation in operations(document)}
@@ -103,50 +100,34 @@ def measured(planned: Sequence[Endpoint], document: Mapping[str, JSON]) -> tuple
     result = []
     for endpoint in planned:
         operation = found[endpoint.method, endpoint.path]
-        statuses = _statuses(operation)
+        known = statuses(operation)
         result.append(
             endpoint.model_copy(
                 update={
                     "auth_required": needs_sign_in(operation, document),
-                    "response_status": min(status for status in statuses if status < _FIRST_ERROR),
-                    "errors": tuple(error for error in endpoint.errors if error.status in statuses),
+                    "response_status": min(status for status in known if status < FIRST_ERROR),
+                    "errors": tuple(error for error in endpoint.errors if error.status in known),
                 }
             )
         )
     return tuple(result)
 
 
-def needs_sign_in(operation: Operation, document: Mapping[str, JSON]) -> bool:
-    """Say whether a caller without credentials is refused; `{}` among the requirements makes them optional."""
-    security = operation.get("security", document.get("security"))
-    return bool(security) and {} not in cast("list[JSON]", security)
-
-
-def body_schema(operation: Operation) -> JSON:
-    """Return the schema of the request's JSON body, or None."""
-    return _schema(operation.get("requestBody"))
-
-
-def response_schema(operation: Operation, status: int) -> JSON:
-    """Return the schema of a response's JSON body, or None."""
-    return _schema(cast("Mapping[str, JSON]", operation.get("responses") or {}).get(str(status)))
-
-
 def _differences(endpoint: Endpoint, operation: Operation, document: Mapping[str, JSON]) -> Iterator[str]:
     if endpoint.auth_required != needs_sign_in(operation, document):
         planned, actual = ("", "not ") if endpoint.auth_required else ("not ", "")
         yield f"planned {planned}to need sign-in, the document says it does {actual}need it"
-    statuses = _statuses(operation)
-    if endpoint.response_status not in statuses:
-        yield f"planned to answer {endpoint.response_status}, the document has {sorted(statuses)}"
+    known = statuses(operation)
+    if endpoint.response_status not in known:
+        yield f"planned to answer {endpoint.response_status}, the document has {sorted(known)}"
     planned_errors = {error.status for error in endpoint.errors} - ANY_ENDPOINT
-    actual_errors = {status for status in statuses if status >= _FIRST_ERROR} - ANY_ENDPOINT
+    actual_errors = error_statuses(operation)
     for status in sorted(planned_errors - actual_errors):
         yield f"error {status} is planned, but not in the document"
     for status in sorted(actual_errors - planned_errors):
         yield f"error {status} is in the document, but not planned"
     yield from _example_faults("request", endpoint.request, body_schema(operation), document)
-    if endpoint.response_status in statuses:
+    if endpoint.response_status in known:
         response = response_schema(operation, endpoint.response_status)
         yield from _example_faults(f"response {endpoint.response_status}", endpoint.response, response, document)
 
@@ -168,16 +149,3 @@ def document_validator(schema: JSON, document: Mapping[str, JSON]) -> jsonschema
     """Return a validator of one schema of the document; its `$ref`s into `components` are followed."""
     whole = {"allOf": [schema], "components": document.get("components") or {}}
     return cast("jsonschema_rs.Validator", jsonschema_rs.Draft202012Validator(whole, validate_formats=True))
-
-
-def _schema(holder: JSON) -> JSON:
-    if not isinstance(holder, dict):
-        return None
-    content = holder.get("content")
-    media = content.get(_JSON_TYPE) if isinstance(content, dict) else None
-    return media.get("schema") if isinstance(media, dict) else None
-
-
-def _statuses(operation: Operation) -> set[int]:
-    responses = cast("Mapping[str, JSON]", operation.get("responses") or {})
-    return {int(status) for status in responses if status.isdigit()}

@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import cast
 
-from agents.checks.openapi.check import operations, running_document
+from agents.checks.openapi.check import running_document
+from agents.checks.openapi.document import operations
 from agents.checks.outcomes import faulty
 from agents.checks.scratch import Scratch
 from agents.contracts import Api, Outcome, Work
