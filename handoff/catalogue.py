@@ -1,4 +1,4 @@
-"""The catalogue of choices: what a stack can be, because somebody provides it.
+"""The catalogue of choices: what a stack can be, because somebody provides it, and which labels entities can have.
 
 The language (`schemas.parts`) knows more than is made. Skills and toolchains say what they provide; the PRD's reader
 holds a `## Stack` against the catalogue, and fills in the defaults, some of which follow from other choices.
@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from handoff.prd_labels import PrdLabels
 from schemas.parts import PARTS, Part, outside, plain
 from schemas.stack import NONE, Choice, Condition, Stack, all_hold
 
@@ -44,10 +45,11 @@ class Conflict:
 
 
 class Catalogue:
-    """Parts in the order in which they are decided, their choices, and who provides them."""
+    """Parts in the order in which they are decided, their choices, and who provides them; the labels of entities."""
 
-    def __init__(self, providers: Iterable[Provider]) -> None:
+    def __init__(self, providers: Iterable[Provider], labels: PrdLabels | None = None) -> None:
         self.providers = tuple(providers)
+        self.labels = labels or PrdLabels()
         self.parts = _parts(self.providers)
 
     def part(self, word: str) -> Part | None:

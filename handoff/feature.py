@@ -61,21 +61,20 @@ class FeatureIncomplete(InputError):
         return f"{self.file or 'the PRD'}: says too little to build from. {self.question}"
 
 
-def read_feature(parsed: Parsed, catalogue: Catalogue, file: str = "", *, labels: PrdLabels | None = None) -> Feature:
+def read_feature(parsed: Parsed, catalogue: Catalogue, file: str = "") -> Feature:
     """Return what a parsed `feature-prd` document means.
 
     Args:
         parsed: Read under the contract `feature-prd`, so that it satisfies it.
-        catalogue: What a stack can be.
+        catalogue: What a stack can be, and which labels entities can have.
         file: Named in problems.
-        labels: Those that entities may have, by default the built-in ones.
 
     Raises:
         HandoffInvalid: With every problem, in document order.
         FeatureIncomplete: It has no entities.
     """
     prd = FeaturePrd.model_validate(parsed.data)
-    return feature_of(prd, catalogue, file=file, lines=parsed.lines, labels=labels)
+    return feature_of(prd, catalogue, file=file, lines=parsed.lines)
 
 
 def feature_of(
@@ -84,7 +83,6 @@ def feature_of(
     *,
     file: str = "",
     lines: Mapping[str, int] = _NO_LINES,
-    labels: PrdLabels | None = None,
 ) -> Feature:
     """Return what a PRD means; `lines` maps JSON pointers to lines of `file`, counted from 1.
 
@@ -97,7 +95,7 @@ def feature_of(
     root = Cursor(Diagnostics(file, lines))
     stack = read_stack(prd.stack, catalogue, root)
     slug = _slug(prd, root)
-    user, entities = _entities(prd, labels or PrdLabels(), root)
+    user, entities = _entities(prd, catalogue.labels, root)
     for rule in prd.business_rules:
         root.gap(rule, PROSE_RULE)
     problems = root.report.problems

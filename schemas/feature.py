@@ -57,6 +57,8 @@ class FeatureField(Document):
     slug_of: str | None = None
     indexed: bool = False
     on_delete: OnDelete = "restrict"  # references only
+    # Answered, but not stored: what an aspect adds. Left out where it is false, so that it changes no digest.
+    computed: bool = Field(default=False, exclude_if=operator.not_)
 
 
 class Access(Document):

@@ -10,8 +10,8 @@ from skills.core.registry import Registry
 
 
 def catalogue_of(registry: Registry, toolchains: Toolchains) -> Catalogue:
-    """Return what skills and toolchains provide."""
-    return Catalogue((*registry.providers(), *toolchains.providers()))
+    """Return what skills and toolchains provide, and the labels that came with the skills."""
+    return Catalogue((*registry.providers(), *toolchains.providers()), registry.labels)
 
 
 @cache

@@ -22,6 +22,7 @@ from schemas.base import JSON, Document
 from schemas.contract import contract_of
 from schemas.parts import PARTS
 from schemas.stack import NONE, Stack
+from skills.core.skill import Skill
 
 Rule = Literal["continues", "migrates", "refuses"]
 _FIRST_PARTS = (
@@ -64,7 +65,7 @@ def fingerprint(pipeline: Pipeline, plan: Plan, use: ModelUse | None = None) -> 
             for each in pipeline.agents
         },
         contracts={each.name: _contract_digest(each.writes) for each in pipeline.agents},
-        skills={name: {each.name: _folder(each.folder) for each in used} for name, used in plan.skills.items()},
+        skills={name: {each.name: _skill(each) for each in used} for name, used in plan.skills.items()},
         toolchains={
             name: {each.name: _folder(each.folder) for each in plan.toolchains if each.folder and name in each.bindings}
             for name in plan.bound
@@ -181,6 +182,12 @@ def _stats(folder: str) -> Iterator[tuple[str, int, int]]:
 
 def _folder(folder: Path) -> str:
     return _folder_digest(folder, _signature(folder))
+
+
+def _skill(skill: Skill) -> str:
+    """Return the digest of a skill's files, and of those of aspects from outside that its templates loop over."""
+    digests = [_folder(folder) for folder in (skill.folder, *skill.aspects.folders)]
+    return digest("\n".join(digests)) if skill.aspects.folders else digests[0]
 
 
 @cache

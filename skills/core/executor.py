@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from schemas.base import JSON, Document
 from schemas.errors import RunError
+from schemas.feature import Feature
 from skills.core.contribution import Contribution
 from skills.core.paths import path_problems
 from skills.core.skill import Blueprint, Skill
@@ -99,10 +100,12 @@ def run_template(skill: Skill, materials: Mapping[str, Document | JSON]) -> Cont
 def request_of(skill: Skill, blueprint: Blueprint, materials: Mapping[str, Document | JSON]) -> Document:
     """Return those of `materials` that the skill's input contract declares, validated.
 
+    A feature has the fields that aspects add to it.
+
     Raises:
         SkillFailed: Names each that is missing or refused.
     """
-    wanted = {name: materials[name] for name in blueprint.input.model_fields if name in materials}
+    wanted = {name: _designed(skill, materials[name]) for name in blueprint.input.model_fields if name in materials}
     offered = ", ".join(sorted(materials)) or "nothing"
     missing = [
         f"input `{name}`: its step does not offer this material (it offers {offered})"
@@ -115,6 +118,10 @@ def request_of(skill: Skill, blueprint: Blueprint, materials: Mapping[str, Docum
         return blueprint.input.model_validate(wanted)
     except ValidationError as error:
         raise SkillFailed(skill.name, refusals("input", error)) from error
+
+
+def _designed(skill: Skill, material: Document | JSON) -> Document | JSON:
+    return skill.aspects.designed(material) if isinstance(material, Feature) else material
 
 
 def _checked(skill: Skill, blueprint: Blueprint, output: object) -> Contribution:

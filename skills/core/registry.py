@@ -2,6 +2,7 @@
 
 A skill is a folder with a `SKILL.md`: the built-in ones are the folders beside this file, others come from folders
 passed in. Adding a folder adds a skill; nothing else changes. Its Python (`blueprint.py`) is loaded on first use.
+A folder passed in may also bring labels of PRDs and their aspects (`docs/extending.md`).
 
 Not here: reading `SKILL.md` (`skills.core.manifest`), running a skill (`skills.core.executor`).
 
@@ -17,12 +18,14 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from handoff.catalogue import Provider
+from handoff.prd_labels import PrdLabels
 from schemas.errors import InputError
 from schemas.parts import PARTS
 from schemas.stack import Stack
 from skills.core.conditions import near
 from skills.core.manifest import Manifest, SkillInvalid, read_manifest
 from skills.core.skill import Skill
+from skills.design.aspects import Aspects, find_aspects
 
 BUILT_IN = Path(__file__).parents[1]
 
@@ -59,8 +62,11 @@ class Registry:
 
         Raises:
             SkillInvalid: With every problem of every `SKILL.md`, two skills of one name, or an impossible order.
+            LabelInvalid, AspectInvalid: A module of theirs cannot be used.
         """
-        self.skills = _ordered(_discover((BUILT_IN, *folders) if built_in else folders))
+        self.labels = PrdLabels(folders)
+        self.aspects = find_aspects(folders)
+        self.skills = _ordered(_discover((BUILT_IN, *folders) if built_in else folders, self.aspects))
 
     def skill(self, name: str) -> Skill:
         """Return the skill called `name`.
@@ -86,7 +92,7 @@ class Registry:
         return [_selection(skill, stack) for skill in self.skills]
 
 
-def _discover(folders: Sequence[Path]) -> list[Skill]:
+def _discover(folders: Sequence[Path], aspects: Aspects) -> list[Skill]:
     problems: list[str] = []
     skills: dict[str, Skill] = {}
     for parent in folders:
@@ -99,7 +105,7 @@ def _discover(folders: Sequence[Path]) -> list[Skill]:
             except SkillInvalid as error:
                 problems.extend(error.problems)
                 continue
-            skill = _skill(manifest, folder, built_in=parent == BUILT_IN)
+            skill = _skill(manifest, folder, aspects, built_in=parent == BUILT_IN)
             other = skills.setdefault(skill.name, skill)
             if other is not skill:
                 problems.append(f"{folder}: a skill called `{skill.name}` is already in {other.folder}; rename one")
@@ -121,7 +127,7 @@ def _unknown_parts(skills: Iterable[Skill]) -> list[str]:
     ]
 
 
-def _skill(manifest: Manifest, folder: Path, *, built_in: bool) -> Skill:
+def _skill(manifest: Manifest, folder: Path, aspects: Aspects, *, built_in: bool) -> Skill:
     return Skill(
         name=manifest.name,
         description=manifest.description,
@@ -132,6 +138,7 @@ def _skill(manifest: Manifest, folder: Path, *, built_in: bool) -> Skill:
         defaults=manifest.defaults,
         prepares=manifest.prepares,
         folder=folder,
+        aspects=aspects,
         built_in=built_in,
     )
 

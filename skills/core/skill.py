@@ -22,6 +22,7 @@ from skills.core.contribution import ContributedFile, Contribution
 from skills.core.extension_points import RULED, ExtensionPoints
 from skills.core.manifest import Preparation, SkillInvalid, instructions
 from skills.core.templates import Templates
+from skills.design.aspects import Aspects
 
 
 class FeatureInput(Document):
@@ -58,11 +59,12 @@ class Skill:
     defaults: tuple[Choice, ...] = ()  # what comes with that
     prepares: tuple[Preparation, ...] = ()
     folder: Path
+    aspects: Aspects  # of labels, which its templates loop over
     built_in: bool
 
     @property
     def templates(self) -> Templates:
-        return Templates(self.folder / "templates")
+        return Templates(self.folder / "templates", self.aspects)
 
     def instructions(self) -> str:
         """Return the prose of `SKILL.md`."""

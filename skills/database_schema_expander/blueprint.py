@@ -35,7 +35,7 @@ def contribute(request: Input, templates: Templates) -> Output:
         SchemaImpossible: The feature's names cannot all exist in one schema.
     """
     feature = request.feature
-    plans = plan_tables(feature)
+    plans = plan_tables(feature, templates.aspects)
     slug = feature.slug.replace("-", "_")[:_SLUG_CHARACTERS].rstrip("_")
     path = f"alembic/versions/{REVISION}_{slug}.py"
     migration = templates.render(

@@ -4,29 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from schemas.feature import Entity, FeatureField
+from schemas.feature import FeatureField
 from skills.codegen import naming
 from skills.codegen.naming import database_name
 from skills.database_schema_expander import spelling
 from skills.database_schema_expander.plans import CheckPlan, IndexPlan, UniquePlan
 from skills.database_schema_expander.sql import literal, quoted
+from skills.design.aspects import SubjectAspects
 
 MOMENTS = ("created_at", "updated_at")
 _BTREE_CHARACTERS = 600  # a btree entry holds 2704 bytes: 600 characters of four bytes, and a few columns of eight
 
 
-def uniques(entity: Entity, stored: Sequence[FeatureField]) -> tuple[UniquePlan, ...]:
-    """Collect unique rules; the same columns twice are one constraint."""
-    columns = {"owner": "owner_id", **{f.name: naming.column(f) for f in stored}}
-    groups: dict[tuple[str, ...], None] = {}
-    for f in stored:
-        if f.unique:
-            groups[(naming.column(f),)] = None
-        for scope in f.unique_per:
-            groups[(columns[scope], naming.column(f))] = None
-    for names in entity.unique:
-        groups[tuple(columns[name] for name in names)] = None
-    return tuple(UniquePlan(name=database_name("uq", entity.table, *group), columns=group) for group in groups)
+def uniques(table: str, account: Sequence[FeatureField], added: SubjectAspects) -> tuple[UniquePlan, ...]:
+    """Collect what is unique; the same columns twice are one constraint. `account` are fields of every account."""
+    own = [(naming.column(f),) for f in account if f.unique]
+    groups = dict.fromkeys((*own, *added.unique()))
+    return tuple(UniquePlan(name=database_name("uq", table, *group), columns=group) for group in groups)
 
 
 def checks(table: str, f: FeatureField) -> Iterable[CheckPlan]:
@@ -37,6 +31,11 @@ def checks(table: str, f: FeatureField) -> Iterable[CheckPlan]:
         yield from _length_check(table, column, f)
     if f.type.kind in {"integer", "decimal", "float"}:
         yield from _range_check(table, column, f)
+
+
+def added_checks(added: SubjectAspects) -> Iterable[CheckPlan]:
+    """Return the checks that aspects add."""
+    return (CheckPlan(name=c.name, condition=c.condition, definition=c.definition) for c in added.checks())
 
 
 def _enum_check(table: str, column: str, values: Sequence[str]) -> CheckPlan:
@@ -88,26 +87,26 @@ def _comparison(name: str, parts: Sequence[tuple[str, str]]) -> CheckPlan:
 
 
 def indexes(
-    entity: Entity, stored: Sequence[FeatureField], keys: Sequence[str], uniques: Sequence[UniquePlan]
+    added: SubjectAspects, stored: Sequence[FeatureField], keys: Sequence[str], uniques: Sequence[UniquePlan]
 ) -> tuple[IndexPlan, ...]:
-    """Index foreign keys, filters, sorts and `indexed` fields, each column once; a unique's first column has one."""
+    """Index foreign keys, `indexed` fields and lookups, each column once; a unique's first column has one."""
     by_name = {f.name: f for f in stored}
     looked_up = [*keys, *(naming.column(f) for f in stored if f.indexed)]
-    looked_up += [_queried_column(by_name, name) for name in entity.filters]
-    sorted_by = [_queried_column(by_name, name) for name in entity.sorts]
+    looked_up += [_queried_column(by_name, lookup.field) for lookup in added.indexes() if not lookup.ordered]
+    sorted_by = [_queried_column(by_name, lookup.field) for lookup in added.indexes() if lookup.ordered]
     has_one = {unique.columns[0] for unique in uniques} | {""}
     long = {naming.column(f) for f in stored if _is_long(f)}
     plans = []
     for column in dict.fromkeys((*looked_up, *sorted_by)):
         if column in has_one or (column in long and column not in looked_up):
             continue  # a long text does not fit a btree, and only a btree can sort
-        name = database_name("ix", entity.table, column)
+        name = database_name("ix", added.subject.entity.table, column)
         plans.append(IndexPlan(name=name, columns=(column,), method="hash" if column in long else "btree"))
     return tuple(plans)
 
 
 def _queried_column(by_name: dict[str, FeatureField], name: str) -> str:
-    """Return the column behind a filter or sort name, or an empty string where a join table answers it."""
+    """Return the column behind a name, or an empty string where a join table answers it."""
     if name == "owner":
         return "owner_id"
     return naming.column(by_name[name]) if name in by_name else name if name in MOMENTS else ""

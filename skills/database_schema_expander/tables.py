@@ -16,8 +16,10 @@ from schemas.stack import NONE
 from skills.codegen.naming import column, database_name, join_columns, join_table
 from skills.database_schema_expander import spelling
 from skills.database_schema_expander.plans import ColumnPlan, ForeignKey, IndexPlan, TablePlan, UniquePlan
-from skills.database_schema_expander.rules import MOMENTS, checks, indexes, uniques
+from skills.database_schema_expander.rules import MOMENTS, added_checks, checks, indexes, uniques
 from skills.database_schema_expander.sql import LIMIT, SYSTEM_COLUMNS
+from skills.design.aspect import Subject
+from skills.design.aspects import Aspects, SubjectAspects
 
 
 class SchemaImpossible(InputError):
@@ -26,15 +28,15 @@ class SchemaImpossible(InputError):
     code = "schema_impossible"
 
 
-def plan_tables(feature: Feature) -> tuple[TablePlan, ...]:
-    """Return every table of `feature` in creation order.
+def plan_tables(feature: Feature, aspects: Aspects) -> tuple[TablePlan, ...]:
+    """Return every table of `feature` in creation order, with what `aspects` add.
 
     Raises:
         SchemaImpossible: Two tables or two columns share a name, or a name is longer than PostgreSQL allows.
     """
     accounts = feature.stack["authentication"] != NONE
     entities = (feature.user, *feature.entities) if accounts else feature.entities
-    plans = [_entity_table(feature, entity) for entity in entities]
+    plans = [_entity_table(aspects.of(Subject(feature=feature, entity=entity))) for entity in entities]
     plans += [_join_table(feature, entity, f) for entity in entities for f in entity.fields if _is_many(f)]
     _refuse_clashes(plans)
     return _in_order(plans)
@@ -43,16 +45,18 @@ def plan_tables(feature: Feature) -> tuple[TablePlan, ...]:
 # ---- one entity -------------------------------------------------------------------------------------------------
 
 
-def _entity_table(feature: Feature, entity: Entity) -> TablePlan:
+def _entity_table(added: SubjectAspects) -> TablePlan:
+    feature, entity = added.subject.feature, added.subject.entity
     table = entity.table
-    stored = [f for f in (*_account_fields(feature, entity), *entity.fields) if not _is_many(f)]
+    account = _account_fields(feature, entity)
+    stored = [f for f in (*account, *entity.fields) if not _is_many(f) and not f.computed]
     keys = [_foreign_key(table, "owner_id", feature.user.table, "cascade")] if entity.owner else []
     keys += [
         _foreign_key(table, column(f), feature.entity(f.type.target or "").table, f.on_delete)
         for f in stored
         if f.type.kind == "reference"
     ]
-    unique = uniques(entity, stored)
+    unique = uniques(table, account, added)
     owner = [ColumnPlan(name="owner_id", type=spelling.BIGINT, nullable=False)] if entity.owner else []
     moments = [ColumnPlan(name=n, type=spelling.TIMESTAMP, nullable=False, default=spelling.NOW) for n in MOMENTS]
     return TablePlan(
@@ -68,8 +72,8 @@ def _entity_table(feature: Feature, entity: Entity) -> TablePlan:
         primary_key=UniquePlan(name=database_name("pk", table), columns=("id",)),
         foreign_keys=tuple(keys),
         uniques=unique,
-        checks=tuple(check for f in stored for check in checks(table, f)),
-        indexes=indexes(entity, stored, [key.column for key in keys], unique),
+        checks=(*(check for f in stored for check in checks(table, f)), *added_checks(added)),
+        indexes=indexes(added, stored, [key.column for key in keys], unique),
     )
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from schemas.base import JSON
 from schemas.feature import Entity, Feature, FeatureField, Operation
@@ -67,15 +67,11 @@ NOTHING = Code()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class TableConstraint:
-    """A constraint of the entity's table.
-
-    `migration` is the expression in `op.create_table`, without its name; `definition` as PostgreSQL prints it.
-    """
+class TableCheck:
+    """A condition that every row keeps: as Python source of SQL in the migration, and as PostgreSQL prints it."""
 
     name: str
-    kind: Literal["check"] = "check"
-    migration: str
+    condition: str
     definition: str
 
 
@@ -132,8 +128,8 @@ class Aspect:
     def columns(self, of: Subject) -> Iterable[FeatureField]:
         """Return fields that records have beside the PRD's.
 
-        They are stored and never sent by a client (make them `read_only`); those that are `write_only`, too, are
-        not answered either.
+        They are stored and never sent by a client (make them `read_only`). Those that are `write_only`, too, are not
+        answered either; those that are `computed` are answered, but not stored: `model` says what they are.
         """
         return ()
 
@@ -141,7 +137,7 @@ class Aspect:
         """Return columns that are unique together."""
         return ()
 
-    def constraints(self, of: Subject) -> Iterable[TableConstraint]:
+    def checks(self, of: Subject) -> Iterable[TableCheck]:
         return ()
 
     def indexes(self, of: Subject) -> Iterable[Lookup]:
@@ -160,7 +156,11 @@ class Aspect:
     def routes(self, of: Subject) -> Iterable[EntityRoute]:
         return ()
 
-    # ---- the service
+    # ---- the model and the service
+
+    def model(self, of: Subject) -> Code:
+        """Return lines of the body of the SQLAlchemy model."""
+        return NOTHING
 
     def query_filter(self, of: Subject) -> Code:
         """Return calls on the query of the records that somebody may see: `.where(Todo.hidden.is_(False))`.

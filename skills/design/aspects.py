@@ -27,7 +27,7 @@ from skills.design.aspect import (
     Raised,
     SortOrder,
     Subject,
-    TableConstraint,
+    TableCheck,
 )
 
 BUILT_IN = Path(__file__).parents[1] / "aspects"
@@ -53,6 +53,7 @@ class Aspects:
     """Aspects in an order that keeps each after those it follows, otherwise by name."""
 
     each: tuple[Aspect, ...]
+    folders: tuple[Path, ...] = ()  # of those from outside
 
     def of(self, subject: Subject) -> SubjectAspects:
         """Return what all aspects add to one entity."""
@@ -83,8 +84,8 @@ class SubjectAspects:
         """Return columns that are unique together, each group once."""
         return tuple(dict.fromkeys(group for aspect in self.each for group in aspect.unique(self.subject)))
 
-    def constraints(self) -> tuple[TableConstraint, ...]:
-        return tuple(constraint for aspect in self.each for constraint in aspect.constraints(self.subject))
+    def checks(self) -> tuple[TableCheck, ...]:
+        return tuple(check for aspect in self.each for check in aspect.checks(self.subject))
 
     def indexes(self) -> tuple[Lookup, ...]:
         return tuple(lookup for aspect in self.each for lookup in aspect.indexes(self.subject))
@@ -138,10 +139,11 @@ def find_aspects(folders: Sequence[Path]) -> Aspects:
         AspectInvalid: With every module that cannot be used, and every order that cannot be.
     """
     problems: list[str] = []
-    found = _ordered([*_built_in(), *_external(folders, problems.append)], problems)
+    paths = [path for folder in folders for path in sorted(folder.glob(f"*/{FILE}"))]
+    found = _ordered([*_built_in(), *_external(paths, problems.append)], problems)
     if problems:
         raise AspectInvalid(tuple(problems))
-    return Aspects(found)
+    return Aspects(found, tuple(path.parent for path in paths))
 
 
 def _built_in() -> list[Aspect]:
@@ -149,8 +151,8 @@ def _built_in() -> list[Aspect]:
     return [importlib.import_module(f"skills.aspects.{name}").ASPECT for name in names]
 
 
-def _external(folders: Sequence[Path], report: Callable[[str], None]) -> Iterator[Aspect]:
-    for path in (path for folder in folders for path in sorted(folder.glob(f"*/{FILE}"))):
+def _external(paths: Sequence[Path], report: Callable[[str], None]) -> Iterator[Aspect]:
+    for path in paths:
         try:
             aspect = getattr(load_module(path.parent, path.stem), "ASPECT", None)
         except Exception as error:  # noqa: BLE001  # whatever a stranger's module raises at import

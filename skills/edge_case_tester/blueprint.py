@@ -12,9 +12,12 @@ from schemas.base import Document
 from schemas.errors import RunError
 from schemas.feature import Feature
 from schemas.handoffs import PythonBackendAgentOutput
+from skills.codegen.imports import import_lines
 from skills.core.contribution import ContributedFile, Contribution, Dependency
 from skills.core.extension_points import ExtensionPoints
 from skills.core.templates import Templates
+from skills.design.aspect import Subject
+from skills.design.aspects import SubjectAspects
 from skills.edge_case_tester.account import Account
 from skills.edge_case_tester.suite import EntitySuite
 
@@ -64,7 +67,8 @@ def contribute(request: Input, templates: Templates) -> Output:
     """
     suites = [EntitySuite(request.feature, entity) for entity in request.feature.entities]
     account = Account(request.feature)
-    tested = _tested(request, suites, account)
+    added = [templates.aspects.of(Subject(feature=request.feature, entity=suite.entity)) for suite in suites]
+    tested = _tested(request, suites, added, account)
     ruled = bool(request.ruled)
     context = {"suites": suites, "account": account, "ruled": ruled, **_imports(suites, account)}
     constant = (*_CONSTANT, "rules.py") if ruled else _CONSTANT
@@ -76,16 +80,25 @@ def contribute(request: Input, templates: Templates) -> Output:
     files += [
         ContributedFile(
             path=f"tests/{suite.module}.py",
-            content=templates.render("tests/test_entity.py.j2", suite=suite, ruled=ruled),
+            content=templates.render("tests/test_entity.py.j2", suite=suite, ruled=ruled, **_more(each)),
         )
-        for suite in suites
+        for suite, each in zip(suites, added, strict=True)
     ]
     tools = tuple(Dependency(ecosystem="python", name=name, version=version, group="dev") for name, version in _TOOLS)
     return Output(files=tuple(files), dependencies=tools, tested=tested)
 
 
-def _tested(request: Input, suites: list[EntitySuite], account: Account) -> tuple[str, ...]:
+def _more(added: SubjectAspects) -> dict[str, object]:
+    """Return the tests that aspects add, and what they import."""
+    code = added.code(lambda aspect, of: aspect.tests(of))
+    return {"more": code.lines, "more_imports": import_lines(code.imports)}
+
+
+def _tested(
+    request: Input, suites: list[EntitySuite], added: list[SubjectAspects], account: Account
+) -> tuple[str, ...]:
     known = {*account.endpoints, *(endpoint for suite in suites for endpoint in suite.endpoints)}
+    known |= {f"{route.endpoint.method} {route.endpoint.path}" for each in added for route in each.routes()}
     there = [f"{endpoint.method} {endpoint.path}" for endpoint in request.backend.api_contract]
     unknown = [endpoint for endpoint in there if endpoint not in known]
     if unknown:

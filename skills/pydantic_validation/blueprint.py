@@ -8,6 +8,8 @@ from skills.codegen.imports import import_lines
 from skills.codegen.naming import class_name, json_name, module_name, title, with_article
 from skills.core.contribution import ContributedFile, Contribution, Dependency
 from skills.core.templates import Templates
+from skills.design.aspect import Subject
+from skills.design.aspects import Aspects
 from skills.design.fields import readable, writable
 from skills.pydantic_validation.annotations import TYPES
 from skills.pydantic_validation.lines import COMMON, SchemaLines, schema_lines
@@ -41,7 +43,7 @@ def contribute(request: Input, templates: Templates) -> Output:
     """Return the schemas of every entity, and what they share."""
     feature = request.feature
     user = schema_lines(feature.user.model_copy(update={"operations": ("create",)}))
-    entities = [(entity, schema_lines(entity)) for entity in feature.entities]
+    entities = [(entity, _lines(feature, entity, templates.aspects)) for entity in feature.entities]
     named = {name for lines in (user, *(lines for _, lines in entities)) for m, name in lines.imports if m == TYPES}
     return Output(
         files=(
@@ -57,6 +59,11 @@ def contribute(request: Input, templates: Templates) -> Output:
         dependencies=(Dependency(ecosystem="python", name="pydantic[email]", version=">=2.12", group="runtime"),),
         schemas=(*_user_facts(feature.user), *(fact for entity in feature.entities for fact in _facts(entity))),
     )
+
+
+def _lines(feature: Feature, entity: Entity, aspects: Aspects) -> SchemaLines:
+    added = aspects.of(Subject(feature=feature, entity=entity))
+    return schema_lines(entity, added.parameters(), added.orders())
 
 
 def _user_context(lines: SchemaLines) -> dict[str, object]:

@@ -6,7 +6,7 @@ A type that is more than a name is said once, as a private alias of the module, 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -17,8 +17,8 @@ from schemas.feature import Entity, FeatureField
 from skills.codegen.escaping import py
 from skills.codegen.imports import Import
 from skills.codegen.naming import attribute, json_name
+from skills.design.aspect import QueryParameter, SortOrder
 from skills.design.fields import readable, writable
-from skills.design.queries import filter_parameters, sort_values
 from skills.pydantic_validation.annotations import Annotation, in_body, in_query, in_response
 
 COMMON = "app.schemas.common"
@@ -71,8 +71,10 @@ def _same_field(alias: str, name: str) -> bool:
     return alias.rstrip("_") == _alias_name(name)
 
 
-def schema_lines(entity: Entity) -> SchemaLines:
-    """Return the lines of all schemas that `entity`'s operations need."""
+def schema_lines(
+    entity: Entity, parameters: Sequence[QueryParameter] = (), orders: Sequence[SortOrder] = ()
+) -> SchemaLines:
+    """Return the lines of all schemas that `entity`'s operations need; its list takes `parameters` and `orders`."""
     lines = SchemaLines(imports=[("datetime", "datetime")])
     if "create" in entity.operations:
         lines.create = [_create_line(lines, f) for f in writable(entity)]
@@ -80,7 +82,7 @@ def schema_lines(entity: Entity) -> SchemaLines:
         lines.update = [_update_line(lines, f) for f in writable(entity)]
     lines.response = [_response_line(lines, f) for f in readable(entity)]
     if "list" in entity.operations:
-        lines.query = _query_lines(lines, entity)
+        lines.query = _query_lines(lines, parameters, [order.value for order in orders])
     return lines
 
 
@@ -112,21 +114,21 @@ def _response_line(lines: SchemaLines, f: FeatureField) -> str:
     return f"{name}: {_nullable(f, lines.named(f, in_response(f)))}{_field(lines, options)}"
 
 
-def _query_lines(lines: SchemaLines, entity: Entity) -> list[str]:
+def _query_lines(lines: SchemaLines, parameters: Sequence[QueryParameter], sorts: Sequence[str]) -> list[str]:
     written = []
-    for parameter in filter_parameters(entity):
+    for parameter in parameters:
         annotation = in_query(parameter.field)
         lines.imports += annotation.imports
         is_enum = parameter.field.type.kind == "enum"
         expression = lines.named(parameter.field, annotation) if is_enum else annotation.expression
-        if parameter.attribute == parameter.parameter:
+        if parameter.attribute == parameter.name:
             written.append(f"{parameter.attribute}: {expression} | None = None")
         else:
-            options = [f"alias={py(parameter.parameter)}", "default=None"]
+            options = [f"alias={py(parameter.name)}", "default=None"]
             written.append(f"{parameter.attribute}: {expression} | None{_field(lines, options)}")
-    if values := sort_values(entity):
+    if sorts:
         lines.imports.append(("typing", "Literal"))
-        written.append(f"sort: Literal[{', '.join(map(py, values))}] | None = None")
+        written.append(f"sort: Literal[{', '.join(map(py, sorts))}] | None = None")
     return written
 
 

@@ -40,7 +40,7 @@ def contribute(request: Input, templates: Templates) -> Output:
     Raises:
         DatabaseNotMappable: The handoff does not fit the feature, or says something the models cannot.
     """
-    models = entity_models(request.feature, request.database)
+    models = entity_models(request.feature, request.database, templates.aspects)
     uses_float = any(c.type == _FLOAT for table in request.database.tables for c in table.columns)
     return Output(
         files=(

@@ -20,6 +20,8 @@ from skills.codegen.naming import (
     links_attribute,
     module_name,
 )
+from skills.design.aspect import Subject
+from skills.design.aspects import Aspects, SubjectAspects
 from skills.python_database_integration.columns import (
     IDENTITY,
     DatabaseNotMappable,
@@ -62,6 +64,7 @@ class EntityModel:
     columns: tuple[MappedColumn, ...]
     table_args: tuple[str, ...]
     many: tuple[LinkModel, ...]
+    lines: tuple[str, ...]  # of the body
     imports: tuple[Import, ...]
 
     @property
@@ -69,7 +72,7 @@ class EntityModel:
         return tuple(sorted((self.name, *(link.name for link in self.many))))
 
 
-def entity_models(feature: Feature, database: DatabaseAgentOutput) -> tuple[EntityModel, ...]:
+def entity_models(feature: Feature, database: DatabaseAgentOutput, aspects: Aspects) -> tuple[EntityModel, ...]:
     """Return a model for each entity (`User` first), join tables beside the entity whose field they store.
 
     Raises:
@@ -77,7 +80,8 @@ def entity_models(feature: Feature, database: DatabaseAgentOutput) -> tuple[Enti
             explains, or says something the models cannot.
     """
     tables = {table.name: table for table in database.tables}
-    models = tuple(_entity_model(feature, entity, tables) for entity in (feature.user, *feature.entities))
+    subjects = [Subject(feature=feature, entity=entity) for entity in (feature.user, *feature.entities)]
+    models = tuple(_entity_model(aspects.of(subject), tables) for subject in subjects)
     explained = {name for model in models for name in (model.table, *(link.table for link in model.many))}
     if unexplained := sorted(tables.keys() - explained):
         raise DatabaseNotMappable(
@@ -86,9 +90,10 @@ def entity_models(feature: Feature, database: DatabaseAgentOutput) -> tuple[Enti
     return models
 
 
-def _entity_model(feature: Feature, entity: Entity, tables: dict[str, Table]) -> EntityModel:
+def _entity_model(added: SubjectAspects, tables: dict[str, Table]) -> EntityModel:
+    feature, entity = added.subject.feature, added.subject.entity
     table = _table(tables, entity.table, f"entity `{entity.name}`")
-    _require_columns(table, [column(f) for f in entity.fields if f.type.kind != "references"])
+    _require_columns(table, [column(f) for f in entity.fields if f.type.kind != "references" and not f.computed])
     _require_record(table)
     rules = table_rules(table)
     columns = [
@@ -96,9 +101,15 @@ def _entity_model(feature: Feature, entity: Entity, tables: dict[str, Table]) ->
         for c in table.columns
         if c.name not in _RECORD_COLUMNS
     ]
+    body = added.code(lambda aspect, of: aspect.model(of))
     own_rules = [_moment_index(table, name, rule) for name in _RECORD_COLUMNS for rule in rules.on_column.get(name, ())]
     many = [_link_model(feature, entity, f, tables) for f in entity.fields if f.type.kind == "references"]
-    imports = [*rules.imports, *(i for c in columns for i in c.imports), *(i for m in many for i in m.imports)]
+    imports = [
+        *rules.imports,
+        *body.imports,
+        *(i for c in columns for i in c.imports),
+        *(i for m in many for i in m.imports),
+    ]
     return EntityModel(
         name=class_name(entity.name),
         module=module_name(entity.name),
@@ -107,7 +118,12 @@ def _entity_model(feature: Feature, entity: Entity, tables: dict[str, Table]) ->
         columns=tuple(columns),
         table_args=(*rules.on_table, *own_rules),
         many=tuple(many),
-        imports=(*imports, *_fixed_imports(columns, many), *([("sqlalchemy", "Index")] if own_rules else [])),
+        lines=body.lines,
+        imports=(
+            *imports,
+            *_fixed_imports(columns, many),
+            *([("sqlalchemy", "Index")] if own_rules else []),
+        ),
     )
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from schemas.base import JSON, Document
-from schemas.feature import Feature
+from schemas.feature import Entity, Feature
 from schemas.handoffs import Page, PythonBackendAgentOutput, Unreachable
 from skills.core.contribution import Contribution
 from skills.core.templates import Templates
+from skills.design.aspect import Code, Subject
 from skills.design.names import ACCOUNT_OPERATIONS
 from skills.design.published import ApiDocument, entity_calls
 from skills.react_pages.files import Site
@@ -43,12 +44,18 @@ def contribute(request: Input, templates: Templates) -> Output:
     account = {operation: str(api.call(operation)) for operation in ACCOUNT_OPERATIONS}
     registered = frozenset(api.properties("RegisterRequest"))
     api.done()
-    site = [EntityPages(entity, feature) for entity in feature.entities]
+    site = [EntityPages(entity, feature, _controls(feature, entity, templates)) for entity in feature.entities]
     return Output(
         files=tuple(Site(feature, site, templates).files(registered)),
         pages=described_pages(site, calls, account),
         unreachable=tuple(gap for pages in site for gap in _unreachable(pages)),
     )
+
+
+def _controls(feature: Feature, entity: Entity, templates: Templates) -> Code:
+    """Return what aspects add to the page of a record."""
+    added = templates.aspects.of(Subject(feature=feature, entity=entity))
+    return added.code(lambda aspect, of: aspect.controls(of))
 
 
 def _unreachable(pages: EntityPages) -> Iterator[Unreachable]:

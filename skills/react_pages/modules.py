@@ -91,6 +91,8 @@ def detail_imports(pages: EntityPages) -> Imports:
     _add_values(imports, pages.values, pages.entity)
     imports.add("./choices", *({each.choices for each in pages.values} - {""}))
     imports.add("./name", f"nameOf{pages.stem}")
+    for module, name in pages.added.imports:
+        imports.add(module, name)
     return imports
 
 

@@ -7,6 +7,7 @@ from functools import cached_property
 
 from schemas.feature import Entity, Feature, FeatureField
 from skills.codegen.naming import class_name, json_name, query_name, title, titles
+from skills.design.aspect import Code
 from skills.design.fields import naming_field, readable, writable
 from skills.design.queries import listed_field, sort_values
 from skills.react_pages.controls import Control, choice_label, choices_name, choosable, control, field_label
@@ -39,6 +40,7 @@ class EntityPages:
 
     entity: Entity
     feature: Feature
+    added: Code  # to the page of a record, by aspects
 
     @property
     def stem(self) -> str:

@@ -23,12 +23,15 @@ from schemas.feature import Feature, FeatureField
 from schemas.handoffs import DatabaseAgentOutput
 from skills.core.templates import Templates
 from skills.database_schema_expander.blueprint import Input, Output, contribute
+from skills.database_schema_expander.plans import TablePlan
 from skills.database_schema_expander.spelling import column_type, default, jsonb
 from skills.database_schema_expander.tables import SchemaImpossible, plan_tables
 from tests.support.agent_material import SKILLS, ScratchIn, entity, feature, field, work, write_tree
 from tests.support.agents import DATABASE
 
 TEMPLATES = Templates(SKILLS / "database_schema_expander" / "templates")
+
+
 HOSTILE = "x'); drop table users; -- :a \\:b \\ %(c)s {{ 7*7 }} {% raw %} \"\"\" ''' $$ </script>"
 
 EVERYTHING = feature(
@@ -78,6 +81,10 @@ EVERYTHING = feature(
     ),
     title=HOSTILE,
 )
+
+
+def plans_of(described: Feature) -> tuple[TablePlan, ...]:
+    return plan_tables(described, TEMPLATES.aspects)
 
 
 def expand(described: Feature) -> Output:
@@ -155,7 +162,7 @@ def test_hostile_text_stays_text_in_the_migration() -> None:
 
 
 def test_a_circle_of_references_is_closed_after_both_tables_exist() -> None:
-    plans = plan_tables(EVERYTHING)
+    plans = plans_of(EVERYTHING)
     late = [(plan.name, key.table) for plan in plans for key in plan.deferred]
     assert late == [("users", "companies")]
     names = [plan.name for plan in plans]
@@ -172,13 +179,13 @@ def test_one_index_a_column_and_none_where_a_unique_begins_with_it() -> None:
 
 
 def test_a_long_text_is_indexed_by_hash_because_a_btree_would_refuse_it() -> None:
-    todos = next(plan for plan in plan_tables(EVERYTHING) if plan.name == "todos")
+    todos = next(plan for plan in plans_of(EVERYTHING) if plan.name == "todos")
     assert {index.columns[0]: index.method for index in todos.indexes}["notes"] == "hash"
 
 
 def test_names_are_cut_to_what_postgresql_keeps() -> None:
     long = "a" * 50
-    plans = plan_tables(feature(entity("Long", f"{long}s", field("b" * 50, "string", unique=True, min_length=1))))
+    plans = plans_of(feature(entity("Long", f"{long}s", field("b" * 50, "string", unique=True, min_length=1))))
     names = [plan.primary_key.name for plan in plans]
     names += [unique.name for plan in plans for unique in plan.uniques]
     names += [check.name for plan in plans for check in plan.checks]
@@ -189,13 +196,13 @@ def test_names_are_cut_to_what_postgresql_keeps() -> None:
 
 def test_a_column_that_postgresql_reserves_is_refused_by_name() -> None:
     with pytest.raises(SchemaImpossible, match="`xmin` of table `tags` is reserved"):
-        plan_tables(feature(entity("Tag", "tags", field("xmin", "integer"))))
+        plans_of(feature(entity("Tag", "tags", field("xmin", "integer"))))
 
 
 def test_without_accounts_there_is_no_users_table() -> None:
     described = feature(entity("Tag", "tags", field("label", "string")))
     anonymous = described.model_copy(update={"stack": built_in().stack({"authentication": "none"})})
-    assert [plan.name for plan in plan_tables(anonymous)] == ["tags"]
+    assert [plan.name for plan in plans_of(anonymous)] == ["tags"]
 
 
 PRINTABLE = st.characters(exclude_characters="\0", exclude_categories=["Cs"])
@@ -252,7 +259,7 @@ def test_jsonb_orders_keys_by_length_first() -> None:
 
 
 async def test_differences_name_the_table_and_what_it_should_be(admin_dsn: str) -> None:
-    claimed = [plan.table() for plan in plan_tables(feature(entity("Tag", "tags", field("label", "string"))))]
+    claimed = [plan.table() for plan in plans_of(feature(entity("Tag", "tags", field("label", "string"))))]
     assert differences(claimed, claimed) == []
     lines = differences(claimed, claimed[:1])
     assert lines == [f"table `{claimed[1].name}`: claimed, but not in the database"]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from handoff.catalogue import Catalogue
 from handoff.codec import parse
 from handoff.feature import read_feature
 from handoff.prd_labels import LabelInvalid, PrdLabels
@@ -46,7 +47,9 @@ def folder(tmp_path: Path, text: str, name: str = "stamped") -> Path:
 
 
 def read(label: str, labels: PrdLabels | None = None) -> Feature:
-    return read_feature(parse(contract_of("feature-prd"), PRD.format(label=label)), built_in(), labels=labels)
+    return read_feature(
+        parse(contract_of("feature-prd"), PRD.format(label=label)), Catalogue(built_in().providers, labels)
+    )
 
 
 def test_what_an_outside_label_says_stands_in_the_entity(tmp_path: Path) -> None:
