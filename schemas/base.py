@@ -8,6 +8,7 @@ Not here: reading markdown (`handoff.codec`), the registry of contracts (`schema
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
@@ -22,9 +23,12 @@ class Document(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def facts(document: Document, kind: type[_Fact]) -> tuple[_Fact, ...]:
-    """Return what a document states of one kind, whatever the fields are called: `kind` itself, or tuples of it."""
-    values = (getattr(document, name) for name in type(document).model_fields)
+def facts(document: Document, kind: type[_Fact], *, without: Container[str] = ()) -> tuple[_Fact, ...]:
+    """Return what a document states of one kind, whatever the fields are called: `kind` itself, or tuples of it.
+
+    Fields named in `without` are left out.
+    """
+    values = (getattr(document, name) for name in type(document).model_fields if name not in without)
     stated = (each for value in values for each in (value if isinstance(value, tuple) else (value,)))
     return tuple(each for each in stated if isinstance(each, kind))
 

@@ -48,7 +48,7 @@ def test_a_layer_imports_only_itself_and_the_layers_below(layer: str) -> None:
 
 
 SKILLS = sorted(path.parent.name for path in (ROOT / "skills").glob("*/SKILL.md"))
-SHARED_BY_SKILLS = ("core", "codegen", "design", "model")
+SHARED_BY_SKILLS = ("core", "codegen", "design", "model", "python_app")
 
 
 @pytest.mark.parametrize("skill", SKILLS)
@@ -64,7 +64,8 @@ def test_a_skill_imports_no_other_skill(skill: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("shared", "below"), [("codegen", ()), ("design", ("codegen",)), ("aspects", ("codegen", "design"))]
+    ("shared", "below"),
+    [("codegen", ()), ("design", ("codegen",)), ("aspects", ("codegen", "design")), ("python_app", ("core",))],
 )
 def test_what_skills_share_imports_no_skill(shared: str, below: tuple[str, ...]) -> None:
     wrong = [

@@ -13,7 +13,7 @@ from schemas.handoffs import BusinessRule
 
 def rules_to_try(work: Work) -> tuple[BusinessRule, ...]:
     """Return the rules of a step whose files are known as they were without them, and that have tests."""
-    outputs = [output for output in work.outputs.values() if output.without]
+    outputs = [output for output in work.outputs.values() if output.baseline]
     return tuple(rule for output in outputs for rule in output.business_rules if rule.tests)
 
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from schemas.base import Document
 from schemas.feature import Feature
-from skills.core.contribution import ContributedFile, Contribution, Dependency, Route, Setting
+from skills.core.contribution import ContributedFile, Dependency
 from skills.core.templates import Templates
+from skills.python_app.parts import AppParts, Route, Setting
 
 _DEPENDENCIES = "app/dependencies/auth.py"
 _FILES = (
@@ -53,7 +54,7 @@ class Input(Document):
     feature: Feature
 
 
-class Output(Contribution):
+class Output(AppParts):
     """`algorithm` signs the tokens; `cookie` carries the refresh token, and only to `cookie_path`."""
 
     algorithm: str = "HS256"

@@ -72,7 +72,7 @@ class Extension:
         before = {file.path: file for file in self.layout.files if file.path in self.writable}
         if rework is None:
             return tuple(before.values())
-        written = {file.path for file in rework.without}.union(set(self.tests) - before.keys())
+        written = {*rework.baseline}.union(set(self.tests) - before.keys())
         return tuple((before | {file.path: file for file in rework.files if file.path in written}).values())
 
 

@@ -84,7 +84,7 @@ def rules_in(handoffs: Collection[object]) -> tuple[BusinessRule, ...]:
 def still_open(gaps: Sequence[Gap], stated: Collection[object]) -> tuple[Gap, ...]:
     """Return the gaps that are not implemented according to handoffs and contributions, with the last reason stated."""
     implemented = {rule.text for rule in rules_in(stated)}
-    said = [getattr(each, "left", None) or getattr(each, "not_implemented", None) or () for each in stated]
+    said = [getattr(each, "declined", None) or getattr(each, "not_implemented", None) or () for each in stated]
     reasons = {gap.text: gap for each in said for gap in each}
     return tuple(reasons.get(gap.text, gap) for gap in gaps if gap.text not in implemented)
 
@@ -117,7 +117,7 @@ def judged(
     return problems or rules
 
 
-def left(claims: GapClaims, gaps: Sequence[Gap]) -> tuple[Gap, ...]:
+def declined(claims: GapClaims, gaps: Sequence[Gap]) -> tuple[Gap, ...]:
     """Return the gaps that are not implemented, with a model's own words as the reason."""
     return tuple(
         Gap(text=gaps[claim.gap - 1].text, reason=f"{_LEFT}: {shorten(claim.why_not, LONGEST_REASON)}")

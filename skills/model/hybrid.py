@@ -96,7 +96,7 @@ def _joined(made: Contribution, done: Contribution, extension: Extension) -> Con
     changed = {file.path: file for file in done.files}
     kept = tuple(changed.pop(file.path, file) for file in made.files)
     written = {file.path for file in done.files}
-    without = tuple(file for file in extension.layout.files if file.path in written)
+    baseline = {file.path: file.content for file in extension.layout.files if file.path in written}
     files = (*kept, *(file for file in done.files if file.path in changed))
-    added = {"business_rules": done.business_rules, "without": without, "left": done.left}
+    added = {"business_rules": done.business_rules, "baseline": baseline, "declined": done.declined}
     return made.model_copy(update={"files": files, **added})

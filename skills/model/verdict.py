@@ -17,7 +17,7 @@ from skills.core.executor import refusals
 from skills.core.formatting import FormattingFailed, format_python
 from skills.core.skill import Blueprint
 from skills.model.extension import Extension, Followed
-from skills.model.gaps import GapClaims, judged, left, unclaimed
+from skills.model.gaps import GapClaims, declined, judged, unclaimed
 from skills.model.prompt import GAPS, answer_schema
 from skills.model.workspace import Changes
 
@@ -65,7 +65,9 @@ class WholeSkill:
         rules = judged(claims, self._gaps, files, None)
         if isinstance(rules, list):
             return (*problems, *rules)
-        return tuple(problems) or output.model_copy(update={"business_rules": rules, "left": left(claims, self._gaps)})
+        return tuple(problems) or output.model_copy(
+            update={"business_rules": rules, "declined": declined(claims, self._gaps)}
+        )
 
 
 class Extended:
@@ -98,7 +100,7 @@ class Extended:
         problems += unclaimed(rules, files)
         if problems:
             return tuple(problems)
-        return Contribution(files=changed, business_rules=rules, left=left(claims, self._extension.gaps))
+        return Contribution(files=changed, business_rules=rules, declined=declined(claims, self._extension.gaps))
 
 
 def _claims(stated: Mapping[str, JSON]) -> GapClaims | tuple[str, ...]:

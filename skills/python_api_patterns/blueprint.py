@@ -8,13 +8,14 @@ from schemas.base import Document
 from schemas.feature import Feature
 from schemas.handoffs import DatabaseAgentOutput, Endpoint
 from schemas.stack import NONE
-from skills.core.contribution import ContributedFile, Contribution, Route, merge
+from skills.core.contribution import ContributedFile, merge
 from skills.core.extension_points import BUSINESS_RULE, ExtensionPoints
 from skills.core.templates import Templates
 from skills.design.endpoints import endpoints
 from skills.python_api_patterns import settings
 from skills.python_api_patterns.dependencies import RUNTIME, development, requirements
 from skills.python_api_patterns.entities import entity_files, entity_routes, may_have_rules
+from skills.python_app.parts import AppParts, Route
 
 _COPIED = {
     path: path
@@ -74,11 +75,11 @@ class Input(Document):
 
     feature: Feature
     database: DatabaseAgentOutput
-    assembled: Contribution
+    assembled: AppParts
     ruled: tuple[str, ...] = ()
 
 
-class Output(Contribution):
+class Output(AppParts):
     """`endpoints` are planned, with examples: the running app is compared with them."""
 
     endpoints: tuple[Endpoint, ...]
@@ -100,8 +101,8 @@ def contribute(request: Input, templates: Templates) -> Output:
     known = {file.path for file in (*assembled.files, *entities)}
     planned = endpoints(feature, request.ruled, templates.aspects)
     dependencies = (*RUNTIME, *development(templates.read("locks.in")))
-    frame = Contribution(settings=settings.DATABASE, routes=routes, dependencies=dependencies)
-    every = merge((("frame", frame), ("the skills before it", assembled)))
+    frame = AppParts(settings=settings.DATABASE, routes=routes, dependencies=dependencies)
+    every = AppParts.model_validate(merge((("frame", frame), ("the skills before it", assembled))))
     context = {**_context(feature, every, known, planned), "ruled": ruled}
     return Output(
         files=(
@@ -121,9 +122,7 @@ def contribute(request: Input, templates: Templates) -> Output:
     )
 
 
-def _context(
-    feature: Feature, every: Contribution, known: set[str], planned: tuple[Endpoint, ...]
-) -> dict[str, object]:
+def _context(feature: Feature, every: AppParts, known: set[str], planned: tuple[Endpoint, ...]) -> dict[str, object]:
     machine = settings.Development(database=feature.slug.replace("-", "_"))
     return {
         "feature": feature,

@@ -12,7 +12,7 @@ from collections.abc import Collection
 from schemas.feature import Entity, Feature
 from skills.codegen.imports import import_lines
 from skills.codegen.naming import module_name, titles, with_article
-from skills.core.contribution import ContributedFile, Route
+from skills.core.contribution import ContributedFile
 from skills.core.templates import Templates
 from skills.design.aspect import NOTHING, Code, Subject
 from skills.design.aspects import Aspects, SubjectAspects
@@ -20,6 +20,7 @@ from skills.design.endpoints import endpoints
 from skills.design.names import METHODS, operation_path
 from skills.python_api_patterns.entity_code import ChangeCode, EntityCode
 from skills.python_api_patterns.entity_imports import router_imports, rules_imports, service_imports
+from skills.python_app.parts import Route
 
 _LISTING = "app/services/listing.py"
 _SLUGS = "app/services/slugs.py"

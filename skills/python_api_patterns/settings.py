@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from skills.core.contribution import Setting
+from skills.python_app.parts import Setting
 
 # What the frame itself reads. `app/core/config.py.j2` writes these fields by hand, for their stricter types.
 FRAME = (

@@ -11,7 +11,7 @@ from agents.checks.rules import rules_to_try
 from agents.contracts import Outcome
 from agents.toolchains.fastapi.toolchain import ENVIRONMENT
 from schemas.handoffs import BusinessRule
-from skills.core.contribution import ContributedFile, Contribution
+from skills.core.contribution import Contribution
 from tests.support.agent_material import ScratchIn, feature, work, write_tree
 
 RULE = "def check(name: str) -> None:\n    if name == 'Inbox':\n        raise ValueError(name)\n"
@@ -53,11 +53,8 @@ async def tried(folder: Path, scratch_in: ScratchIn, *names: str, without: str =
         files=("app/rules.py",),
         tests=tuple(f"tests/unit/test_rules.py::{name}" for name in names),
     )
-    left_out = (
-        ContributedFile(path="app/rules.py", content=without),
-        ContributedFile(path="tests/unit/test_rules.py", content=""),
-    )
-    done = work(feature(), outputs={"rules": Contribution(business_rules=(rule,), without=left_out)})
+    baseline = {"app/rules.py": without, "tests/unit/test_rules.py": ""}
+    done = work(feature(), outputs={"rules": Contribution(business_rules=(rule,), baseline=baseline)})
     async with scratch_in(folder) as scratch:
         outcome = await RuleTestsCheck(environment=ENVIRONMENT).run(scratch, done)
     assert (folder / "app/rules.py").read_text() == RULE
@@ -110,9 +107,8 @@ def test_a_failed_test_is_known_by_its_name_its_cases_and_its_file() -> None:
 def test_rules_are_tried_where_it_is_known_how_the_app_was_without_them() -> None:
     rule = BusinessRule(text="No.", files=("a.py",), tests=("t.py::test",))
     untested = BusinessRule(text="Maybe.", files=("a.py",), tests=())
-    file = ContributedFile(path="a.py", content="")
     outputs = {
-        "known": Contribution(business_rules=(rule, untested), without=(file,)),
+        "known": Contribution(business_rules=(rule, untested), baseline={"a.py": ""}),
         "unknown": Contribution(business_rules=(rule,)),
     }
     assert rules_to_try(work(feature(), outputs=outputs)) == (rule,)

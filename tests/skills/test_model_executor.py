@@ -11,7 +11,7 @@ import pytest
 from langchain_core.messages import AIMessage, BaseMessage, ToolCall
 from langchain_core.messages.tool import invalid_tool_call
 
-from skills.core.contribution import ContributedFile, Contribution, Setting
+from skills.core.contribution import ContributedFile, Contribution, Dependency
 from skills.core.executor import Executor, SkillFailed
 from skills.core.skill_context import Rework
 from skills.model.call import Patience
@@ -177,15 +177,15 @@ async def test_python_that_does_not_parse_goes_back(tmp_path: Path) -> None:
 
 
 async def test_a_claim_of_an_earlier_skill_is_defended(tmp_path: Path) -> None:
-    def setting(default: str) -> Setting:
-        return Setting(name="TITLE", type="str", default=default, description="The title.")
+    def package(version: str) -> Dependency:
+        return Dependency(ecosystem="python", name="mistune", version=version, group="runtime")
 
     first = ContributedFile(path="docs/index.md", content="# Index\n")
-    assembled = Contribution(files=(first,), settings=(setting("a"),))
+    assembled = Contribution(files=(first,), dependencies=(package(">=2"),))
     model = ScriptedModel(
         [
             write({"docs/index.md": "# Mine\n", **PAGE}),
-            submit(listed=1, settings=[setting("b").model_dump()]),
+            submit(listed=1, dependencies=[package(">=3").model_dump()]),
             submit(listed=1),
         ]
     )
@@ -195,7 +195,7 @@ async def test_a_claim_of_an_earlier_skill_is_defended(tmp_path: Path) -> None:
 
     assert [file.path for file in output.files] == ["docs/notes.md"]
     assert "Error: `/docs/index.md` is not yours to change" in "".join(m.text for m in model.asked[1].messages)
-    assert "setting `TITLE` is claimed by both `an earlier skill` and `note-writer`" in feedback(model, 3)
+    assert "dependency `python:mistune` is claimed by both `an earlier skill` and `note-writer`" in feedback(model, 3)
 
 
 # ---- calls that the tools turn down: the model goes on at once -----------------------------------------------------

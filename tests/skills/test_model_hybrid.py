@@ -113,9 +113,8 @@ async def test_a_business_rule_becomes_code_and_tests_in_its_entitys_places(tmp_
 async def test_what_the_rules_files_were_without_the_rules_is_known(tmp_path: Path) -> None:
     output = await done(tmp_path, [write(WRITTEN), submit(gaps=[KEPT])], materials(FIRST))
 
-    (without,) = output.without
-    assert without.path == CODE
-    assert '    """Refuse a change. `record` is as it was and locked;' in without.content
+    assert list(output.baseline) == [CODE]
+    assert '    """Refuse a change. `record` is as it was and locked;' in output.baseline[CODE]
 
 
 async def test_only_entities_with_a_rule_have_a_place_in_the_result(tmp_path: Path) -> None:
@@ -135,21 +134,21 @@ async def test_a_rule_may_change_the_service_of_its_entity(tmp_path: Path) -> No
     output = await done(tmp_path, script, materials(FIRST))
 
     assert text_of(output, service) == "x = 1\n"
-    assert {file.path for file in output.without} == {CODE, service}
+    assert set(output.baseline) == {CODE, service}
 
 
 async def test_gaps_that_are_left_stay_gaps(tmp_path: Path) -> None:
     output = await done(tmp_path, [write(WRITTEN), submit(gaps=[KEPT, LEFT])], materials(FIRST, SECOND))
 
     assert [rule.text for rule in output.business_rules] == [FIRST.text]
-    assert output.left == (Gap(text=SECOND.text, reason="the model left it: There is no mail server."),)
+    assert output.declined == (Gap(text=SECOND.text, reason="the model left it: There is no mail server."),)
 
 
 async def test_where_nothing_is_implemented_the_template_stands_as_it_is(tmp_path: Path) -> None:
     offered = materials(SECOND)
     output = await done(tmp_path, [submit(gaps=[{**LEFT, "gap": 1}])], offered)
 
-    assert output.model_copy(update={"left": ()}) == run_template(Registry().skill(PATTERNS), offered)
+    assert output.model_copy(update={"declined": ()}) == run_template(Registry().skill(PATTERNS), offered)
 
 
 async def test_without_gaps_no_model_is_asked(tmp_path: Path) -> None:
@@ -340,7 +339,7 @@ async def test_the_suites_records_can_be_made_to_keep_the_rules(tmp_path: Path) 
 
 async def test_a_model_that_does_every_skill_does_the_gaps_with_it(tmp_path: Path) -> None:
     whole = run_template(Registry().skill(PATTERNS), materials(FIRST))
-    stated = whole.model_dump(mode="json", exclude={"files", "business_rules", "without", "left"})
+    stated = whole.model_dump(mode="json", exclude={"files", "business_rules", "baseline", "declined"})
     files = {**WRITTEN, "app/main.py": "x = 1\n"}
     model = ScriptedModel([write(files), submit(**stated, gaps=[KEPT])])
     output = await done(tmp_path, model, materials(FIRST), all_skills=True)
@@ -348,20 +347,20 @@ async def test_a_model_that_does_every_skill_does_the_gaps_with_it(tmp_path: Pat
     locks = {file.path: file.content for file in whole.files if file.path.endswith(".lock")}
     assert {file.path: file.content for file in output.files} == files | locks
     assert output.business_rules == (RULE,)
-    assert output.without == ()
+    assert output.baseline == {}
     assert "these are gaps: what the PRD asks for and no template can do" in str(model.asked[0].messages[-1].text)
 
 
 async def test_only_who_does_the_whole_skill_is_asked_for_what_needs_more_than_its_places(tmp_path: Path) -> None:
     search = Gap(text="Todo, Search: title", reason=NOT_YET)
     whole = run_template(Registry().skill(PATTERNS), materials(search))
-    stated = whole.model_dump(mode="json", exclude={"files", "business_rules", "without", "left"})
+    stated = whole.model_dump(mode="json", exclude={"files", "business_rules", "baseline", "declined"})
     why = {"gap": 1, "implemented": False, "why_not": "There is no index for it."}
     model = ScriptedModel([write({"app/main.py": "x = 1\n"}), submit(**stated, gaps=[why])])
     output = await done(tmp_path, model, materials(search), all_skills=True)
 
     assert "Todo, Search: title" in str(model.asked[0].messages[-1].text)
-    assert [(gap.text, "There is no index for it." in gap.reason) for gap in output.left] == [(search.text, True)]
+    assert [(gap.text, "There is no index for it." in gap.reason) for gap in output.declined] == [(search.text, True)]
 
     nobody = ScriptedModel([])
     assert (await done(tmp_path, nobody, materials(search))).files == whole.files

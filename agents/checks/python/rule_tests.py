@@ -38,7 +38,7 @@ class RuleTestsCheck:
         rules = rules_to_try(work)
         named = tuple(dict.fromkeys(test for rule in rules for test in rule.tests))
         tests = {test.partition("::")[0] for test in named}
-        without = {path: text for path, text in _without(work).items() if path not in tests}
+        without = {path: text for path, text in _baseline(work).items() if path not in tests}
         argv: list[str | Path] = [
             await scratch.python(), "-m", "pytest", *named,
             "-q", "-rfE", "--tb=line", "--continue-on-collection-errors", *JOURNAL, "-p", "no:cacheprovider",
@@ -73,8 +73,8 @@ def fails(test: str, output: str) -> bool:
     return any(each in {test, path} or each.startswith((f"{test}[", f"{test}::")) for each in ended)
 
 
-def _without(work: Work) -> dict[str, str]:
-    return {file.path: file.content for output in work.outputs.values() for file in output.without}
+def _baseline(work: Work) -> dict[str, str]:
+    return {path: text for output in work.outputs.values() for path, text in output.baseline.items()}
 
 
 @contextmanager
