@@ -202,9 +202,7 @@ class Binding:
 
 @dataclass(frozen=True, kw_only=True)
 class Agent(Role, Binding):
-    """A role at work under a stack. `api` is how the OpenAPI document is had, if the app serves an API."""
-
-    api: Api | None = None
+    """A role at work under a stack."""
 
 
 class Api(Protocol):
