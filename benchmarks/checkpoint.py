@@ -210,16 +210,23 @@ async def compare(name: str, measure: Measure, savers: Sequence[Saver | None], r
     )
 
 
-async def report(savers: Sequence[Saver | None], rounds: int, *, quick: bool) -> None:
+async def report(
+    savers: Sequence[Saver | None],
+    rounds: int,
+    *,
+    quick: bool,
+    sizes: Sequence[int] = SIZES,
+    at_once: Sequence[int] = CONCURRENT,
+) -> None:
     print(f"{'milliseconds':<28}{'Baton':>9}{'official':>10}{'no saver':>9}{'ratio':>9}   over {rounds} rounds")
     for name, operation in {"put": put, "put_writes": put_writes, "get_tuple": get_tuple, "list 10": list_ten}.items():
         await compare(name, operation, savers[:2], rounds)
-    for kind, sizes in {"text": SIZES, "records": SIZES[1:], "random": SIZES[2:]}.items():
-        for size in sizes:
+    for kind, chosen in {"text": sizes, "records": sizes[1:], "random": sizes[2:]}.items():
+        for size in chosen:
             runs = {KILOBYTE: 40, 100 * KILOBYTE: 10, MEGABYTE: 3}[size]
             measure = partial(seconds_a_run, kind=kind, size=size, runs=runs)
             await compare(f"a run, {size // KILOBYTE:,} KB of {kind}", measure, savers, rounds)
-    for concurrent in CONCURRENT:
+    for concurrent in at_once:
         runs = min(concurrent * 3, 1000) if quick else max(200, concurrent)
         measure = partial(seconds_a_run_at_once, concurrent=concurrent, runs=runs)
         await compare(f"{concurrent:,} runs at once, 1 KB", measure, savers, rounds)

@@ -90,7 +90,6 @@ def install(root: Path) -> tuple[Path, int]:
     source = make_source(requirements)
     with tarfile.open(fileobj=io.BytesIO(source.archive)) as files:
         files.extractall(root / "source", filter="data")
-    (root / "source/bare.py").write_text(BARE, encoding="utf-8")
     python, tool = root / "env/bin/python", uv.find_uv_bin()
     subprocess.run([tool, "venv", "--quiet", "--python", sys.executable, root / "env"], check=True)
     installing = [tool, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(python)]
@@ -119,6 +118,7 @@ async def compare(python: Path, root: Path, runs: int) -> dict[str, dict[str, fl
     """Return the medians of both programs, measured in turns after one start that does not count."""
     programs = {"Baton": (ENTRYPOINT_MODULE, ENTRYPOINT_OBJECT), "bare LangGraph": ("bare", "app")}
     measured: dict[str, list[dict[str, float]]] = {name: [] for name in programs}
+    (root / "source/bare.py").write_text(BARE, encoding="utf-8")
     async with serve(root / "home") as server:
         for turn in range(runs + 1):
             for name, (module, attribute) in programs.items():

@@ -36,13 +36,15 @@ from orchestrator.storage.home import cache_folder
 class Command:
     """One tool as a check ran it.
 
-    `home` is the folder it may fill; `given` what it found there, by path: a kept copy, or None for nothing yet.
-    `databases` are the DSNs it was given, by label, empty when it began. `seconds` is what it took when recorded.
+    `tree` is its step's staged tree, `cwd` a folder in it. `home` is the folder it may fill; `given` what it found
+    there, by path: a kept copy, or None for nothing yet. `databases` are the DSNs it was given, by label, empty when it
+    began. `seconds` is what it took when recorded.
     """
 
     step: str
     check: str
     argv: tuple[str, ...]
+    tree: Path
     cwd: Path
     env: Mapping[str, str]
     home: Path
@@ -53,10 +55,9 @@ class Command:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Recording:
-    """The commands of one run in the order they began; `tree` is where they run, `app` the finished app."""
+    """The commands of one run in the order they began, and the finished app."""
 
     commands: tuple[Command, ...]
-    tree: Path
     app: Path
 
 
@@ -112,6 +113,7 @@ def _recording(recorder: _Recorder) -> type[Scratch]:
                     step=self._step,
                     check=check,
                     argv=words,
+                    tree=self.tree,
                     cwd=self.tree / cwd,
                     env=whole,
                     home=self.home,
@@ -152,16 +154,15 @@ def _timed(command: Command, seconds: float) -> Command:
     return Command(**{**values, "seconds": seconds})
 
 
-async def record(prd: Path, workspace: Path, home: Path, kept: Path) -> Recording:
-    """Run a PRD once, in this process, and note every tool of its checks; `kept` is an empty folder."""
+async def record(prd: Path, workspace: Path, home: Path, kept: Path, agents: Sequence[str] | None = None) -> Recording:
+    """Run a PRD once, or these agents, in this process, and note each tool of the checks; `kept` is an empty folder."""
     recorder = _Recorder(kept=kept)
     with patch("orchestrator.steps.run_checks.Scratch", _recording(recorder)):
         async with Orchestrator(workspace, home=home) as engine:
-            result = await (await engine.start(prd)).result()
+            result = await (await engine.start(prd, agents=agents)).result()
     if result.status not in {"completed", "completed with gaps"}:
         raise RuntimeError(f"the recorded run ended as {result.status}: {result.problems}")
-    tree = home / "runs" / result.run / "tree"
-    return Recording(commands=tuple(recorder.commands), tree=tree, app=workspace)
+    return Recording(commands=tuple(recorder.commands), app=workspace)
 
 
 async def replay(recording: Recording, home: Path, at_once: int) -> Replayed:
@@ -187,11 +188,14 @@ async def _databases(admin: str) -> AsyncIterator[ScratchDatabases]:
 
 
 async def _lay_out(recording: Recording, home: Path) -> None:
-    """Make the tree the finished app again, and the tools' folders what the checks gave them."""
-    shutil.rmtree(recording.tree)
-    shutil.copytree(recording.app, recording.tree, ignore=shutil.ignore_patterns(".claude"))
+    """Make each step's tree the finished app, and the tools' folders what the checks gave them."""
     environments = Environments(cache_folder(home))
-    link_modules(await environments.node(recording.tree / "frontend/package-lock.json"), recording.tree / "frontend")
+    for tree in {command.tree for command in recording.commands}:
+        shutil.rmtree(tree)
+        shutil.copytree(recording.app, tree, ignore=shutil.ignore_patterns(".claude"))
+        lock = tree / "frontend/package-lock.json"
+        if lock.is_file():
+            link_modules(await environments.node(lock), lock.parent)
     for folder in {command.home for command in recording.commands}:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from jsonschema import Draft202012Validator
 from markdown_it import MarkdownIt
@@ -19,6 +19,7 @@ from schemas.base import JSON
 from schemas.contract import Contract, contract_of
 
 ROUNDS = 7
+SIZES = (10, 100, 1000)  # kB
 KILOBYTE = 1000
 
 
@@ -78,7 +79,7 @@ def median(samples: list[float]) -> str:
     return f"{statistics.median(samples) * 1000:8.1f} ms  (best {min(samples) * 1000:.1f})"
 
 
-def main() -> None:
+def main(rounds: int = ROUNDS, sizes: Sequence[int] = SIZES) -> None:
     contract = contract_of("python-backend-agent-output")
     text, data = document(contract, 100 * KILOBYTE)
     markdown = MarkdownIt("commonmark").enable("table")
@@ -88,11 +89,11 @@ def main() -> None:
 
     ours: list[float] = []
     bare: list[float] = []
-    for _ in range(ROUNDS):  # turn by turn, so that a busy machine slows both
+    for _ in range(rounds):  # turn by turn, so that a busy machine slows both
         ours.append(seconds(lambda: parse(contract, text)))
         bare.append(seconds(lambda: markdown.parse(text)) + seconds(lambda: validator.validate(data)))
     ratios = sorted(one / other for one, other in zip(ours, bare, strict=True))
-    print(f"{len(text) // KILOBYTE} KB handoff, {ROUNDS} rounds, CPU time, medians")
+    print(f"{len(text) // KILOBYTE} KB handoff, {rounds} rounds, CPU time, medians")
     print(f"  parse + validate                {median(ours)}")
     print(f"  bare markdown-it-py + jsonschema{median(bare)}")
     print(
@@ -100,7 +101,7 @@ def main() -> None:
     )
 
     print("linearity (parse + validate; render)")
-    for size in (10, 100, 1000):
+    for size in sizes:
         text, data = document(contract, size * KILOBYTE)
         reading = [seconds(lambda: parse(contract, text)) for _ in range(3)]  # noqa: B023 (called at once)
         writing = [seconds(lambda: render(contract, data)) for _ in range(3)]  # noqa: B023 (called at once)

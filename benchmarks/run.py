@@ -58,25 +58,26 @@ class Report:
         )
 
 
-async def measure(folder: Path, rounds: int) -> Report:
-    """Measure everything in `folder`, an empty one."""
-    home = folder / "home"
-    cold = measure_run(PRD, folder / "cold", home)
+async def measure(
+    folder: Path, home: Path, rounds: int, agents: Sequence[str] | None = None, entities: int = BIG_ENTITIES
+) -> Report:
+    """Measure everything, or what `agents` alone do, in `folder`, an empty one; `home` is BATON_HOME."""
+    cold = measure_run(PRD, folder / "cold", home, agents or ())
     kept = folder / "kept"
     kept.mkdir()
-    recording = await record(PRD, folder / "recorded", home, kept)
+    recording = await record(PRD, folder / "recorded", home, kept, agents)
     cores = os.cpu_count() or 1
     warm: list[Measured] = []
     floors: dict[int, list[Replayed]] = {cores: [], cores + 1: []}
     try:
         for number in range(rounds):
-            warm.append(measure_run(PRD, folder / f"warm-{number}", home))
+            warm.append(measure_run(PRD, folder / f"warm-{number}", home, agents or ()))
             for at_once, replayed in floors.items():
                 replayed.append(await replay(recording, home, at_once))
     finally:
         discard(recording)
     big = folder / "big.md"
-    big.write_text(prd_of(BIG_ENTITIES), encoding="utf-8")
+    big.write_text(prd_of(entities), encoding="utf-8")
     small_run = measure_run(PRD, folder / "small", home, BIG_AGENTS)
     big_run = measure_run(big, folder / "big", home, BIG_AGENTS)
     return Report(
@@ -198,7 +199,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print everything measured as JSON")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="baton-benchmark-") as folder:
-        report = asyncio.run(measure(Path(folder), given.rounds))
+        report = asyncio.run(measure(Path(folder), Path(folder) / "home", given.rounds))
     if given.json:
         print(json.dumps({**asdict(report), "wall": report.wall, "floor": report.floor}, indent=2))
     else:

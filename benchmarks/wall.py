@@ -20,9 +20,9 @@ _TICK = os.sysconf("SC_CLK_TCK")
 _KIB = 1024
 _CHECKPOINTS = """
 SELECT (SELECT coalesce(sum(octet_length(checkpoint) + octet_length(metadata)), 0)
-        FROM baton.checkpoints WHERE thread_id = $1)
-     + (SELECT coalesce(sum(octet_length(value)), 0) FROM baton.checkpoint_writes WHERE thread_id = $1)
-     + (SELECT coalesce(sum(octet_length(value)), 0) FROM baton.checkpoint_values WHERE thread_id = $1)
+        FROM baton.checkpoints WHERE starts_with(thread_id, $1))
+     + (SELECT coalesce(sum(octet_length(value)), 0) FROM baton.checkpoint_writes WHERE starts_with(thread_id, $1))
+     + (SELECT coalesce(sum(octet_length(value)), 0) FROM baton.checkpoint_values WHERE starts_with(thread_id, $1))
 """
 
 
@@ -88,7 +88,7 @@ def measure_run(prd: Path, workspace: Path, home: Path, agents: Sequence[str] = 
 async def checkpoint_bytes(home: Path, run: str) -> int:
     """Return how many bytes of checkpoints the database holds for a run."""
     async with postgres.serve(home) as server, connect(server) as pool:
-        return int(await pool.fetchval(_CHECKPOINTS, run))
+        return int(await pool.fetchval(_CHECKPOINTS, f"{run}."))  # a thread for each time it was begun anew
 
 
 def _spans(events: Iterable[Mapping[str, str]]) -> Iterable[tuple[str, float, float]]:

@@ -25,8 +25,8 @@ DocumentT = TypeVar("DocumentT", bound=Document)
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 BATON = Path(sys.executable).parent / "baton"
-RUN_TIMEOUT = 900  # seconds; a first run downloads every environment
-START_TIMEOUT = 120  # seconds; the frontend's packages are installed first
+RUN_TIMEOUT = 7200  # seconds; bounds only what hangs: a first run on a busy machine downloads every environment
+START_TIMEOUT = 900  # seconds; likewise: what ends is noticed at once, and the frontend's packages come first
 
 
 @dataclass(frozen=True, slots=True)
