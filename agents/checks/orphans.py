@@ -28,7 +28,7 @@ from agents.checks.errors import ScratchError
 from agents.checks.process import RUN_MARKER
 
 GRACE = 2.0  # seconds between asking processes to end and killing them
-_PATIENCE = 10.0  # seconds until killed processes must be gone; only one stuck in the kernel takes longer
+_PATIENCE = 60.0  # seconds until killed processes must be gone; only one stuck in the kernel takes longer
 
 
 async def end_orphans(run_id: str) -> int:

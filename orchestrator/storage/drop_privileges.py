@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+_ASKED = 300  # seconds for what may have to ask a directory service that is not there
 _SHARED = Path("/var/lib/baton")
 
 
@@ -25,7 +26,7 @@ def account() -> pwd.struct_passwd:
     except KeyError:
         command = ("useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", "baton")
         try:
-            subprocess.run(command, check=True, capture_output=True, timeout=30)
+            subprocess.run(command, check=True, capture_output=True, timeout=_ASKED)
             return pwd.getpwnam("baton")
         except (OSError, subprocess.SubprocessError, KeyError):
             return pwd.getpwnam("nobody")

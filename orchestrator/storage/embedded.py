@@ -33,7 +33,9 @@ VERSION = 18
 SOCKET_NAME = ".s.PGSQL.5432"
 _LONGEST_SOCKET_PATH = 107  # bytes; sun_path of Linux is 108 with its NUL
 _POLL_SECONDS = 0.05
-_SETTLE_SECONDS = 30.0  # for a server that neither answers nor is gone
+# Seconds. `pg_ctl` returns as soon as the server is up, down or has failed, so this bounds only one that hangs.
+_PATIENCE = "600"
+_SETTLE_SECONDS = 120.0  # for a server that neither answers nor is gone; waiting ends as soon as it does either
 _LAST_LINES = 8  # of a program's output, where it says why it failed
 _SETTINGS = {
     "max_connections": "200",
@@ -139,7 +141,7 @@ class Embedded:
         self._make_folder(socket_folder)
         options = f"-h '' -k {shlex.quote(str(socket_folder))}"
         try:
-            self._call("pg_ctl", "start", "-w", "-t", "60", "-l", str(self.log), "-o", options)
+            self._call("pg_ctl", "start", "-w", "-t", _PATIENCE, "-l", str(self.log), "-o", options)
         except PostgresUnavailable:
             if not self._answers():  # it does while it recovers, which may take longer
                 raise
@@ -155,7 +157,7 @@ class Embedded:
                 pass  # someone else still uses it
             else:
                 if postmaster(self.data) is not None:
-                    self._call("pg_ctl", "stop", "-w", "-m", "fast")
+                    self._call("pg_ctl", "stop", "-w", "-t", _PATIENCE, "-m", "fast")
             finally:
                 os.close(self._using)
                 self._using = None
@@ -239,7 +241,7 @@ class Embedded:
                     stderr=output,
                     cwd="/",
                     env={"PATH": os.defpath, "LC_ALL": "C"},
-                    timeout=120,
+                    timeout=2 * int(_PATIENCE),
                     check=False,
                     # If this process is killed meanwhile, nobody else may fill the folder until `initdb` is done.
                     pass_fds=(self._lock,) if program == "initdb" else (),

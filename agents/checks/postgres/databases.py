@@ -29,7 +29,7 @@ _LABEL_CHARACTERS = 24
 _CONNECTIONS = 100  # at once, of one step's tools
 _SSL_REQUEST = bytes.fromhex("0000000804d2162f")
 _REQUIRED = 3  # asyncpg's `SSLMode.require`; those above also verify
-_ANSWER_TIMEOUT = 30.0  # seconds; a server that takes longer for `select 1` is as good as gone
+_ANSWER_TIMEOUT = 30.0  # seconds; a server that takes longer for `select 1` is as good as gone, and is tried again
 # What a server says that is starting, stopping, restarting or overrun; asyncpg's own errors say that it is gone.
 _PASSING = (
     OSError,
