@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,20 +11,15 @@ import pytest
 from agents.checks.environments.environments import Environments
 from agents.checks.scratch import Scratch
 from agents.checks.time_limit import TimeLimit
-from orchestrator.storage.embedded import Embedded
 from orchestrator.storage.home import home
 from tests.support.agent_material import LOCKS, ScratchIn
+from tests.support.postgres_server import temporary_server
 
 
 @pytest.fixture(scope="session")
 def admin_dsn() -> Iterator[str]:
-    folder = Path(tempfile.mkdtemp(prefix="baton-test-"))
-    folder.chmod(0o755)
-    server = Embedded.at(folder)
-    server.start()
-    yield server.url("postgres")
-    server.leave()
-    shutil.rmtree(folder)
+    with temporary_server() as server:
+        yield server.url("postgres")
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ import pytest
 import uv
 import yaml
 
-from orchestrator.storage.embedded import Embedded
+from tests.support.postgres_server import temporary_server
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -95,13 +95,8 @@ def _copy(*paths: str, to: Path) -> None:
 
 @pytest.fixture
 def database() -> Iterator[str]:
-    folder = Path(tempfile.mkdtemp(prefix="baton-test-"))
-    folder.chmod(0o755)
-    server = Embedded.at(folder)
-    server.start()
-    yield server.url("postgres")
-    server.leave()
-    shutil.rmtree(folder)
+    with temporary_server() as server:
+        yield server.url("postgres")
 
 
 @dataclass(frozen=True)

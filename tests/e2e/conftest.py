@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import tempfile
-import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import asyncpg
 import pytest
 
 from agents.checks.environments.environments import Environments, PythonEnvironment
-from agents.checks.postgres.databases import database_dsn
 from orchestrator.storage.embedded import Embedded
 from orchestrator.storage.home import cache_folder, home
-from tests.support.running_app import EXAMPLES, Built, build
+from tests.support.postgres_server import empty_database, running_server
+from tests.support.running_app import EXAMPLES, Built, built_once
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -28,6 +26,8 @@ def baton_home() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="baton-e2e-"))
     folder.chmod(0o755)
     (folder / "cache").symlink_to(cache)
+    with running_server(folder):
+        pass  # it is what the commands start
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BATON_HOME", str(folder))
         patch.delenv("BATON_DATABASE_URL", raising=False)
@@ -37,20 +37,27 @@ def baton_home() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def postgres(baton_home: Path) -> Iterator[Embedded]:
-    server = Embedded.at(baton_home)
-    server.start()
-    yield server
-    server.leave()
+    with running_server(baton_home) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
-def todo(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    return build(EXAMPLES / "todo-lists.md", tmp_path_factory.mktemp("todo") / "app")
+def built_apps(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all workers of the test run share."""
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "built-apps"
 
 
 @pytest.fixture(scope="session")
-def rooms(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    return build(EXAMPLES / "room-bookings.md", tmp_path_factory.mktemp("rooms") / "app")
+def todo(built_apps: Path, baton_home: Path) -> Built:
+    assert baton_home.is_dir()
+    return built_once(EXAMPLES / "todo-lists.md", built_apps)
+
+
+@pytest.fixture(scope="session")
+def rooms(built_apps: Path, baton_home: Path) -> Built:
+    assert baton_home.is_dir()
+    return built_once(EXAMPLES / "room-bookings.md", built_apps)
 
 
 @pytest.fixture(scope="session")
@@ -67,15 +74,6 @@ def environment(todo: Built, baton_home: Path) -> PythonEnvironment:
     return asyncio.run(make())
 
 
-@contextmanager
-def empty_database(server: Embedded) -> Iterator[str]:
-    """Give the URL of a database that nobody has used."""
-    admin, name = server.url("postgres"), f"app_{uuid.uuid4().hex[:12]}"
-    asyncio.run(_execute(admin, f"CREATE DATABASE {name}"))
-    yield database_dsn(admin, name)
-    asyncio.run(_execute(admin, f"DROP DATABASE {name} WITH (FORCE)"))
-
-
 @pytest.fixture
 def database(postgres: Embedded) -> Iterator[str]:
     with empty_database(postgres) as url:
@@ -87,11 +85,3 @@ def app_database(postgres: Embedded) -> Iterator[str]:
     """One for all tests of a module."""
     with empty_database(postgres) as url:
         yield url
-
-
-async def _execute(dsn: str, statement: str) -> None:
-    connection = await asyncpg.connect(dsn)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()

@@ -18,6 +18,7 @@ from orchestrator.storage.database import Database, connect
 from orchestrator.storage.embedded import SOCKET_NAME, Embedded
 from orchestrator.storage.postgres import Server
 from tests.support.pooler import Pooler, transaction_pooler
+from tests.support.postgres_server import running_server
 from tests.support.small_agents import PRD, Kit
 
 
@@ -38,10 +39,8 @@ def baton_home() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def embedded(baton_home: Path) -> Iterator[Embedded]:
-    server = Embedded.at(baton_home)
-    server.start()
-    yield server
-    server.leave()
+    with running_server(baton_home) as server:
+        yield server
 
 
 @pytest.fixture

@@ -5,17 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import asyncpg
 import httpx
 import pytest
 
@@ -27,6 +24,7 @@ from orchestrator.storage.home import home
 from schemas.feature import Feature
 from skills.design.contract import api_contract
 from tests.support.core_build import build, everything, example, write
+from tests.support.postgres_server import empty_database, temporary_server
 
 pytestmark = pytest.mark.slow
 
@@ -60,20 +58,8 @@ def python() -> Path:
 @pytest.fixture(scope="module")
 def database() -> Iterator[str]:
     """The address of an empty database."""
-    folder = Path(tempfile.mkdtemp(prefix="baton-test-"))
-    folder.chmod(0o755)  # the server may run as another account
-    server = Embedded.at(folder)
-    server.start()
-    asyncio.run(_create_database(server.url("postgres")))
-    yield server.url("app")
-    server.leave()
-    shutil.rmtree(folder)
-
-
-async def _create_database(admin: str) -> None:
-    connection = await asyncpg.connect(admin)
-    await connection.execute("CREATE DATABASE app")
-    await connection.close()
+    with temporary_server() as server, empty_database(server) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

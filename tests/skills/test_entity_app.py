@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import asyncpg
 import pytest
 
 from agents.checks.environments.environments import Environments
@@ -19,6 +16,7 @@ from orchestrator.storage.home import home
 from schemas.feature import Feature
 from tests.support.core_build import build, example, write
 from tests.support.entity_prd import feature_from, fields
+from tests.support.postgres_server import execute, temporary_server
 
 pytestmark = pytest.mark.slow
 
@@ -49,13 +47,8 @@ def python() -> Path:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Embedded]:
-    folder = Path(tempfile.mkdtemp(prefix="baton-test-"))
-    folder.chmod(0o755)  # the server may run as another account
-    server = Embedded.at(folder)
-    server.start()
-    yield server
-    server.leave()
-    shutil.rmtree(folder)
+    with temporary_server() as server:
+        yield server
 
 
 @pytest.mark.parametrize("name", ["todo-lists", "kitchen-sink", "thing"])
@@ -83,7 +76,7 @@ def _app(feature: Feature, folder: Path, server: Embedded, name: str) -> dict[st
     """Write the app and make its database; return the environment it runs in."""
     write(build(feature).files, folder)
     database = name.replace("-", "_")
-    asyncio.run(_create_database(server.url("postgres"), database))
+    asyncio.run(execute(server.url("postgres"), f'CREATE DATABASE "{database}"'))
     return {
         **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
         "DATABASE_URL": server.url(database),
@@ -91,12 +84,6 @@ def _app(feature: Feature, folder: Path, server: Embedded, name: str) -> dict[st
         "JWT_SECRET": "a secret for tests that is long enough",
         "PYTHONPATH": ".",
     }
-
-
-async def _create_database(admin: str, name: str) -> None:
-    connection = await asyncpg.connect(admin)
-    await connection.execute(f'CREATE DATABASE "{name}"')
-    await connection.close()
 
 
 def _run(python: Path, arguments: tuple[str, ...], folder: Path, environment: dict[str, str]) -> str:

@@ -1,8 +1,10 @@
-"""Kill a run at each of its moments, then resume it: `python crash_points.py SKILLS PRD FOLDER FIRST LAST STEP`.
+"""Kill a run at its moments, then resume it: `python crash_points.py SKILLS PRD FOLDER FIRST STEP every|kinds`.
 
 A moment is any of: a statement that writes to the database, before and after it is sent; a file that is opened for
-writing, moved, made or removed in the workspace or among the run's own files; an event that is told. The program
-prepares once and forks for each run, so a moment costs a fraction of a second. It prints a JSON line a moment.
+writing, moved, made or removed in the workspace or among the run's own files; an event that is told. Its kind is what
+it does to what: `kinds` kills at the first and the last moment of each kind, `every` at all of them. Of the chosen
+moments it takes each STEP-th from the FIRST on, so that several programs can share them. It prepares once and forks for
+each run, so a moment costs a fraction of a second. It prints a JSON line a moment.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import shutil
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +33,15 @@ from tests.support.small_agents import Kit
 
 importlib.import_module("orchestrator.runtime.langgraph.driver")  # before the forks: LangGraph takes its time
 
-_WRITES = re.compile(r"\s*(INSERT|UPDATE|DELETE|COMMIT)", re.IGNORECASE)
+_WRITES = re.compile(r"\s*(?P<kind>(?:INSERT INTO|UPDATE|DELETE FROM|COMMIT)\s*[\w.]*)", re.IGNORECASE)
 _MOVES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate"}
 
 
 class Moments:
-    """Counts the moments of this process; kills it at one of them."""
+    """Notes the kinds of this process's moments, in order; kills it at one of them, counted from 1."""
 
     def __init__(self, kill_at: int | None, places: tuple[str, ...]) -> None:
-        self.passed = 0
+        self.kinds: list[str] = []
         self._kill_at = kill_at
         self._places = places
         sys.addaudithook(self._audit)
@@ -50,13 +52,13 @@ class Moments:
         @functools.wraps(original)
         def append(log: EventLog, event: Any) -> None:  # noqa: ANN401 - any event
             original(log, event)
-            self.tick()
+            self.tick(f"told {event.type}")
 
         EventLog._append = append  # type: ignore[method-assign, assignment]  # a moment of its own
 
-    def tick(self) -> None:
-        self.passed += 1
-        if self.passed == self._kill_at:
+    def tick(self, kind: str) -> None:
+        self.kinds.append(kind)
+        if len(self.kinds) == self._kill_at:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def _around(self, owner: Any, name: str) -> None:  # noqa: ANN401 - any class
@@ -64,12 +66,12 @@ class Moments:
 
         @functools.wraps(original)
         async def waited(connection: Any, query: str, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - passed through
-            writes = _WRITES.match(query) is not None
+            writes = _WRITES.match(query)
             if writes:
-                self.tick()
+                self.tick(f"before {writes['kind']}")
             result = await original(connection, query, *args, **kwargs)
             if writes:
-                self.tick()
+                self.tick(f"after {writes['kind']}")
             return result
 
         setattr(owner, name, waited)
@@ -78,12 +80,18 @@ class Moments:
         if event == "open":
             path, _, flags = args
             if (flags or 0) & (os.O_WRONLY | os.O_RDWR) and self._is_ours(path):
-                self.tick()
+                self.tick(f"open {self._what(path)}")
         elif event in _MOVES and self._is_ours(args[0]):
-            self.tick()
+            self.tick(f"{event} {self._what(args[0])}")
 
     def _is_ours(self, path: object) -> bool:
         return isinstance(path, str | os.PathLike) and os.fspath(path).startswith(self._places)
+
+    def _what(self, path: str | os.PathLike[str]) -> str:
+        """Return the folder and the suffix of a path, without what differs from run to run."""
+        place = next(place for place in self._places if os.fspath(path).startswith(place))
+        below = Path(os.fspath(path)[len(place) :])
+        return re.sub(r"[0-9a-f]{6,}|\d+", "N", f"{self._places.index(place)}{below.parent} {below.suffix}")
 
 
 async def go(kit: Kit, prd: Path, workspace: Path) -> dict[str, Any]:
@@ -164,7 +172,7 @@ def run_once(kit: Kit, prd: Path, workspace: Path, kill_at: int | None) -> tuple
 
     def work() -> dict[str, Any]:
         moments = Moments(kill_at, places)
-        return {**asyncio.run(go(kit, prd, workspace)), "moments": moments.passed}
+        return {**asyncio.run(go(kit, prd, workspace)), "kinds": moments.kinds}
 
     return in_child(work)
 
@@ -181,12 +189,21 @@ def files_of(workspace: Path) -> dict[str, str]:
     return found
 
 
-def main(skills: Path, prd: Path, folder: Path, first: int, last: int, step: int) -> None:
-    """Print what a whole run comes to, then what each killed one does; `last` 0 is the last moment."""
+def ends_of_each_kind(kinds: Sequence[str]) -> list[int]:
+    """Return the first and the last moment of each kind, counted from 1, in order."""
+    first = {kind: moment for moment, kind in reversed([*enumerate(kinds, 1)])}
+    last = {kind: moment for moment, kind in enumerate(kinds, 1)}
+    return sorted({*first.values(), *last.values()})
+
+
+def main(skills: Path, prd: Path, folder: Path, first: int, step: int, which: str) -> None:
+    """Print what a whole run comes to, then what each killed one does."""
     kit = Kit(skills)
     _, whole = run_once(kit, prd, folder / "whole", None)
     print(json.dumps({"moment": 0, "killed": False, **whole, "files": files_of(folder / "whole")}), flush=True)  # noqa: T201 - a program
-    for moment in range(first, (last or whole["moments"]) + 1, step):
+    kinds = whole["kinds"]
+    moments = range(1, len(kinds) + 1) if which == "every" else ends_of_each_kind(kinds)
+    for moment in moments[first - 1 :: step]:
         workspace = folder / f"at-{moment}"
         code, _ = run_once(kit, prd, workspace, moment)
         _, resumed = run_once(kit, prd, workspace, None)
@@ -198,4 +215,4 @@ def main(skills: Path, prd: Path, folder: Path, first: int, last: int, step: int
 
 if __name__ == "__main__":
     given_skills, given_prd, given_folder = map(Path, sys.argv[1:4])
-    main(given_skills, given_prd, given_folder, *map(int, sys.argv[4:7]))
+    main(given_skills, given_prd, given_folder, int(sys.argv[4]), int(sys.argv[5]), sys.argv[6])

@@ -1,4 +1,6 @@
-"""SIGKILL at every moment of a run; then it is resumed and comes to the same.
+"""SIGKILL at every kind of moment of a run; then it is resumed and comes to the same.
+
+`BATON_EVERY_MOMENT=1` has it killed at every single one, which takes minutes: for every night, not for every commit.
 
 Notes 13 to 15: LangGraph alone runs completed nodes again, or forgets that there was a run.
 """
@@ -6,6 +8,7 @@ Notes 13 to 15: LangGraph alone runs completed nodes again, or forgets that ther
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -18,6 +21,7 @@ from tests.support.small_agents import Kit
 
 PROGRAM = Path(__file__).parents[3] / "tests/support/crash_points.py"
 AT_ONCE = 2
+WHICH = "every" if os.environ.get("BATON_EVERY_MOMENT") else "kinds"
 
 
 def matrix(kit: Kit, tmp_path: Path) -> list[list[dict[str, Any]]]:
@@ -26,7 +30,7 @@ def matrix(kit: Kit, tmp_path: Path) -> list[list[dict[str, Any]]]:
     for part in range(AT_ONCE):
         folder = tmp_path / f"part-{part}"
         folder.mkdir()
-        words = (str(kit.skills), str(tmp_path / "prd.md"), str(folder), str(part + 1), "0", str(AT_ONCE))
+        words = (str(kit.skills), str(tmp_path / "prd.md"), str(folder), str(part + 1), str(AT_ONCE), WHICH)
         parts.append(
             subprocess.Popen(
                 [sys.executable, str(PROGRAM), *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -38,14 +42,15 @@ def matrix(kit: Kit, tmp_path: Path) -> list[list[dict[str, Any]]]:
 
 
 @pytest.mark.slow
-def test_a_run_killed_at_any_moment_resumes_to_the_same_files_handoffs_and_events(kit: Kit, tmp_path: Path) -> None:
+def test_a_run_killed_at_any_kind_of_moment_comes_to_the_same_when_resumed(kit: Kit, tmp_path: Path) -> None:
     parts = matrix(kit, tmp_path)
     whole = parts[0][0]
     assert whole["status"] == "completed"
-    for part in parts:  # how events are batched, and so how many moments there are, differs a little from run to run
-        assert len(part) - 1 >= part[0]["moments"] // AT_ONCE
+    kinds = {*whole["kinds"]}
+    assert len(kinds) > 40
     killed = [line for part in parts for line in part[1:]]
-    assert sum(line["killed"] for line in killed) > 250
+    # How events are batched, and so how many moments there are, differs a little from run to run.
+    assert sum(line["killed"] for line in killed) >= len(kinds if WHICH == "kinds" else whole["kinds"]) - 5
 
     for line in killed:
         moment = f"at moment {line['moment']}"
