@@ -105,7 +105,7 @@ def begin_tracing(environment: Mapping[str, str], provider: TracerProvider | Non
             return None
         exporting = importlib.import_module("orchestrator.telemetry.otlp")
         own = exporting.OwnProvider(names, version(), environment)
-        return Tracing(own.provider, own.finish, on_late=own.cancel_run)
+        return Tracing(own.provider, own.finish, on_late=own.give_up)
     except ModuleNotFoundError as error:
         if not (error.name or "").startswith("opentelemetry"):
             raise

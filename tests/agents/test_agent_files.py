@@ -9,7 +9,7 @@ import yaml
 
 from agents.contracts import Agent
 from skills.core.registry import Registry
-from tests.support.agents import DATABASE, FRONTEND, PYTHON_BACKEND, TEST
+from tests.support.bound_agents import DATABASE, FRONTEND, PYTHON_BACKEND, TEST
 
 FOLDER = Path(__file__).parents[2] / "agents"
 AGENTS = {"database": DATABASE, "frontend": FRONTEND, "python_backend": PYTHON_BACKEND, "test": TEST}

@@ -26,7 +26,7 @@ from skills.core.executor import run_template
 from skills.core.formatting import format_python
 from skills.core.registry import Registry
 from tests.support.agent_material import ScratchIn, work, write_tree
-from tests.support.agents import DATABASE, PYTHON_BACKEND
+from tests.support.bound_agents import DATABASE, PYTHON_BACKEND
 
 TODO = "app/models/todo.py"
 PRD = Path(__file__).parents[2] / "examples" / "todo-lists.md"

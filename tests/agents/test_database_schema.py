@@ -27,7 +27,7 @@ from skills.database_schema_expander.plans import TablePlan
 from skills.database_schema_expander.spelling import column_type, default, jsonb
 from skills.database_schema_expander.tables import SchemaImpossible, plan_tables
 from tests.support.agent_material import SKILLS, ScratchIn, entity, feature, field, work, write_tree
-from tests.support.agents import DATABASE
+from tests.support.bound_agents import DATABASE
 
 TEMPLATES = Templates(SKILLS / "database_schema_expander" / "templates")
 

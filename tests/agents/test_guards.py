@@ -18,7 +18,7 @@ from agents.guards.source import PythonSyntax
 from agents.ownership import owns
 from agents.toolchains.fastapi.responses import OrmResponses
 from schemas.handoffs import Column, DatabaseAgentOutput, Table
-from tests.support.agents import PYTHON_BACKEND
+from tests.support.bound_agents import PYTHON_BACKEND
 
 GOOD_ROUTER = '''
 """Users."""

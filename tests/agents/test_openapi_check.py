@@ -13,7 +13,7 @@ from schemas.base import JSON
 from schemas.handoffs import ApiContract, ApiOperation, Endpoint, ErrorCase, PythonBackendAgentOutput
 from skills.core.contribution import Contribution, Dependency
 from tests.support.agent_material import ScratchIn, feature, work, write_tree
-from tests.support.agents import PYTHON_BACKEND
+from tests.support.bound_agents import PYTHON_BACKEND
 
 APP = '''
 """A small app with one record."""

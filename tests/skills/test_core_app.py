@@ -19,7 +19,6 @@ import pytest
 from agents.checks.environments.environments import Environments
 from agents.checks.openapi.check import compare
 from agents.checks.openapi.contract import differences
-from orchestrator.storage.embedded import Embedded
 from orchestrator.storage.home import home
 from schemas.feature import Feature
 from skills.design.contract import api_contract

@@ -20,7 +20,7 @@ from schemas.feature import Feature
 from schemas.handoffs import FrontendAgentOutput
 from tests.skills.test_front_files import HOSTILE
 from tests.support.agent_material import LOCKS
-from tests.support.agents import FRONTEND
+from tests.support.bound_agents import FRONTEND
 from tests.support.core_build import EXAMPLES, everything, example, write
 from tests.support.front_build import awkward, files, hostile, outputs
 from tests.support.front_openapi import openapi

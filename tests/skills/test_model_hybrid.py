@@ -27,7 +27,7 @@ from skills.model.gaps import gaps_of, kind_of
 from skills.model.hybrid import HybridExecutor
 from skills.model.scripted import Script, ScriptedModel, submit, write
 from tests.skills.test_model_prompts import ATTACKS, outside
-from tests.support.agents import PYTHON_BACKEND, TEST
+from tests.support.bound_agents import PYTHON_BACKEND, TEST
 from tests.support.core_build import example
 from tests.support.gap_prompts import GOLDEN, gap_prompts, offered_last
 from tests.support.model_skill import NOW, PAGE, bench, note_writer

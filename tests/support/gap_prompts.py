@@ -24,7 +24,7 @@ from skills.model.executor import ModelExecutor
 from skills.model.gaps import gaps_of
 from skills.model.hybrid import HybridExecutor
 from skills.model.scripted import Asked, ScriptedModel, submit
-from tests.support.agents import PYTHON_BACKEND, TEST
+from tests.support.bound_agents import PYTHON_BACKEND, TEST
 from tests.support.core_build import example
 
 GOLDEN = Path(__file__).parents[1] / "skills/golden" / "gap_prompts"

@@ -24,7 +24,7 @@ from skills.core.skill_context import SkillContext
 from skills.model.budget import Meter
 from skills.model.prompt import Prompt, prompt_of
 from skills.model.workspace import laid_out
-from tests.support.agents import DATABASE, FRONTEND, PYTHON_BACKEND, TEST
+from tests.support.bound_agents import DATABASE, FRONTEND, PYTHON_BACKEND, TEST
 from tests.support.core_build import example, write
 from tests.support.drafts import NOTE
 from tests.support.front_openapi import openapi

@@ -16,7 +16,7 @@ from skills.core.executor import run_template
 from skills.core.registry import Registry
 from skills.core.skill import Skill
 from skills.core.skill_context import SkillContext
-from tests.support.agents import DATABASE, FRONTEND, PYTHON_BACKEND, TEST
+from tests.support.bound_agents import DATABASE, FRONTEND, PYTHON_BACKEND, TEST
 from tests.support.core_build import example, write
 from tests.support.front_openapi import openapi
 from tests.support.golden_prompts import handed_on

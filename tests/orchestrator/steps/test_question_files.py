@@ -161,7 +161,7 @@ async def test_a_retry_shows_no_question_that_nobody_waits_for(kit: Kit, tmp_pat
 KILLED_WHILE_WRITING = """
 import os, signal, sys
 from pathlib import Path
-from orchestrator import question_files
+from orchestrator.steps import question_files
 from tests.support import small_cli
 
 write = Path.replace
