@@ -17,7 +17,7 @@ from orchestrator.interop.project import TOOLCHAINS, project_at
 from orchestrator.planning.choices import built_in
 from orchestrator.planning.pipeline import full_stack
 from schemas.stack import Stack
-from tests.support.agents import DATABASE, PYTHON_BACKEND, TEST
+from tests.support.bound_agents import DATABASE, PYTHON_BACKEND, TEST
 
 DATABASE_ROLE = full_stack().agent("database-agent")
 DIESEL = """
