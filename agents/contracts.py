@@ -180,6 +180,8 @@ class Role:
     compose: Callable[[Work], Document]  # the handoff, from measured facts only
     claims: Callable[[Document], Contribution] = nothing  # what a handoff written outside states, as skills state it
     required: tuple[Condition, ...] | None = None
+    contracts: Mapping[str, type[Document]] = field(default_factory=dict)  # models that come with it, by contract id
+    folder: Path | None = None  # where it was found
 
 
 @dataclass(frozen=True, kw_only=True)

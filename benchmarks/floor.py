@@ -27,7 +27,7 @@ from agents.checks.process import minimal_environment
 from agents.checks.scratch import Scratch
 from orchestrator.orchestrator import Orchestrator
 from orchestrator.planning.choices import built_in
-from orchestrator.planning.pipeline import full_stack
+from orchestrator.planning.workflows import Workflows
 from orchestrator.storage import postgres
 from orchestrator.storage.home import cache_folder
 
@@ -218,9 +218,8 @@ def _order(commands: Sequence[Command]) -> dict[int, set[int]]:
     of: dict[tuple[str, str], list[int]] = {}
     for index, command in enumerate(commands):
         of.setdefault((command.step, command.check), []).append(index)
-    checks = {
-        (agent.name, check.name): check for agent in full_stack().bound(built_in().stack()) for check in agent.checks
-    }
+    steps = Workflows().pipeline().bound(built_in().stack())
+    checks = {(step.agent.name, check.name): check for step in steps for check in step.agent.checks}
     after: dict[int, set[int]] = {}
     for (step, name), indexes in of.items():
         earlier = {index for other in checks[step, name].after for index in of.get((step, other), [])}

@@ -114,7 +114,7 @@ def pipeline() -> Pipeline:
             )
         )
         reads = (reads[0], Reads(contract=writes, name=name))
-    return Pipeline(agents=tuple(agents))
+    return Pipeline.of(tuple(agents))
 
 
 def _database(work: Work) -> Document:

@@ -25,9 +25,11 @@ from handoff.provenance import sha256
 from orchestrator.planning.choices import catalogue_of
 from orchestrator.planning.compatibility import refuse_unfit
 from orchestrator.planning.executors import Executors
-from orchestrator.planning.pipeline import Pipeline, full_stack
+from orchestrator.planning.pipeline import Pipeline
 from orchestrator.planning.plan import Plan, make_plan
 from orchestrator.planning.policy import Policy, PolicyChange
+from orchestrator.planning.workflow import FEATURE
+from orchestrator.planning.workflows import Workflows
 from orchestrator.records.events import RunStatus
 from orchestrator.runtime import resume
 from orchestrator.runtime.batch import Request, RequestResult, run_many
@@ -65,6 +67,8 @@ class Orchestrator:
         workspace: str | Path = ".",
         *,
         home: Path | None = None,
+        workflow: str = FEATURE,
+        workflows: Workflows | None = None,
         pipeline: Pipeline | None = None,
         registry: Registry | None = None,
         executor: Executor | None = None,
@@ -76,7 +80,9 @@ class Orchestrator:
         Args:
             workspace: Folder that the app is written to; made if missing. A run may be given another one.
             home: Where Baton keeps its database and caches; `BATON_HOME` or the user's data folder by default.
-            pipeline: The built-in agents by default.
+            workflow: The name of the one that runs use unless they name another.
+            workflows: Those there are, with their agents; the built-in ones by default.
+            pipeline: Used instead of `workflow` and `workflows`: one that is bound already.
             registry: The built-in skills by default.
             executor: Runs skills; by default templates do, and a model where they end, if there is one.
             model: A chat model, or its name (`provider:model`), for the runs whose policy names none.
@@ -87,7 +93,8 @@ class Orchestrator:
             TracingRefused: They want what there is not.
         """
         self._workspace = Path(workspace)
-        self._pipeline = pipeline
+        self._workflow = workflow if pipeline is None else pipeline.workflow.name
+        self._workflows, self._pipeline = workflows, pipeline
         self._engine = Engine(
             home=home or default_home(),
             registry=registry or Registry(),
@@ -110,6 +117,7 @@ class Orchestrator:
         self,
         prd: str | Path | bytes,
         *,
+        workflow: str | None = None,
         agents: Sequence[str] | None = None,
         policy: Policy | None = None,
         workspace: str | Path | None = None,
@@ -118,7 +126,8 @@ class Orchestrator:
 
         Args:
             prd: Path of the feature PRD, or the bytes of one.
-            agents: Names of the agents to run; all by default.
+            workflow: Another one than the engine's, by name.
+            agents: Names of the agents to run, or of single steps; all by default.
             policy: What to ask people, and how long to wait for them; by default nothing is asked that can be decided.
             workspace: Another folder than the engine's.
 
@@ -130,7 +139,8 @@ class Orchestrator:
         modelled = policy.model is not None
         # A file is read once: it may come through a pipe, or change.
         given = given_of(prd, modelled=modelled) if isinstance(prd, bytes) else read_given(Path(prd), modelled=modelled)
-        pipeline = self.pipeline if agents is None else self.pipeline.subset(agents)
+        pipeline = self.pipeline if workflow is None else self.workflows.pipeline(workflow)
+        pipeline = pipeline if agents is None else pipeline.subset(agents)
         plan = self._plan(given, pipeline)
         self._engine.prepare(plan)
         opened = await self._engine.opened()
@@ -148,7 +158,7 @@ class Orchestrator:
         Args:
             run_id: The run to copy from; it stays as it is, at work or over.
             workspace: Where the new run works.
-            from_agent: The first agent to do again; by default what the other run has not done.
+            from_agent: The first agent, or step, to do again; by default what the other run has not done.
             policy: The other run's by default.
 
         Raises:
@@ -158,7 +168,7 @@ class Orchestrator:
         """
         opened = await self._engine.opened()
         source = await opened.ledger.runs.get(run_id)
-        pipeline = resume.pipeline_of(source, self.pipeline)
+        pipeline = resume.pipeline_of(source, self.workflows)
         raw = (await opened.ledger.content.get([source.prd]))[source.prd]
         policy = self._engine.executors.settle(policy or Policy.model_validate(source.policy))
         given = given_of(raw, name=source.id, modelled=policy.model is not None)
@@ -171,7 +181,7 @@ class Orchestrator:
             workspace=Workspace(Path(workspace)),
             prd=raw,
         )
-        again = set() if from_agent is None else set(pipeline.downstream(pipeline.agent(from_agent).name))
+        again = set() if from_agent is None else set(pipeline.downstream(pipeline.step(from_agent).name))
         kept = [name for name in pipeline.names if name not in again]
         return await begin(self._engine, context, raw, plan, source=source.id, kept=kept)
 
@@ -188,7 +198,11 @@ class Orchestrator:
 
         async def start(request: Request) -> Run:
             return await self.start(
-                request.prd, agents=request.agents, policy=request.policy, workspace=request.workspace
+                request.prd,
+                workflow=request.workflow,
+                agents=request.agents,
+                policy=request.policy,
+                workspace=request.workspace,
             )
 
         return run_many(requests, start, self._engine.starting, concurrency=concurrency)
@@ -208,14 +222,14 @@ class Orchestrator:
             RunRefused: It has ended; or its agents, contracts, skills, PRD or workspace are no longer what they were.
             NothingToResume: It waits for an answer.
         """
-        return await resume.resume_run(self._engine, self.pipeline, run_id, change=change)
+        return await resume.resume_run(self._engine, self.workflows, run_id, change=change)
 
     async def retry(self, run_id: str, *, from_agent: str | None = None, change: PolicyChange | None = None) -> Run:
         """Do steps of a run again: those that are not done, or `from_agent` and all that come after it.
 
         Args:
             run_id: The run.
-            from_agent: The first agent to do again.
+            from_agent: The first agent, or step, to do again.
             change: As in `resume`.
 
         Raises:
@@ -223,7 +237,9 @@ class Orchestrator:
             RunBusy: Somebody works on it.
             RunRefused: Nothing is left to do, or something before `from_agent` is not done; or as in `resume`.
         """
-        return await resume.resume_run(self._engine, self.pipeline, run_id, again=True, agent=from_agent, change=change)
+        return await resume.resume_run(
+            self._engine, self.workflows, run_id, again=True, agent=from_agent, change=change
+        )
 
     # ---- look
 
@@ -364,9 +380,16 @@ class Orchestrator:
         return await self._engine.opened()
 
     @functools.cached_property
+    def workflows(self) -> Workflows:
+        """The workflows that runs may use, and their agents."""
+        if self._pipeline is not None:
+            return Workflows.around(self._pipeline)
+        return self._workflows or Workflows()
+
+    @functools.cached_property
     def pipeline(self) -> Pipeline:
-        """The pipeline that runs use."""
-        return self._pipeline or full_stack()
+        """The workflow that runs use unless they name another, bound to its agents."""
+        return self.workflows.pipeline(self._workflow)
 
     @property
     def registry(self) -> Registry:
@@ -390,8 +413,7 @@ class Orchestrator:
         self, opened: Connection, *, pipeline: Pipeline, policy: Policy, workspace: Workspace, prd: bytes
     ) -> RunContext:
         now = datetime.now(UTC)
-        for name in policy.outside:
-            pipeline.agent(name)
+        pipeline.subset(policy.outside)  # refuses names of nobody
         return await self._engine.context(
             opened,
             run_id=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}",

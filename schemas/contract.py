@@ -1,4 +1,4 @@
-"""Contracts: a JSON Schema 2020-12 with an id and a version, and the built-in ones by id.
+"""Contracts: a JSON Schema 2020-12 with an id and a version, and those that are known, by id.
 
 A contract says what a document may hold. How a handoff file lays it out is directed by the `x-markdown` hints in the
 same schema (`docs/handoff-format.md`); what it means is for whoever reads it.
@@ -147,33 +147,53 @@ AGENT_MODELS: Mapping[str, tuple[type[Document], str]] = MappingProxyType({
 })  # fmt: skip
 
 
+# What agents outside the tree bring; known as long as the process lives.
+_REGISTERED: dict[str, tuple[type[Document], str]] = {}
+
+
+def register(contract_id: str, model: type[Document], *, version: str = "1") -> None:
+    """Make the contract of a handoff known that no module here lists. Registering the same one again changes nothing.
+
+    Raises:
+        ContractInvalid: Another contract has that id.
+    """
+    new = Contract.from_model(model, id=contract_id, version=version)
+    if (contract_id in _known() or is_handoff(contract_id)) and contract_of(contract_id) != new:
+        raise ContractInvalid(f"there is another contract `{contract_id}` already. Give this one an id of its own.")
+    _REGISTERED.setdefault(contract_id, (model, version))
+
+
 def is_handoff(contract_id: str) -> bool:
     """Return whether there may be a handoff file of that contract."""
-    return contract_id in HANDOFF_MODELS or _OWN.fullmatch(contract_id) is not None
+    return contract_id in HANDOFF_MODELS or contract_id in _REGISTERED or _OWN.fullmatch(contract_id) is not None
 
 
 def model_of(contract_id: str) -> type[Document]:
-    """Return the Pydantic model of a built-in contract.
+    """Return the Pydantic model of a contract.
 
     Raises:
         ContractUnknown: With the nearest id.
     """
-    return _built_in(contract_id)[0]
+    return _find(contract_id)[0]
 
 
 @cache
 def contract_of(contract_id: str) -> Contract:
-    """Return a built-in contract by id, such as `feature-prd` or `@python-specialist.input`.
+    """Return a contract by id, such as `feature-prd` or `@python-specialist.input`.
 
     Raises:
         ContractUnknown: With the nearest id.
     """
-    model, version = _built_in(contract_id)
+    model, version = _find(contract_id)
     return Contract.from_model(model, id=contract_id, version=version)
 
 
-def _built_in(contract_id: str) -> tuple[type[Document], str]:
-    known = {**HANDOFF_MODELS, **AGENT_MODELS}
+def _known() -> dict[str, tuple[type[Document], str]]:
+    return {**HANDOFF_MODELS, **AGENT_MODELS, **_REGISTERED}
+
+
+def _find(contract_id: str) -> tuple[type[Document], str]:
+    known = _known()
     if contract_id not in known and is_handoff(contract_id):
         return handoffs.OwnAgentOutput, "1"
     if contract_id not in known:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import typer
 
 from orchestrator.cli.console import say
-from orchestrator.cli.project import catalogue_at, pipeline_and_registry
+from orchestrator.cli.project import catalogue_at, workflows_and_registry
+from orchestrator.planning.pipeline import agents_of
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -16,7 +17,9 @@ def agents() -> None:
 
     Shown as they work under the default stack.
     """
-    for agent in pipeline_and_registry()[0].bound(catalogue_at().stack()):
+    workflows, _ = workflows_and_registry()
+    stack = catalogue_at().stack()
+    for agent in agents_of(step for each in workflows for step in workflows.bind(each).bound(stack)):
         reads = ", ".join(f"{each.contract}{'' if each.required else ' (if there)'}" for each in agent.reads)
         besides = f", except {', '.join(agent.excludes)}" if agent.excludes else ""
         say(f"{agent.name}\n  owns    {', '.join(agent.owns)}{besides}\n  reads   {reads}\n  writes  {agent.writes}")

@@ -9,7 +9,7 @@ import typer
 
 from orchestrator.cli.console import say, say_error
 from orchestrator.planning.compatibility import refuse_unfit
-from orchestrator.planning.pipeline import full_stack
+from orchestrator.planning.workflows import Workflows
 from schemas import export as exporting
 from schemas.contract import Contract
 from skills.core.registry import Registry
@@ -28,7 +28,9 @@ def contracts() -> None:
 def check() -> None:
     """Check that all agents and skills read what is written before them, and that the schema files are current."""
     registry = Registry()
-    refuse_unfit(full_stack(), registry)
+    workflows = Workflows()
+    for workflow in workflows:
+        refuse_unfit(workflows.bind(workflow), registry)
     stale = exporting.drift(_skill_contracts(registry))
     if stale:
         say_error("schema files are not as their models say; write them with `baton contracts export`:")

@@ -12,7 +12,7 @@ from orchestrator.cli.console import say, say_json
 from orchestrator.interop.claude_code import exported
 from orchestrator.interop.export import Exported
 from orchestrator.interop.export import export as write
-from orchestrator.planning.pipeline import full_stack
+from orchestrator.planning.workflows import Workflows
 from skills.core.registry import Registry
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -31,7 +31,7 @@ def export(
 
     Files that an export did not write, or that were edited since, are left alone.
     """
-    results = write(folder.resolve(), exported(full_stack(), Registry()), check=check)
+    results = write(folder.resolve(), exported(Workflows().pipeline(), Registry()), check=check)
     if json:
         for each in results:
             say_json(dumps({"path": each.path, "found": each.found, "done": each.done}))

@@ -45,6 +45,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "contracts": ("contracts", "Check and export the contracts."),
     "export": ("export", "Write agents, skills and commands for a coding agent."),
     "import": ("import_", "Take a project's agents and skills into its pipeline."),
+    "workflows": ("workflows", "List the workflows."),
     "agents": ("agents", "List the agents."),
     "skills": ("skills", "List the skills."),
     "choices": ("choices", "List what a stack can be."),

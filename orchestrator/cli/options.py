@@ -56,9 +56,17 @@ QuestionName = Annotated[
     str | None,
     typer.Argument(metavar="[QUESTION]", help=f"The question's id; {_ONE}.", autocompletion=question_ids),
 ]
+WorkflowName = Annotated[
+    str, typer.Option("--workflow", metavar="NAME", help="The workflow; `baton workflows` lists them.")
+]
 FromAgent = Annotated[
     str | None,
-    typer.Option("--from", metavar="AGENT", help="The first agent to do again.", autocompletion=agent_names),
+    typer.Option(
+        "--from",
+        metavar="AGENT",
+        help="The first step to do again; it is called as its agent is, mostly.",
+        autocompletion=agent_names,
+    ),
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run at once.")]
 ApproveOption = Annotated[

@@ -23,6 +23,7 @@ from orchestrator.records.events import (
     HandoffPublished,
     ModelSpent,
     PlanMade,
+    PlannedAgent,
     QuestionAnswered,
     QuestionAsked,
     RunFinished,
@@ -86,24 +87,24 @@ def line(event: Event) -> str | None:  # noqa: C901, PLR0911, PLR0912 - one a ki
             return "; ".join([f"{sum(agent.active for agent in event.agents)} agents", *skipped])
         case StepFinished():
             said = f"{event.status}, {event.files} files" if event.status == "published" else event.status
-            return f"{event.agent}: {said} ({event.seconds:.1f} s)"
+            return f"{event.step}: {said} ({event.seconds:.1f} s)"
         case StepRetried():
-            return f"{event.agent}: attempt {event.attempt} failed, again in {event.wait:.0f} s: {event.problem}"
+            return f"{event.step}: attempt {event.attempt} failed, again in {event.wait:.0f} s: {event.problem}"
         case ModelSpent() if event.spent.calls:
-            return f"{event.agent}: skill {event.skill}: {event.model}: {_call(event.spent)}"
+            return f"{event.step}: skill {event.skill}: {event.model}: {_call(event.spent)}"
         case SkillFinished():
             by = f", {event.model}: {event.spent}" if event.model else ""
-            return f"{event.agent}: skill {event.skill}: {event.files} files ({event.seconds:.2f} s){by}"
+            return f"{event.step}: skill {event.skill}: {event.files} files ({event.seconds:.2f} s){by}"
         case WorkReturned():
             first = event.problems[0].partition("\n")[0]
-            return f"{event.agent}: back to {', '.join(event.skills)} ({event.round}): {first}"
+            return f"{event.step}: back to {', '.join(event.skills)} ({event.round}): {first}"
         case GuardFinished() if event.violations:
-            return f"{event.agent}: guard {event.guard}: {event.violations} violations"
+            return f"{event.step}: guard {event.guard}: {event.violations} violations"
         case CheckFinished():
             verdict = "passed" if event.passed else "FAILED"
-            return f"{event.agent}: check {event.check}: {verdict}, {event.summary} ({event.seconds:.1f} s)"
+            return f"{event.step}: check {event.check}: {verdict}, {event.summary} ({event.seconds:.1f} s)"
         case HandoffPublished():
-            return f"{event.agent}: handoff {event.path}"
+            return f"{event.step}: handoff {event.path}"
         case QuestionAsked():
             return f"{event.node} asks: {event.question}"
         case QuestionAnswered():
@@ -114,9 +115,13 @@ def line(event: Event) -> str | None:  # noqa: C901, PLR0911, PLR0912 - one a ki
             return None
 
 
+def _title(planned: PlannedAgent) -> str:
+    return planned.title if planned.step == planned.name else f"{planned.title}: {planned.step}"
+
+
 @dataclass
 class _Row:
-    """What is shown of one agent."""
+    """What is shown of one step."""
 
     title: str
     mark: str = "·"
@@ -148,14 +153,14 @@ class LiveView:
             case PlanMade():
                 for agent in event.agents:
                     note = "" if agent.active else agent.reason
-                    self._rows.setdefault(agent.name, _Row(agent.title)).note = note
+                    self._rows.setdefault(agent.step, _Row(_title(agent))).note = note
             case (
                 SkillStarted() | SkillFinished() | CheckStarted() | CheckFinished() | WorkReturned()
                 | StepStarted() | StepFinished() | StepRetried()
             ):  # fmt: skip
                 self._step(event)
             case ModelSpent():
-                self._rows.setdefault(event.agent, _Row(event.agent)).spent += event.spent
+                self._rows.setdefault(event.step, _Row(event.step)).spent += event.spent
             case _:
                 pass
 
@@ -170,7 +175,7 @@ class LiveView:
         | CheckStarted
         | CheckFinished,
     ) -> None:
-        row = self._rows.setdefault(event.agent, _Row(event.agent))
+        row = self._rows.setdefault(event.step, _Row(event.step))
         now = time.monotonic()
         match event:
             case StepStarted():

@@ -30,14 +30,17 @@ from orchestrator.cli.options import (
     Outside,
     StepTimeout,
     Verbose,
+    WorkflowName,
     names_of,
     policy_of,
 )
 from orchestrator.cli.project import engine_of
 from orchestrator.cli.session import View, attend, view_of
 from orchestrator.cli.signals import carry_out
+from orchestrator.planning.workflow import FEATURE
 
 if TYPE_CHECKING:
+    from orchestrator.orchestrator import Orchestrator
     from orchestrator.planning.policy import Policy
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -47,6 +50,7 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 def run(
     prd: Annotated[Path, typer.Argument(help="The feature PRD.")],
     workspace: Annotated[Path, typer.Option(help="Folder of the app; made if missing.")] = Path(),
+    workflow: WorkflowName = FEATURE,
     agents: Annotated[str, typer.Option(help="Only these agents, names separated by commas.")] = "",
     approve: ApproveOption = None,
     on_failure: OnFailure = None,
@@ -96,9 +100,9 @@ def run(
         model=use,
         outside=names_of(outside),
     )
-    raise typer.Exit(carry_out(_run(prd, workspace, names_of(agents), policy, view)))
+    raise typer.Exit(carry_out(_run(engine_of(workspace, workflow=workflow), prd, names_of(agents), policy, view)))
 
 
-async def _run(prd: Path, workspace: Path, agents: list[str], policy: Policy, view: View) -> int:
-    async with engine_of(workspace) as engine:
+async def _run(entering: Orchestrator, prd: Path, agents: list[str], policy: Policy, view: View) -> int:
+    async with entering as engine:
         return await attend(engine, await engine.start(prd, agents=agents or None, policy=policy), view)

@@ -100,11 +100,11 @@ def show_outcome(result: RunResult) -> None:
 
 
 def _show_handoffs(result: RunResult) -> None:
-    ran = Counter(each.agent for each in result.evidence)
+    ran = Counter(each.step for each in result.evidence)
     say_table(
         ("Agent", "Seconds", "Tool runs", "Handoff"),
         (
-            (each.agent, f"{result.timings.get(each.agent, 0.0):.1f}", str(ran[each.agent]), each.path)
+            (each.step, f"{result.timings.get(each.step, 0.0):.1f}", str(ran[each.step]), each.path)
             for each in result.handoffs
         ),
         right=("Seconds", "Tool runs"),
@@ -115,7 +115,7 @@ def _show_work(result: RunResult) -> None:
     say_table(
         ("Agent", "Skill", "Done by", "Calls", "Tokens in", "Tokens out", "US $"),
         [
-            *(_work_row(each.agent, each.skill, each.by, each.spent) for each in result.work),
+            *(_work_row(each.step, each.skill, each.by, each.spent) for each in result.work),
             _work_row("", "", "", sum((each.spent for each in result.work), Spending())),
         ],
         right=("Calls", "Tokens in", "Tokens out", "US $"),

@@ -9,8 +9,7 @@ Not here: the rules of these formats (`orchestrator.interop.formats`), writing t
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import yaml
@@ -18,7 +17,7 @@ import yaml
 from agents.contracts import Agent
 from orchestrator.interop import lenient_front_matter
 from orchestrator.planning.choices import catalogue_of
-from orchestrator.planning.pipeline import FULL_STACK, Pipeline
+from orchestrator.planning.pipeline import BoundStep, Pipeline, agents_of
 from orchestrator.steps.external.folder import handoff_name, task_name
 from skills.core.manifest import MAX_DESCRIPTION
 from skills.core.registry import Registry
@@ -31,10 +30,10 @@ _TOOLS = "Read, Write, Edit, Glob, Grep, Bash"
 
 def exported(pipeline: Pipeline, registry: Registry) -> dict[str, str]:
     """Return the text of every file by path, relative to the project; agents as under the default stack."""
-    stack = catalogue_of(registry, pipeline.toolchains).stack()
-    files = {f"{AGENTS}/{agent.name}.md": _subagent(agent) for agent in pipeline.bound(stack)}
+    steps = pipeline.bound(catalogue_of(registry, pipeline.toolchains).stack())
+    files = {f"{AGENTS}/{agent.name}.md": _subagent(agent, steps) for agent in agents_of(steps)}
     for skill in registry.skills:
-        if skill.agent in pipeline.names:
+        if any(step.uses(skill) for step in pipeline.steps):
             files[f"{SKILLS}/{skill.name}/SKILL.md"] = _skill(skill)
     files[f"{SKILLS}/baton/SKILL.md"] = (_TEXTS / "skill.md").read_text("utf-8")
     for text in sorted((_TEXTS / "commands").glob("*.md")):
@@ -42,7 +41,7 @@ def exported(pipeline: Pipeline, registry: Registry) -> dict[str, str]:
     return files
 
 
-def _subagent(agent: Agent) -> str:
+def _subagent(agent: Agent, steps: Sequence[BoundStep]) -> str:
     found = _own_text(agent)
     front = {
         "name": agent.name,
@@ -51,16 +50,17 @@ def _subagent(agent: Agent) -> str:
     }
     if model := found.text("model"):
         front["model"] = model
-    asked = (_TEXTS / "outside.md").read_text("utf-8").format(task=task_name(agent), handoff=handoff_name(agent))
+    own = [step for step in steps if step.agent.name == agent.name]
+    tasks, handoffs = ("` or `".join(map(name, own)) for name in (task_name, handoff_name))
+    asked = (_TEXTS / "outside.md").read_text("utf-8").format(task=tasks, handoff=handoffs)
     return _document(front, f"{found.body or _described(agent)}\n\n{asked}")
 
 
 def _own_text(agent: Agent) -> lenient_front_matter.Loose:
-    """Return the `agent.md` of a built-in agent; of another one, nothing."""
-    for folder in FULL_STACK:
-        module = importlib.import_module(f"agents.{folder}.agent")
-        if module.ROLE.name == agent.name:
-            return lenient_front_matter.read(Path(str(module.__file__)).with_name("agent.md").read_bytes())
+    """Return the `agent.md` in an agent's folder; nothing if there is none."""
+    text = agent.folder / "agent.md" if agent.folder else None
+    if text is not None and text.is_file():
+        return lenient_front_matter.read(text.read_bytes())
     return lenient_front_matter.Loose()
 
 

@@ -17,10 +17,10 @@ from pathlib import Path
 
 import yaml
 
+from agents.registry import find_agents
 from handoff.store import UnsafePath, safe_path, write_atomically
 from orchestrator.interop.project import MAPPING, SKILLS, Mapping, OwnAgent, OwnSkill, read_mapping
 from orchestrator.interop.read import Piece, Skipped, read_project
-from orchestrator.planning.pipeline import full_stack
 from schemas.errors import InputError
 from skills.core.registry import Registry
 
@@ -85,7 +85,7 @@ def import_project(root: Path) -> Imported:
 def _named(pieces: Sequence[Piece], before: Mapping) -> tuple[dict[str, Piece], list[str]]:
     """Return the pieces by names that nobody else has; one that was imported before keeps its name."""
     had = {each.source: name for name, each in before.skills.items()}  # each agent is a skill, too
-    taken = {skill.name for skill in Registry().skills} | {*full_stack().names} | {*had.values()}
+    taken = {skill.name for skill in Registry().skills} | {agent.name for agent in find_agents()} | {*had.values()}
     named: dict[str, Piece] = {}
     warnings = []
     for piece in pieces:

@@ -1,4 +1,4 @@
-"""A project's own agents, skills and toolchains.
+"""A project's own agents, workflows, skills and toolchains.
 
 `.baton/project.yaml` says who owns and reads what, `.baton/skills` what to do, `.baton/toolchains` with which tools.
 
@@ -16,25 +16,28 @@ edit.
         source: .claude/skills/house-style/SKILL.md
         agent: copy-editor
 
-An agent works in a pipeline once it owns something, a skill once it has an agent.
+An agent works in the workflows that lead to what it reads once it owns something, a skill once it has an agent; it may
+have several, with spaces between. What is written in Python stands in `.baton/agents`, a folder an agent, and workflows
+of the project's own in `.baton/workflows`.
 
 Not here: writing them (`orchestrator.interop.import_`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import yaml
 from pydantic import Field, ValidationError
 
-from agents.contracts import Agent
+from agents.contracts import Agent, Role
 from agents.custom import own_agent
+from agents.registry import find_agents, skill_folders
 from agents.toolchains.registry import Toolchains
-from orchestrator.planning.pipeline import Pipeline, full_stack
+from orchestrator.planning.workflows import Workflows
 from schemas.base import Document
 from schemas.contract import is_handoff
 from schemas.errors import InputError
@@ -45,6 +48,7 @@ FOLDER = ".baton"
 MAPPING = f"{FOLDER}/project.yaml"
 SKILLS = f"{FOLDER}/skills"
 TOOLCHAINS = f"{FOLDER}/toolchains"
+AGENTS, WORKFLOWS = f"{FOLDER}/agents", f"{FOLDER}/workflows"
 _WILD = frozenset("*?")
 
 
@@ -89,9 +93,9 @@ class Mapping(Document):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Project:
-    """A pipeline and the skills of its agents."""
+    """Workflows with their agents, and the skills of these."""
 
-    pipeline: Pipeline
+    workflows: Workflows
     registry: Registry
 
 
@@ -114,25 +118,24 @@ def read_mapping(root: Path) -> Mapping:
 
 
 def project_at(root: Path) -> Project | None:
-    """Return the pipeline and the skills of a project; None if it has none of its own.
+    """Return the workflows, agents and skills of a project, Baton's among them; None if it has none of its own.
 
     Raises:
         ProjectInvalid: With every problem found.
-        SkillInvalid: A skill of the project cannot be used.
-        ToolchainInvalid: A toolchain of the project cannot be used.
+        InputError: An agent, a workflow, a skill or a toolchain of the project cannot be used.
     """
-    toolchains = _folders(root / TOOLCHAINS)
-    if not toolchains and not (root / MAPPING).is_file():
+    if not any((root / name).exists() for name in (MAPPING, AGENTS, WORKFLOWS, TOOLCHAINS)):
         return None
     mapping = read_mapping(root)
-    built_in = replace(full_stack(), toolchains=Toolchains(toolchains))
-    problems = tuple(_problems(mapping, built_in))
+    agents, toolchains = find_agents(_folders(root / AGENTS)), Toolchains(_folders(root / TOOLCHAINS))
+    problems = tuple(_problems(mapping, agents, toolchains))
     if problems:
         raise ProjectInvalid(MAPPING, problems)
     own = tuple(_agent(name, each) for name, each in mapping.agents.items() if each.owns)
-    registry = Registry(_folders(root / SKILLS))
-    _refuse_old(mapping, registry)
-    return Project(pipeline=replace(built_in, agents=(*built_in.agents, *own)), registry=registry)
+    registry = Registry((*_folders(root / SKILLS), *skill_folders(agents)))
+    _refuse_old(mapping, registry, root / SKILLS)
+    workflows = Workflows(_folders(root / WORKFLOWS), agents=(*agents, *own), toolchains=toolchains)
+    return Project(workflows=workflows, registry=registry)
 
 
 def _folders(place: Path) -> tuple[Path, ...]:
@@ -143,16 +146,14 @@ def _agent(name: str, own: OwnAgent) -> Agent:
     return own_agent(name, title=own.title, reads=own.reads, owns=own.owns, excludes=own.excludes)
 
 
-def _problems(mapping: Mapping, built_in: Pipeline) -> Iterator[str]:
-    claimed = [
-        (role, pattern)
-        for toolchain in built_in.toolchains.toolchains
-        for role, binding in toolchain.bindings.items()
-        for pattern in binding.owns
-    ]
+def _problems(mapping: Mapping, agents: Sequence[Role], toolchains: Toolchains) -> Iterator[str]:
+    bound = [(role, each) for toolchain in toolchains.toolchains for role, each in toolchain.bindings.items()]
+    bound += [(agent.name, agent) for agent in agents if isinstance(agent, Agent)]
+    claimed = [(name, pattern) for name, each in bound for pattern in each.owns]
+    names = {agent.name for agent in agents}
     for name, own in mapping.agents.items():
-        if name in built_in.names:
-            yield f"agents.{name}: an agent of Baton's has that name; choose another"
+        if name in names:
+            yield f"agents.{name}: another agent has that name; choose another"
         yield from (f"agents.{name}.reads: there is no handoff `{each}`" for each in own.reads if not is_handoff(each))
         for pattern in own.owns:
             taken = next((f"`{other}` of {whose}" for whose, other in claimed if overlap(pattern, other)), None)
@@ -161,10 +162,11 @@ def _problems(mapping: Mapping, built_in: Pipeline) -> Iterator[str]:
             elif taken:
                 yield f"agents.{name}.owns: `{pattern}` may mean files that {taken} means, too"
         claimed += [(name, pattern) for pattern in own.owns]
-    known = {*built_in.names, *mapping.agents}
+    known = {*names, *mapping.agents}
     for name, skill in mapping.skills.items():
-        if skill.agent and skill.agent not in known:
-            yield f"skills.{name}.agent: there is no agent `{skill.agent}`"
+        for agent in skill.agent.split():
+            if agent not in known:
+                yield f"skills.{name}.agent: there is no agent `{agent}`"
 
 
 def overlap(one: str, other: str) -> bool:
@@ -180,14 +182,14 @@ def _literal(pattern: str) -> str:
     return pattern[:end]
 
 
-def _refuse_old(mapping: Mapping, registry: Registry) -> None:
+def _refuse_old(mapping: Mapping, registry: Registry, folder: Path) -> None:
     """Refuse skills that were imported before the project's file was edited.
 
     Raises:
         ProjectInvalid: They are for other agents than the file says.
     """
-    there = {skill.name: skill.agent for skill in registry.skills if not skill.built_in}
-    wanted = {name: each.agent for name, each in mapping.skills.items() if each.agent}
+    there = {skill.name: skill.agents for skill in registry.skills if skill.folder.parent == folder}
+    wanted = {name: tuple(each.agent.split()) for name, each in mapping.skills.items() if each.agent}
     changed = sorted(name for name in {*there, *wanted} if there.get(name) != wanted.get(name))
     if changed:
         listed = ", ".join(f"`{name}`" for name in changed)

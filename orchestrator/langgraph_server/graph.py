@@ -23,7 +23,8 @@ from langgraph.graph import StateGraph
 from langgraph.types import interrupt
 
 from orchestrator.langgraph_server.request import prd_of
-from orchestrator.planning.pipeline import Pipeline, full_stack
+from orchestrator.planning.pipeline import Pipeline
+from orchestrator.planning.workflows import Workflows
 from orchestrator.records.outcome import StepOutcome
 from orchestrator.runtime.langgraph.graph import Node, State, answer_key, lay_out, outcome_key, state_keys
 from orchestrator.steps.intake.intake import NODE as INTAKE
@@ -120,4 +121,4 @@ def _good(reply: Reply) -> Reply:
     return reply
 
 
-graph = server_graph(BatonApp(), full_stack()).compile()
+graph = server_graph(BatonApp(), Workflows().pipeline()).compile()

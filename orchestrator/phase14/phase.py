@@ -21,9 +21,9 @@ from orchestrator.phase14.artifacts import collect
 from orchestrator.phase14.request import SpecialistRequest, endpoint_wishes, read_document, understand
 from orchestrator.phase14.specialists import SpecialistDecision, decide, require_available
 from orchestrator.planning.choices import built_in
-from orchestrator.planning.pipeline import full_stack
 from orchestrator.planning.plan import make_plan
 from orchestrator.planning.policy import Policy
+from orchestrator.planning.workflows import Workflows
 from orchestrator.records.events import PlanMade
 from orchestrator.records.result import RunResult
 from schemas.agents import BackendLanguage, CodeQuality, PythonSpecialistOutput
@@ -97,7 +97,7 @@ def explain(request: SpecialistRequest) -> Explanation:
         feature = feature_of(request.prd, built_in())
     except FeatureIncomplete as error:
         return Explanation(decisions=decisions, question=error.question)
-    return Explanation(decisions=decisions, plan=make_plan(feature, full_stack(), Registry()).event())
+    return Explanation(decisions=decisions, plan=make_plan(feature, Workflows().pipeline(), Registry()).event())
 
 
 async def start(engine: Orchestrator, request: SpecialistRequest, policy: Policy | None = None) -> Run:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import cast
 
-from agents.contracts import Reads, Role
+from agents.contracts import Reads
 from handoff.compatible import Schema, compatible
-from orchestrator.planning.pipeline import Pipeline
+from orchestrator.planning.pipeline import Pipeline, Step
 from schemas.base import JSON
 from schemas.contract import contract_of, model_of
 from schemas.errors import InputError
@@ -35,28 +35,44 @@ def refuse_unfit(pipeline: Pipeline, registry: Registry) -> None:
     Raises:
         ContractsDoNotFit: With every field that does not fit.
     """
-    problems = [*_order_problems(pipeline)]
-    for agent in pipeline.agents:
+    problems = [*_name_problems(pipeline, registry), *_order_problems(pipeline)]
+    for step in pipeline.steps:
         for skill in registry.skills:
-            if skill.agent == agent.name:
-                problems += [problem for reads in agent.reads for problem in _skill_problems(reads, skill)]
+            if step.uses(skill):
+                problems += [problem for reads in step.agent.reads for problem in _skill_problems(reads, skill)]
     if problems:
-        raise ContractsDoNotFit(tuple(problems))
+        raise ContractsDoNotFit(tuple(dict.fromkeys(problems)))
+
+
+def _name_problems(pipeline: Pipeline, registry: Registry) -> Iterator[str]:
+    """Yield a problem for each step whose name or handoff another one has, or whose skills its agent has not."""
+    names, writers = set[str](), dict[str, str]()
+    for step in pipeline.steps:
+        if step.name in names:
+            yield f"two steps are called `{step.name}`"
+        names.add(step.name)
+        writer = writers.setdefault(step.agent.writes, step.name)
+        if writer != step.name:
+            yield f"{step.name} writes `{step.agent.writes}`, as {writer} does; give it a handoff of its own"
+        known = {skill.name for skill in registry.skills if step.agent.name in skill.agents}
+        for name in step.skills or ():
+            if name not in known:
+                yield f"{step.name} uses the skill `{name}`, which {step.agent.name} does not have"
 
 
 def _order_problems(pipeline: Pipeline) -> Iterator[str]:
-    """Yield a problem for each agent that needs what an agent after it writes."""
-    writers = {agent.writes: agent for agent in pipeline.agents}
+    """Yield a problem for each step that needs what one after it writes."""
+    writers = {step.agent.writes: step for step in pipeline.steps}
     done: set[str] = set()
-    for agent in pipeline.agents:
-        for reads in agent.reads:
+    for step in pipeline.steps:
+        for reads in step.agent.reads:
             writer = writers.get(reads.contract)
             if reads.required and writer is not None and writer.name not in done:
-                yield f"{agent.name} reads `{reads.contract}`, which {_later(writer, agent)} writes"
-        done.add(agent.name)
+                yield f"{step.name} reads `{reads.contract}`, which {_later(writer, step)} writes"
+        done.add(step.name)
 
 
-def _later(writer: Role, reader: Role) -> str:
+def _later(writer: Step, reader: Step) -> str:
     return "it itself" if writer is reader else f"{writer.name}, working after it,"
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from orchestrator.planning.model_policy import ModelUse
-from orchestrator.planning.pipeline import GRAPH_VERSION, Pipeline, digest
+from orchestrator.planning.pipeline import GRAPH_VERSION, Pipeline, Step, digest
 from orchestrator.planning.plan import Plan
 from schemas.base import JSON, Document
 from schemas.contract import contract_of
@@ -32,18 +32,19 @@ _NOT_OURS = {"__pycache__", "node_modules"}
 
 
 class Fingerprint(Document):
-    """Versions and SHA-256 digests: of the feature, of each agent's place, skills and toolchains, of the contracts.
+    """Versions and SHA-256 digests: of the feature, of each step's place, skills and toolchains, of the contracts.
 
-    `toolchains` is empty in those of runs that began before there were any.
+    All but the first three are by step, in order. `toolchains` is empty in those of runs that began before there were
+    any.
     """
 
     baton: str
     graph: int
     feature: str
-    agents: Mapping[str, str]  # by name, in order: what it reads and writes
-    contracts: Mapping[str, str]  # of the handoff that each agent writes, by agent
-    skills: Mapping[str, Mapping[str, str]]  # by agent, by skill
-    toolchains: Mapping[str, Mapping[str, str]] = {}  # by agent, by toolchain
+    agents: Mapping[str, str]  # who works there, what it reads and writes
+    contracts: Mapping[str, str]  # of the handoff that it writes
+    skills: Mapping[str, Mapping[str, str]]  # by skill
+    toolchains: Mapping[str, Mapping[str, str]] = {}  # by toolchain
     model: str = ""  # that does what templates do not
 
 
@@ -60,16 +61,10 @@ def fingerprint(pipeline: Pipeline, plan: Plan, use: ModelUse | None = None) -> 
         baton=_version(),
         graph=GRAPH_VERSION,
         feature=digest({**plan.feature.model_dump(mode="json"), "stack": _chosen(plan.feature.stack)}),
-        agents={
-            each.name: digest({"reads": [reads.contract for reads in each.reads], "writes": each.writes})
-            for each in pipeline.agents
-        },
-        contracts={each.name: _contract_digest(each.writes) for each in pipeline.agents},
+        agents={step.name: _place(step) for step in pipeline.steps},
+        contracts={step.name: _contract_digest(step.agent.writes) for step in pipeline.steps},
         skills={name: {each.name: _skill(each) for each in used} for name, used in plan.skills.items()},
-        toolchains={
-            name: {each.name: _folder(each.folder) for each in plan.toolchains if each.folder and name in each.bindings}
-            for name in plan.bound
-        },
+        toolchains={step.name: _used(plan, step) for step in pipeline.steps},
         model=use.name if use else "",
     )
 
@@ -80,7 +75,7 @@ def compare(old: Fingerprint, new: Fingerprint, done: Collection[str], unread: C
     Args:
         old: As it was stored.
         new: Of what is installed now.
-        done: Agents whose steps are done.
+        done: Steps that are done.
         unread: Those of them whose handoff does not satisfy the contract as it is now.
     """
     if old == new and list(old.agents) == list(new.agents):
@@ -152,6 +147,18 @@ def _changes(
         if was.get(name) != now.get(name):
             how = "changed" if name in was and name in now else "is new" if name in now else "is gone"
             yield f"{what} {name} of {agent} {how}"
+
+
+def _used(plan: Plan, step: Step) -> dict[str, str]:
+    """Return the digests of the toolchains that say something of the agent of a step."""
+    return {
+        each.name: _folder(each.folder) for each in plan.toolchains if each.folder and step.agent.name in each.bindings
+    }
+
+
+def _place(step: Step) -> str:
+    whose: dict[str, JSON] = {} if step.name == step.agent.name else {"agent": step.agent.name}
+    return digest({**whose, "reads": [reads.contract for reads in step.agent.reads], "writes": step.agent.writes})
 
 
 @cache

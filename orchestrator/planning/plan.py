@@ -1,6 +1,6 @@
-"""A plan: a pipeline made concrete for one feature. Which agents work, with which skills, and why.
+"""A plan: a pipeline made concrete for one feature. Which steps are done, with which skills, and why.
 
-An agent works if one of its skills is active; a skill is active if the stack meets its conditions. Nothing else
+A step is done if one of its skills is active; a skill is active if the stack meets its conditions. Nothing else
 decides, so a new skill or a new stack choice needs no change here.
 """
 
@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from agents.contracts import Agent, Toolchain
-from orchestrator.planning.pipeline import Pipeline
+from agents.contracts import Toolchain
+from orchestrator.planning.pipeline import BoundStep, Pipeline, Step
 from orchestrator.records.events import PlanMade, PlannedAgent, PlannedSkill
 from schemas.errors import InputError
 from schemas.feature import Feature
@@ -58,23 +58,23 @@ class ToolchainMissing(InputError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
-    """Who works on a feature, with which skills and toolchains.
+    """What is done for a feature, with which skills and toolchains.
 
-    `bound` holds every agent of the pipeline as it works under the feature's stack, by name; `skills` each working
-    agent's, in running order; `locks` the lock file of each ecosystem's environment, also if the skill that brings it
+    `bound` holds every step of the pipeline as it is done under the feature's stack, by name; `skills` those of each
+    step, in running order; `locks` the lock file of each ecosystem's environment, also if the skill that brings it
     belongs to an agent that does not work in this run.
     """
 
     feature: Feature
-    agents: tuple[PlannedAgent, ...]
-    bound: Mapping[str, Agent]
+    steps: tuple[PlannedAgent, ...]
+    bound: Mapping[str, BoundStep]
     toolchains: tuple[Toolchain, ...]
     skills: Mapping[str, tuple[Skill, ...]]
     locks: Mapping[str, Path]
 
-    def agent(self, name: str) -> PlannedAgent:
-        """Return what is planned for the agent called `name`."""
-        return next(agent for agent in self.agents if agent.name == name)
+    def step(self, name: str) -> PlannedAgent:
+        """Return what is planned for the step called `name`."""
+        return next(step for step in self.steps if step.step == name)
 
     @property
     def api_document(self) -> str | None:
@@ -87,7 +87,7 @@ class Plan:
 
     def event(self) -> PlanMade:
         """Return the plan as an event, which is also how it is shown."""
-        return PlanMade(agents=self.agents, gaps=self.feature.gaps)
+        return PlanMade(agents=self.steps, gaps=self.feature.gaps)
 
 
 def make_plan(feature: Feature, pipeline: Pipeline, registry: Registry) -> Plan:
@@ -99,43 +99,45 @@ def make_plan(feature: Feature, pipeline: Pipeline, registry: Registry) -> Plan:
     """
     selections = registry.select(feature.stack)
     _refuse_incomplete(pipeline, selections, feature.stack)
-    agents = tuple(_planned(agent.name, agent.title, selections) for agent in pipeline.agents)
-    bound = {agent.name: agent for agent in pipeline.bound(feature.stack)}
-    if lost := [agent.name for agent in agents if agent.active and not bound[agent.name].owns]:
+    steps = tuple(_planned(step, selections) for step in pipeline.steps)
+    bound = {step.name: step for step in pipeline.bound(feature.stack)}
+    if lost := [step.step for step in steps if step.active and not bound[step.step].agent.owns]:
         raise ToolchainMissing(tuple(lost), feature.stack)
     return Plan(
         feature=feature,
-        agents=agents,
+        steps=steps,
         bound=bound,
         toolchains=pipeline.toolchains.select(feature.stack),
-        skills={agent.name: _active(agent.name, selections) for agent in pipeline.agents},
+        skills={step.name: _active(step, selections) for step in pipeline.steps},
         locks={lock.ecosystem: lock.lock for each in selections if each.active for lock in each.skill.prepares},
     )
 
 
 def _refuse_incomplete(pipeline: Pipeline, selections: list[Selection], stack: Stack) -> None:
     problems = []
-    for agent in pipeline.agents:
-        required = agent.required is not None and all_hold(agent.required, stack)
-        if required and not _active(agent.name, selections):
-            problems.append(f"{agent.name}: {_planned(agent.name, agent.title, selections).reason}")
+    for step in pipeline.steps:
+        required = step.agent.required is not None and all_hold(step.agent.required, stack)
+        if required and not _active(step, selections):
+            problems.append(f"{step.name}: {_planned(step, selections).reason}")
     if problems:
         raise StackIncomplete(tuple(problems))
 
 
-def _active(agent: str, selections: list[Selection]) -> tuple[Skill, ...]:
-    return tuple(each.skill for each in selections if each.skill.agent == agent and each.active)
+def _active(step: Step, selections: list[Selection]) -> tuple[Skill, ...]:
+    return tuple(each.skill for each in selections if each.active and step.uses(each.skill))
 
 
-def _planned(name: str, title: str, selections: list[Selection]) -> PlannedAgent:
+def _planned(step: Step, selections: list[Selection]) -> PlannedAgent:
     skills = tuple(
         PlannedSkill(name=each.skill.name, active=each.active, reason=each.reason)
         for each in selections
-        if each.skill.agent == name
+        if step.uses(each.skill)
     )
     active = [skill for skill in skills if skill.active]
     if active:
         reason = f"{len(active)} of its {len(skills)} skills apply"
     else:
         reason = "; ".join(dict.fromkeys(skill.reason for skill in skills)) or "it has no skills"
-    return PlannedAgent(name=name, title=title, active=bool(active), reason=reason, skills=skills)
+    return PlannedAgent(
+        name=step.agent.name, step=step.name, title=step.agent.title, active=bool(active), reason=reason, skills=skills
+    )

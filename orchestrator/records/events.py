@@ -35,6 +35,13 @@ class _Event(Document):
     at: datetime = Field(default_factory=_now)
 
 
+class _StepEvent(_Event):
+    """What happens in a step; one that has no name of its own has its agent's."""
+
+    agent: str
+    step: str = Field(default_factory=lambda given: given["agent"])
+
+
 class RunStarted(_Event):
     type: Literal["run_started"] = "run_started"
     run: str
@@ -59,9 +66,10 @@ class PlannedSkill(Document):
 
 
 class PlannedAgent(Document):
-    """An agent, why it runs or does not, and its skills in running order."""
+    """An agent's step, why it is done or not, and its skills in running order."""
 
     name: str
+    step: str = Field(default_factory=lambda given: given["name"])
     title: str
     active: bool
     reason: str
@@ -81,16 +89,14 @@ class PlanMade(_Event):
     gaps: tuple[RedactedGap, ...]
 
 
-class StepStarted(_Event):
+class StepStarted(_StepEvent):
     type: Literal["step_started"] = "step_started"
-    agent: str
 
 
-class StepFinished(_Event):
+class StepFinished(_StepEvent):
     """`problems` are set if the step failed; `log` is then the path of what the failing tool said."""
 
     type: Literal["step_finished"] = "step_finished"
-    agent: str
     status: StepStatus
     seconds: float
     files: int = 0
@@ -98,37 +104,33 @@ class StepFinished(_Event):
     log: str | None = None
 
 
-class StepRetried(_Event):
+class StepRetried(_StepEvent):
     """A step failed for a reason that may pass; it is tried again after `wait` seconds."""
 
     type: Literal["step_retried"] = "step_retried"
-    agent: str
     attempt: int
     problem: RedactedText
     wait: float
 
 
-class SkillStarted(_Event):
+class SkillStarted(_StepEvent):
     type: Literal["skill_started"] = "skill_started"
-    agent: str
     skill: str
 
 
-class ModelSpent(_Event):
+class ModelSpent(_StepEvent):
     """What a model took just now: a call, or the time between calls. The sum of these is what the run spent."""
 
     type: Literal["model_spent"] = "model_spent"
-    agent: str
     skill: str
     model: str
     spent: Spending
 
 
-class SkillFinished(_Event):
+class SkillFinished(_StepEvent):
     """`model` is who did the work, or a part of it, and `spent` what it took; both are null if templates did it."""
 
     type: Literal["skill_finished"] = "skill_finished"
-    agent: str
     skill: str
     files: int
     seconds: float
@@ -136,49 +138,44 @@ class SkillFinished(_Event):
     spent: Spending | None = None
 
 
-class WorkReturned(_Event):
+class WorkReturned(_StepEvent):
     """What a model made does not stand: it goes back to these skills with what guards and checks found.
 
     `round` counts how often, from 1.
     """
 
     type: Literal["work_returned"] = "work_returned"
-    agent: str
     skills: tuple[str, ...]
     round: int
     problems: tuple[RedactedText, ...]
 
 
-class GuardFinished(_Event):
+class GuardFinished(_StepEvent):
     """A guard looked at the proposal: a matter of milliseconds, so it has no event for its start."""
 
     type: Literal["guard_finished"] = "guard_finished"
-    agent: str
     guard: str
     violations: int
     seconds: float
 
 
-class CheckStarted(_Event):
+class CheckStarted(_StepEvent):
     type: Literal["check_started"] = "check_started"
-    agent: str
     check: str
 
 
-class CheckFinished(_Event):
+class CheckFinished(_StepEvent):
     type: Literal["check_finished"] = "check_finished"
-    agent: str
     check: str
     passed: bool
     summary: RedactedText
     seconds: float
 
 
-class HandoffPublished(_Event):
+class HandoffPublished(_StepEvent):
     """`path` is relative to the workspace."""
 
     type: Literal["handoff_published"] = "handoff_published"
-    agent: str
     path: str
     sha256: str
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from handoff.provenance import CheckRun
-from schemas.base import Document
+from schemas.base import Document, Field
 
 
 class CheckRecord(Document):
     """One tool run of a check, and the path of its log."""
 
     agent: str
+    step: str = Field(default_factory=lambda given: given["agent"])
     run: CheckRun
     log: str
 
@@ -24,6 +25,7 @@ class Receipt(Document):
     """
 
     agent: str
+    step: str = Field(default_factory=lambda given: given["agent"])
     files: Mapping[str, str]
     replaces: Mapping[str, str] = {}
     handoff: str | None = None

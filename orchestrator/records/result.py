@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from orchestrator.records.events import RedactedGap, RedactedText, RunStatus
 from orchestrator.records.receipt import CheckRecord
-from schemas.base import Document
+from schemas.base import Document, Field
 from skills.model.budget import Spending
 
 
@@ -14,6 +14,7 @@ class SkillWork(Document):
     """Who did a skill last, `template` or a model's name, and what models took for it in the whole run."""
 
     agent: str
+    step: str = Field(default_factory=lambda given: given["agent"])
     skill: str
     by: str
     spent: Spending = Spending()
@@ -23,6 +24,7 @@ class PublishedHandoff(Document):
     """A handoff that the run wrote. `path` is relative to the workspace."""
 
     agent: str
+    step: str = Field(default_factory=lambda given: given["agent"])
     path: str
     sha256: str
 

@@ -26,6 +26,7 @@ class Request:
     prd: str | Path | bytes
     workspace: str | Path
     group: str = ""
+    workflow: str | None = None
     agents: tuple[str, ...] | None = None
     policy: Policy = field(default_factory=Policy)
 

@@ -157,7 +157,9 @@ class Engine:
                 registry=self.registry,
                 executor=workers.executor,
                 model=workers.model,
-                meter=RunMeter(use.budget() if use else Budget(), events, use.name if use else ""),
+                meter=RunMeter(
+                    use.budget() if use else Budget(), events, use.name if use else "", pipeline.agent_names
+                ),
                 environments=self._environments,
                 admin_dsn=opened.server.admin,
                 ledger=opened.ledger,

@@ -23,6 +23,8 @@ from orchestrator.planning.fingerprint import Fingerprint, Resumption, compare, 
 from orchestrator.planning.pipeline import AgentUnknown, Pipeline
 from orchestrator.planning.plan import make_plan
 from orchestrator.planning.policy import Policy, PolicyChange
+from orchestrator.planning.workflow import Workflow
+from orchestrator.planning.workflows import Workflows
 from orchestrator.records.events import QuestionAnswered, RunResumed, RunStatus
 from orchestrator.runtime.engine import Engine
 from orchestrator.runtime.run import Run
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
 
 async def resume_run(
     engine: Engine,
-    pipeline: Pipeline,
+    workflows: Workflows,
     run_id: str,
     *,
     again: bool = False,
@@ -68,7 +70,7 @@ async def resume_run(
     ledger = opened.ledger
     known = await ledger.runs.get(run_id)
     await ledger.questions.settle(run_id)
-    pipeline, workspace = pipeline_of(known, pipeline), workspace_of(known)
+    pipeline, workspace = pipeline_of(known, workflows), workspace_of(known)
     async with AsyncExitStack() as held, claimed(ledger, run_id, (*OPEN, *ENDED) if again else OPEN) as before:
         held.enter_context(workspace.lock())
         stored = Policy.model_validate(before.policy)
@@ -134,14 +136,14 @@ async def claimed(ledger: Ledger, run_id: str, allowed: tuple[RunStatus, ...]) -
         raise
 
 
-def pipeline_of(run: RunDetails, pipeline: Pipeline) -> Pipeline:
-    """Return the part of `pipeline` that a run uses.
+def pipeline_of(run: RunDetails, workflows: Workflows) -> Pipeline:
+    """Return the workflow that a run was started with, bound to the agents that are there now.
 
     Raises:
         RunRefused: One of its agents is no longer there.
     """
     try:
-        return pipeline.subset(run.agents)
+        return workflows.bind(Workflow.model_validate(run.shape))
     except AgentUnknown as error:
         raise _refused(run.id, (str(error),)) from error
 
@@ -225,7 +227,7 @@ def steps_again(context: RunContext, agent: str | None) -> tuple[str, ...]:
     """Return the steps to do again: from `agent` on, or from what is not done.
 
     Raises:
-        AgentUnknown: No agent of the run has that name.
+        StepUnknown: No step of the run has that name.
         RunRefused: Everything is done, or something before `agent` is not.
     """
     done, run_id = context.state.done(), context.id
@@ -236,7 +238,7 @@ def steps_again(context: RunContext, agent: str | None) -> tuple[str, ...]:
         if not undone:
             raise RunRefused(f"every step of run `{run_id}` is done. Name the first one to do again with `--from`.")
         return tuple(dict.fromkeys(each for name in undone for each in context.pipeline.downstream(name)))
-    again = context.pipeline.downstream(context.pipeline.agent(agent).name)
+    again = context.pipeline.downstream(context.pipeline.step(agent).name)
     missing = sorted(({INTAKE} | context.pipeline.upstream(agent)) - done)
     if missing:
         raise RunRefused(
@@ -269,12 +271,12 @@ def _refuse_changed_prd(context: RunContext) -> None:
 
 
 def _unread(context: RunContext) -> list[str]:
-    """Return the agents of done steps whose handoff does not satisfy its contract as it is now."""
+    """Return the done steps whose handoff does not satisfy its contract as it is now."""
     found = []
     for name in context.state.receipts():
         if name != INTAKE:
             try:
-                context.handoffs.read(context.pipeline.agent(name).writes)
+                context.handoffs.read(context.pipeline.step(name).agent.writes)
             except HandoffMissing:
                 continue  # asked about by the step that needs it
             except HandoffInvalid:

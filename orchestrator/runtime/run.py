@@ -237,7 +237,12 @@ class Run:
             title=run.title,
             workspace=str(run.workspace.root),
             handoffs=tuple(
-                PublishedHandoff(agent=name, path=run.handoffs.name(receipt.handoff), sha256=receipt.handoff_sha256)
+                PublishedHandoff(
+                    agent=run.agent_name(name),
+                    step=name,
+                    path=run.handoffs.name(receipt.handoff),
+                    sha256=receipt.handoff_sha256,
+                )
                 for name, receipt in order.items()
                 if receipt.handoff and receipt.handoff_sha256
             ),

@@ -49,7 +49,7 @@ async def begin(
         prd: Its PRD.
         plan: Made from the PRD; None if it is one of prose, about which the run asks.
         source: A run whose work in the steps `kept` is published as this run's.
-        kept: Names of agents.
+        kept: Names of steps.
 
     Raises:
         WorkspaceBusy: Another run is in the workspace.
@@ -73,12 +73,18 @@ async def begin(
             title=title,
             status="running",
             agents=context.pipeline.names,
+            workflow=context.pipeline.workflow.name,
             owner=ledger.owner.id,
             forked_from=source,
             started_at=context.started_at,
         )
         context.events.note(
-            runs.add(record, policy=context.state.policy.model_dump(mode="json"), prd=context.state.prd_sha256)
+            runs.add(
+                record,
+                shape=context.pipeline.workflow.model_dump(mode="json"),
+                policy=context.state.policy.model_dump(mode="json"),
+                prd=context.state.prd_sha256,
+            )
         )
         context.events.emit(RunStarted(run=context.id, title=title, workspace=str(workspace.root)))
         await ledger.content.keep(context.id, [prd], lambda rows: context.events.commit(*rows))

@@ -81,9 +81,13 @@ class RunContext:
         """Return the step called `name`."""
         return self.state.step(name)
 
-    def tree(self, agent: str) -> Path:
-        """Return the folder of an agent's staged tree: the app as it would be, where its checks run."""
-        return self.folder / "trees" / agent
+    def agent_name(self, node: str) -> str:
+        """Return the name of the agent that works in a step; the intake is nobody's, and has its own."""
+        return self.pipeline.agent_names.get(node, node)
+
+    def tree(self, step: str) -> Path:
+        """Return the folder of a step's staged tree: the app as it would be, where its checks run."""
+        return self.folder / "trees" / step
 
     async def load(self) -> None:
         """Load what the ledger knows of this run and its workspace."""
@@ -105,7 +109,7 @@ class RunContext:
         return recorded
 
     def _listed(self, plan: Plan) -> Iterable[tuple[str, str]]:
-        for agent in plan.bound.values():
+        for agent in (step.agent for step in plan.bound.values()):
             try:
                 provenance = self.handoffs.read(agent.writes).provenance
             except (HandoffMissing, HandoffInvalid):

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import cast
 
-from agents.contracts import Agent, Reads
+from agents.contracts import Reads
 from agents.ownership import owns
 from handoff.problems import HandoffInvalid, HandoffMissing
 from handoff.store import Handoff
+from orchestrator.planning.pipeline import BoundStep
 from orchestrator.planning.plan import Plan
 from orchestrator.records.events import SkillStarted
 from orchestrator.steps.context import RunContext
@@ -34,32 +35,32 @@ class Broken:
     question: str
 
 
-def read_handoffs(run: RunContext, agent: Agent) -> dict[str, Handoff] | Broken:
+def read_handoffs(run: RunContext, step: BoundStep) -> dict[str, Handoff] | Broken:
     """Return the handoffs that the agent reads, by name, their files staged."""
     found: dict[str, Handoff] = {}
-    for reads in agent.reads:
+    for reads in step.agent.reads:
         try:
             handoff = run.handoffs.read(reads.contract)
         except HandoffMissing as error:
             if reads.required:
-                return _broken(run, agent, reads, str(error))
+                return _broken(run, step, reads, str(error))
             continue
         except HandoffInvalid as error:
-            return _broken(run, agent, reads, str(error))
-        changed = stage_published(run.tree(agent.name), run.workspace.root, handoff)
+            return _broken(run, step, reads, str(error))
+        changed = stage_published(run.tree(step.name), run.workspace.root, handoff)
         if changed:
             listed = "\n".join(f"  {path}" for path in changed)
             problem = f"Files of `{run.handoffs.name(reads.contract)}` are missing or changed since:\n{listed}"
-            return _broken(run, agent, reads, problem)
+            return _broken(run, step, reads, problem)
         found[reads.name] = handoff
     return found
 
 
-def _broken(run: RunContext, agent: Agent, reads: Reads, problem: str) -> Broken:
+def _broken(run: RunContext, step: BoundStep, reads: Reads, problem: str) -> Broken:
     asked = f"{reads.question}\n" if reads.question else ""
     path = run.workspace.root / run.handoffs.name(reads.contract)
     return Broken(
-        f"{asked}The {agent.title} agent cannot work without the handoff `{reads.contract}`.\n{problem}\n"
+        f"{asked}The {step.agent.title} agent cannot work without the handoff `{reads.contract}`.\n{problem}\n"
         f"Put it right at `{path}`, answer `done`, then resume the run; or answer `give up`."
     )
 
@@ -79,7 +80,7 @@ class Round:
 
 
 async def run_skills(
-    run: RunContext, plan: Plan, agent: Agent, handoffs: Mapping[str, Handoff], this: Round
+    run: RunContext, plan: Plan, step: BoundStep, handoffs: Mapping[str, Handoff], this: Round
 ) -> Mapping[str, Contribution]:
     """Run the agent's skills one after the other and return their outputs by name.
 
@@ -89,28 +90,29 @@ async def run_skills(
     """
     materials: dict[str, Document | JSON] = {name: handoff.data for name, handoff in handoffs.items()}
     materials["feature"] = plan.feature
-    if plan.api_document and (document := run.tree(agent.name) / plan.api_document).is_file():
+    if plan.api_document and (document := run.tree(step.name) / plan.api_document).is_file():
         materials["openapi"] = cast("JSON", json.loads(document.read_bytes()))
-    executor = TemplateExecutor() if decided(run, agent.name) == TEMPLATE else run.services.executor
+    executor = TemplateExecutor() if decided(run, step.name) == TEMPLATE else run.services.executor
     bench = SkillContext(
-        agent=agent.name,
-        tree=run.tree(agent.name),
-        owned=partial(owns, agent),
-        owns=agent.owns,
-        excludes=agent.excludes,
+        agent=step.agent.name,
+        step=step.name,
+        tree=run.tree(step.name),
+        owned=partial(owns, step.agent),
+        owns=step.agent.owns,
+        excludes=step.agent.excludes,
         meter=run.services.meter,
     )
-    for skill in plan.skills[agent.name]:
+    for skill in plan.skills[step.name]:
         if skill.name in this.kept:
             this.outputs[skill.name] = this.kept[skill.name]
             continue
-        run.events.emit(SkillStarted(agent=agent.name, skill=skill.name))
-        started, before = time.monotonic(), run.services.meter.skill(agent.name, skill.name)
+        run.events.emit(SkillStarted(agent=step.agent.name, step=step.name, skill=skill.name))
+        started, before = time.monotonic(), run.services.meter.skill(step.name, skill.name)
         offered = {**materials, "assembled": merge(list(this.outputs.items()))}
         place = replace(bench, rework=this.rework.get(skill.name))
         output = this.outputs[skill.name] = await executor.execute(skill, offered, place)
         seconds = round(time.monotonic() - started, 3)
-        if run.services.meter.finish(agent.name, skill.name, files=len(output.files), seconds=seconds, before=before):
+        if run.services.meter.finish(step.name, skill.name, files=len(output.files), seconds=seconds, before=before):
             this.modelled.add(skill.name)
     return this.outputs
 

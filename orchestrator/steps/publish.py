@@ -12,11 +12,11 @@ from collections.abc import Collection, Coroutine, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from agents.contracts import Agent
 from agents.ownership import matches, owns
 from handoff.problems import HandoffInvalid, HandoffMissing
 from handoff.provenance import Provenance, sha256
 from handoff.store import Handoff, written
+from orchestrator.planning.pipeline import BoundStep
 from orchestrator.records.receipt import Receipt
 from orchestrator.steps.context import RunContext
 from orchestrator.steps.run_checks import Measured
@@ -27,11 +27,11 @@ from schemas.contract import contract_of
 T = TypeVar("T")
 
 
-async def refuse_fixed(run: RunContext, agent: Agent, files: Mapping[str, str]) -> tuple[str, ...]:
+async def refuse_fixed(run: RunContext, step: BoundStep, files: Mapping[str, str]) -> tuple[str, ...]:
     """Return a problem for each published file that may not change any more and would: a migration, once applied."""
-    if not agent.fixed:
+    if not step.agent.fixed:
         return ()
-    published = {path: hashes for path, hashes in run.recorded(run.plan).items() if matches(agent.fixed, path)}
+    published = {path: hashes for path, hashes in run.recorded(run.plan).items() if matches(step.agent.fixed, path)}
     return tuple(
         f"`{path}` is published and may not change: a database may have applied it. Changing the schema of an existing"
         " app is not supported yet; run in an empty workspace."
@@ -41,7 +41,7 @@ async def refuse_fixed(run: RunContext, agent: Agent, files: Mapping[str, str]) 
 
 
 def make_receipt(
-    run: RunContext, agent: Agent, measured: Measured, handoffs: Mapping[str, Handoff]
+    run: RunContext, step: BoundStep, measured: Measured, handoffs: Mapping[str, Handoff]
 ) -> tuple[Receipt, dict[str, bytes]]:
     """Return what a step is to publish: its receipt, and the contents by path, the handoff's last.
 
@@ -51,38 +51,39 @@ def make_receipt(
     contents = {path: text.encode() for path, text in sorted(measured.files.items())}
     files = {path: sha256(content) for path, content in contents.items()}
     provenance = Provenance(
-        contract=agent.writes,
-        version=contract_of(agent.writes).version,
+        contract=step.agent.writes,
+        version=contract_of(step.agent.writes).version,
         run=run.id,
-        agent=agent.name,
+        agent=step.agent.name,
         time=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         reads={run.handoffs.name(handoff.contract.id): handoff.sha256 for handoff in handoffs.values()},
         files=files,
         evidence=tuple(each.run for each in measured.evidence),
     )
-    document = agent.compose(measured.work)
-    handoff = written(agent.writes, document, provenance)
+    document = step.agent.compose(measured.work)
+    handoff = written(step.agent.writes, document, provenance)
     run.handoffs.remember(
         Handoff(
-            contract=contract_of(agent.writes),
+            contract=contract_of(step.agent.writes),
             data=document,
             lines={},
             provenance=provenance,
             edited=False,
             sha256=sha256(handoff),
-            path=run.handoffs.path(agent.writes),
+            path=run.handoffs.path(step.agent.writes),
             raw=handoff,
         )
     )
     receipt = Receipt(
-        agent=agent.name,
+        agent=step.agent.name,
+        step=step.name,
         files=files,
-        replaces=run.step(agent.name).collected,
-        handoff=agent.writes,
+        replaces=run.step(step.name).collected,
+        handoff=step.agent.writes,
         handoff_sha256=sha256(handoff),
         evidence=measured.evidence,
     )
-    return receipt, {**contents, run.handoffs.name(agent.writes): handoff}
+    return receipt, {**contents, run.handoffs.name(step.agent.writes): handoff}
 
 
 async def record(run: RunContext, attempt: StepAttempt, receipt: Receipt, contents: Mapping[str, bytes]) -> None:
@@ -124,8 +125,8 @@ def _publish(run: RunContext, receipt: Receipt, contents: Mapping[str, bytes]) -
     files = {path: contents[path] for path in receipt.files}
     earlier: set[str] = set()
     if receipt.handoff is not None:
-        agent = run.plan.bound[receipt.agent]
-        earlier = {path for path in listed_files(run, agent) if owns(agent, path)}
+        step = run.plan.bound[receipt.step]
+        earlier = {path for path in listed_files(run, step) if owns(step.agent, path)}
     run.workspace.publish(files, lambda: _replaceable(run, receipt), earlier - set(files))
     if receipt.handoff is not None:
         run.handoffs.put(receipt.handoff, contents[run.handoffs.name(receipt.handoff)])
@@ -139,13 +140,13 @@ def _replaceable(run: RunContext, receipt: Receipt) -> Mapping[str, Collection[s
     return known
 
 
-def listed_files(run: RunContext, agent: Agent) -> Mapping[str, str]:
+def listed_files(run: RunContext, step: BoundStep) -> Mapping[str, str]:
     """Return the files that the agent's published handoff lists, with their SHA-256: of an earlier run, or of this one.
 
     Anyone may have written the handoff, so paths that are not the agent's may be among them.
     """
     try:
-        provenance = run.handoffs.read(agent.writes).provenance
+        provenance = run.handoffs.read(step.agent.writes).provenance
     except (HandoffMissing, HandoffInvalid):
         return {}
     return provenance.files if provenance else {}

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from agents.contracts import Agent
 from agents.ownership import owns
 from handoff.store import Handoff
+from orchestrator.planning.pipeline import BoundStep
 from orchestrator.planning.plan import Plan
 from orchestrator.records.events import WorkReturned
 from orchestrator.records.outcome import StepOutcome
@@ -46,7 +46,7 @@ class NeverStood(ModelFailed):
 
 
 async def execute_with_repairs(
-    run: RunContext, plan: Plan, agent: Agent, handoffs: Mapping[str, Handoff]
+    run: RunContext, plan: Plan, step: BoundStep, handoffs: Mapping[str, Handoff]
 ) -> Measured | Refusal:
     """Have an agent's work done and examined, and put right if a model did it; return what came of it.
 
@@ -55,35 +55,39 @@ async def execute_with_repairs(
         RunError: A skill failed, or a check could not be run at all.
     """
     attempts: list[Attempt] = []
-    this = _first_round(run, agent, handoffs)
+    this = _first_round(run, step, handoffs)
     while True:
         try:
-            found = await _one_round(run, plan, agent, handoffs, this)
+            found = await _one_round(run, plan, step, handoffs, this)
         except BatonError as error:
             if error.transient:
-                _salvage(run, agent, handoffs, this)
+                _salvage(run, step, handoffs, this)
             raise
         if isinstance(found, Measured) or not this.modelled:
             return found
-        problems = briefly(str(run.tree(agent.name)), found.problems)
+        problems = briefly(str(run.tree(step.name)), found.problems)
         attempts.append(Attempt(problems))
         back = responsible(this, problems)
         if len(attempts) > _repairs(run):
             detail = f"{len(attempts)} attempts, none of which can be published"
             raise NeverStood(", ".join(back), detail, attempts, found.log)
-        run.events.emit(WorkReturned(agent=agent.name, skills=back, round=len(attempts), problems=found.problems))
+        run.events.emit(
+            WorkReturned(
+                agent=step.agent.name, step=step.name, skills=back, round=len(attempts), problems=found.problems
+            )
+        )
         this = next_round(this, back, problems)
 
 
-def _salvage(run: RunContext, agent: Agent, handoffs: Mapping[str, Handoff], this: Round) -> None:
+def _salvage(run: RunContext, step: BoundStep, handoffs: Mapping[str, Handoff], this: Round) -> None:
     """Keep what a model made for the next attempt at the step: that a server did not answer is not its fault."""
     kept = {name: output for name, output in this.outputs.items() if name in this.modelled}
-    run.step(agent.name).salvage = Salvage(read=_hashes(handoffs), outputs=kept)
+    run.step(step.name).salvage = Salvage(read=_hashes(handoffs), outputs=kept)
 
 
-def _first_round(run: RunContext, agent: Agent, handoffs: Mapping[str, Handoff]) -> Round:
+def _first_round(run: RunContext, step: BoundStep, handoffs: Mapping[str, Handoff]) -> Round:
     """Return the first round, with what was salvaged if it was made from the same handoffs."""
-    salvage, run.step(agent.name).salvage = run.step(agent.name).salvage, None
+    salvage, run.step(step.name).salvage = run.step(step.name).salvage, None
     if salvage is None or salvage.read != _hashes(handoffs):
         return Round()
     return Round(kept=salvage.outputs, modelled=set(salvage.outputs))
@@ -94,17 +98,17 @@ def _hashes(handoffs: Mapping[str, Handoff]) -> tuple[str, ...]:
 
 
 async def _one_round(
-    run: RunContext, plan: Plan, agent: Agent, handoffs: Mapping[str, Handoff], this: Round
+    run: RunContext, plan: Plan, step: BoundStep, handoffs: Mapping[str, Handoff], this: Round
 ) -> Measured | Refusal:
-    clear(run.tree(agent.name), lambda path: owns(agent, path))
+    clear(run.tree(step.name), lambda path: owns(step.agent, path))
     try:
-        outputs = await run_skills(run, plan, agent, handoffs, this)
+        outputs = await run_skills(run, plan, step, handoffs, this)
         made = await assemble(outputs)
     except (ContributionConflict, FormattingFailed, SkillFailed) as error:
         if not this.modelled.intersection(this.outputs):
             raise
         return Refusal(problems=(str(error),))
-    return await examine(run, plan, agent, handoffs, outputs, made)
+    return await examine(run, plan, step, handoffs, outputs, made)
 
 
 def responsible(this: Round, problems: Sequence[str]) -> tuple[str, ...]:

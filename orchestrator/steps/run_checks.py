@@ -12,11 +12,12 @@ from agents.checks.runner import CheckProgress, run_checks
 from agents.checks.sandbox.isolation import isolation_for
 from agents.checks.scratch import Lock, Scratch
 from agents.checks.time_limit import chosen_limit
-from agents.contracts import Agent, Check, Outcome, Proposal, Work
+from agents.contracts import Check, Outcome, Proposal, Work
 from agents.ownership import owns
 from handoff.problems import HandoffInvalid, HandoffMissing
 from handoff.provenance import CheckRun
 from handoff.store import Handoff
+from orchestrator.planning.pipeline import BoundStep
 from orchestrator.planning.plan import Plan
 from orchestrator.records.events import CheckFinished, CheckStarted, GuardFinished
 from orchestrator.records.receipt import CheckRecord
@@ -43,27 +44,33 @@ class Measured:
     log: str | None = None
 
 
-def guard(run: RunContext, agent: Agent, files: Mapping[str, str], handoffs: Mapping[str, Handoff]) -> tuple[str, ...]:
+def guard(
+    run: RunContext, step: BoundStep, files: Mapping[str, str], handoffs: Mapping[str, Handoff]
+) -> tuple[str, ...]:
     """Return every violation that the agent's guards find in `files`, ready to be shown."""
     if not files:
         return ()
     proposal = Proposal(
-        agent=agent.name,
+        agent=step.agent.name,
         files=files,
-        owned=partial(owns, agent),
+        owned=partial(owns, step.agent),
         handoffs={name: handoff.data for name, handoff in handoffs.items()},
     )
     found: list[str] = []
-    for each in agent.guards:
+    for each in step.agent.guards:
         started = time.monotonic()
         violations = each.violations(proposal)
         seconds = round(time.monotonic() - started, 3)
-        run.events.emit(GuardFinished(agent=agent.name, guard=each.name, violations=len(violations), seconds=seconds))
+        run.events.emit(
+            GuardFinished(
+                agent=step.agent.name, step=step.name, guard=each.name, violations=len(violations), seconds=seconds
+            )
+        )
         found += map(str, violations)
     return tuple(found)
 
 
-async def measure(run: RunContext, plan: Plan, agent: Agent, todo: Work, made: Mapping[str, str]) -> Measured:
+async def measure(run: RunContext, plan: Plan, step: BoundStep, todo: Work, made: Mapping[str, str]) -> Measured:
     """Stage what was made, run the agent's checks on it, and return what they measured.
 
     Raises:
@@ -71,22 +78,22 @@ async def measure(run: RunContext, plan: Plan, agent: Agent, todo: Work, made: M
         RulesUntried: Business rules are claimed that no toolchain can try.
         InputError: BATON_ISOLATION or BATON_CHECK_LIMITS cannot be understood.
     """
-    if not agent.checks:
+    if not step.agent.checks:
         return Measured(work=todo, files=made, evidence=())
-    tree = run.tree(agent.name)
+    tree = run.tree(step.name)
     stage(tree, made)
     scratch = Scratch(
         run_id=run.id,
         tree=tree,
-        logs=run.folder / "logs" / agent.name,
+        logs=run.folder / "logs" / step.name,
         environments=run.services.environments,
         admin_dsn=run.services.admin_dsn,
-        locks={each: Lock(path=path, prepared=plan.locks.get(each)) for each, path in agent.locks.items()},
-        isolation=await isolation_for(untrusted=_untrusted(run, agent)),
+        locks={each: Lock(path=path, prepared=plan.locks.get(each)) for each, path in step.agent.locks.items()},
+        isolation=await isolation_for(untrusted=_untrusted(run, step)),
         limit=chosen_limit(run.state.policy.check_seconds) if run.state.policy.check_seconds else None,
     )
     async with scratch:
-        outcomes = await run_checks(_checks(agent, todo), scratch, todo, notify=_Reporter(run, agent))
+        outcomes = await run_checks(_checks(step, todo), scratch, todo, notify=_Reporter(run, step))
     files = {**made, **{path: text for outcome in outcomes.values() for path, text in outcome.files.items()}}
     failed = {name: outcome for name, outcome in outcomes.items() if not outcome.passed}
     return Measured(
@@ -97,33 +104,33 @@ async def measure(run: RunContext, plan: Plan, agent: Agent, todo: Work, made: M
             verification=tuple(_verdict(name, outcome) for name, outcome in outcomes.items() if outcome.passed),
         ),
         files=files,
-        evidence=tuple(each for name, outcome in outcomes.items() for each in _records(agent, name, outcome)),
+        evidence=tuple(each for name, outcome in outcomes.items() for each in _records(step, name, outcome)),
         problems=tuple(_problem(name, outcome) for name, outcome in failed.items()),
         log=next((outcome.evidence[-1].log for outcome in failed.values() if outcome.evidence), None),
     )
 
 
-def _checks(agent: Agent, todo: Work) -> tuple[Check, ...]:
+def _checks(step: BoundStep, todo: Work) -> tuple[Check, ...]:
     """Return the agent's checks, and after them the one of business rules, if there are any to try.
 
     Raises:
         RulesUntried: Nothing can try them.
     """
     if not rules_to_try(todo):
-        return agent.checks
-    if agent.rule_tests is None:
+        return step.agent.checks
+    if step.agent.rule_tests is None:
         raise RulesUntried(
-            f"{agent.name} says that it implements business rules, but no toolchain of its stack can try their tests"
+            f"{step.name} says that it implements business rules, but no toolchain of its stack can try their tests"
             " (`rule_tests` of its binding). Leave the rules to people, or use a toolchain that can."
         )
-    return (*agent.checks, agent.rule_tests(tuple(check.name for check in agent.checks)))
+    return (*step.agent.checks, step.agent.rule_tests(tuple(check.name for check in step.agent.checks)))
 
 
-def _untrusted(run: RunContext, agent: Agent) -> bool:
+def _untrusted(run: RunContext, step: BoundStep) -> bool:
     """Say whether anyone but this run's templates wrote something that the agent's checks will run."""
     if run.state.policy.model is not None or run.state.policy.outside:
         return True
-    for reads in agent.reads:
+    for reads in step.agent.reads:
         try:
             provenance = run.handoffs.read(reads.contract).provenance
         except (HandoffMissing, HandoffInvalid):
@@ -137,19 +144,20 @@ def _untrusted(run: RunContext, agent: Agent) -> bool:
 class _Reporter:
     """Turns the progress of checks into events."""
 
-    def __init__(self, run: RunContext, agent: Agent) -> None:
-        self._run, self._agent = run, agent
+    def __init__(self, run: RunContext, step: BoundStep) -> None:
+        self._run, self._step = run, step
         self._started: dict[str, float] = {}
 
     def __call__(self, progress: CheckProgress) -> None:
         now = time.monotonic()
         if progress.outcome is None:
             self._started[progress.check] = now
-            self._run.events.emit(CheckStarted(agent=self._agent.name, check=progress.check))
+            self._run.events.emit(CheckStarted(agent=self._step.agent.name, step=self._step.name, check=progress.check))
             return
         self._run.events.emit(
             CheckFinished(
-                agent=self._agent.name,
+                agent=self._step.agent.name,
+                step=self._step.name,
                 check=progress.check,
                 passed=progress.outcome.passed,
                 summary=progress.outcome.summary,
@@ -163,10 +171,11 @@ def _verdict(name: str, outcome: Outcome) -> Verdict:
     return Verdict(check=name, tool=tool, result=f"passed, {outcome.summary}")
 
 
-def _records(agent: Agent, name: str, outcome: Outcome) -> list[CheckRecord]:
+def _records(step: BoundStep, name: str, outcome: Outcome) -> list[CheckRecord]:
     return [
         CheckRecord(
-            agent=agent.name,
+            agent=step.agent.name,
+            step=step.name,
             log=each.log,
             run=CheckRun(
                 check=name,

@@ -15,9 +15,8 @@ import asyncio
 import time
 from collections.abc import Mapping
 
-from agents.contracts import Agent
 from handoff.store import Handoff
-from orchestrator.planning.pipeline import digest
+from orchestrator.planning.pipeline import BoundStep, digest
 from orchestrator.planning.plan import Plan
 from orchestrator.records.events import HandoffPublished, StepFinished, StepRetried, StepStarted
 from orchestrator.records.outcome import StepOutcome
@@ -58,7 +57,7 @@ async def step(run: RunContext, node: str) -> StepOutcome:
 
 
 async def _step(run: RunContext, node: str) -> StepOutcome:
-    bind(run=run.id, **({} if node == INTAKE else {"agent": node}))
+    bind(run=run.id, **({} if node == INTAKE else {"agent": run.agent_name(node), "step": node}))
     known = run.step(node).attempt
     answer = None
     if known is not None and known.outcome is not None:
@@ -71,15 +70,17 @@ async def _step(run: RunContext, node: str) -> StepOutcome:
 async def _attempt(run: RunContext, node: str, known: StepAttempt | None, answer: Question | None) -> StepOutcome:
     started = time.monotonic()
     if node != INTAKE:
-        run.events.emit(StepStarted(agent=node))
+        run.events.emit(StepStarted(agent=run.agent_name(node), step=node))
     outcome = await _outcome(run, node, known, answer)
     attempt = _current(run, node)
     rows = [steps.finish(run.id, attempt, outcome)]
     if outcome.handoff is not None and outcome.handoff_sha256 is not None:
-        contract = run.pipeline.agent(node).writes
+        contract = run.pipeline.step(node).agent.writes
         rows.append(steps.handoff(run.id, attempt, contract, outcome.handoff, outcome.handoff_sha256))
-        run.events.emit(HandoffPublished(agent=node, path=outcome.handoff, sha256=outcome.handoff_sha256))
-    await run.events.commit(*rows, event=None if node == INTAKE else _finished(node, outcome, started))
+        run.events.emit(
+            HandoffPublished(agent=run.agent_name(node), step=node, path=outcome.handoff, sha256=outcome.handoff_sha256)
+        )
+    await run.events.commit(*rows, event=None if node == INTAKE else _finished(run, node, outcome, started))
     run.step(node).attempt = attempt.model_copy(update={"status": outcome.status, "outcome": outcome})
     if outcome.question is not None:
         await question_files.show(run.services.ledger.questions, run.workspace.root, [outcome.question])
@@ -108,7 +109,7 @@ async def _outcome(run: RunContext, node: str, known: StepAttempt | None, answer
         return _failed(run, node, StepOutcome.failure((_told(error),)))
 
 
-async def work(run: RunContext, plan: Plan, agent: Agent) -> StepOutcome:
+async def work(run: RunContext, plan: Plan, step: BoundStep) -> StepOutcome:
     """Do one agent's work and return how it ended.
 
     Raises:
@@ -116,51 +117,51 @@ async def work(run: RunContext, plan: Plan, agent: Agent) -> StepOutcome:
         RunError: A tool, a skill or the disk failed.
         WorkspaceConflict: A file that the step writes was changed meanwhile.
     """
-    if not plan.agent(agent.name).active:
-        _begin(run, agent.name, "")
+    if not plan.step(step.name).active:
+        _begin(run, step.name, "")
         return StepOutcome(status="skipped")
-    if run.state.policy.approve == "each-agent" and not is_approved(run, agent.name):
-        _begin(run, agent.name, "")
-        return ask(run, agent.name, "approval", f"{skill_plan(run, agent.name)}\nShall it work with these skills?")
-    made = await with_retries(lambda: make(run, plan, agent), on_retry=_Retried(run, agent.name))
+    if run.state.policy.approve == "each-agent" and not is_approved(run, step.name):
+        _begin(run, step.name, "")
+        return ask(run, step.name, "approval", f"{skill_plan(run, step.name)}\nShall it work with these skills?")
+    made = await with_retries(lambda: make(run, plan, step), on_retry=_Retried(run, step.name))
     if isinstance(made, StepOutcome):
         return made
     receipt, contents = made
     await publish(run, receipt, contents)
-    if is_outside(run, agent.name):
-        folder.clear(run.workspace.root, agent, run.handoffs)
+    if is_outside(run, step.name):
+        folder.clear(run.workspace.root, step, run.handoffs)
     return StepOutcome(
         status="published",
         files=len(receipt.files),
-        handoff=run.handoffs.name(agent.writes),
+        handoff=run.handoffs.name(step.agent.writes),
         handoff_sha256=receipt.handoff_sha256,
     )
 
 
-async def make(run: RunContext, plan: Plan, agent: Agent) -> tuple[Receipt, dict[str, bytes]] | StepOutcome:
+async def make(run: RunContext, plan: Plan, step: BoundStep) -> tuple[Receipt, dict[str, bytes]] | StepOutcome:
     """Make, guard and check an agent's work; return what to publish, or how the step ended instead.
 
     Raises:
         ModelFailed: A model left nothing that can be published.
         RunError: A tool or a skill could not be run.
     """
-    handoffs = read_handoffs(run, agent)
+    handoffs = read_handoffs(run, step)
     if isinstance(handoffs, Broken):
-        _begin(run, agent.name, digest(handoffs.question))
-        return ask(run, agent.name, "handoff", handoffs.question)
-    inputs = _input_hash(run, agent, handoffs)
-    if killed := _killed_publishing(run.step(agent.name).attempt, inputs):
+        _begin(run, step.name, digest(handoffs.question))
+        return ask(run, step.name, "handoff", handoffs.question)
+    inputs = _input_hash(run, step, handoffs)
+    if killed := _killed_publishing(run.step(step.name).attempt, inputs):
         receipt = Receipt.model_validate(killed.receipt)
         return receipt, await recall(run, receipt)
-    attempt, outside = _begin(run, agent.name, inputs), is_outside(run, agent.name)
-    if outside and not is_handed_in(run, agent.name):
-        return ask_outside(run, agent.name)
-    measured = await (work_outside if outside else execute_with_repairs)(run, plan, agent, handoffs)
+    attempt, outside = _begin(run, step.name, inputs), is_outside(run, step.name)
+    if outside and not is_handed_in(run, step.name):
+        return ask_outside(run, step.name)
+    measured = await (work_outside if outside else execute_with_repairs)(run, plan, step, handoffs)
     if isinstance(measured, Refusal):
         if outside:
-            return ask_outside(run, agent.name, measured.problems, measured.log)
-        return _failed(run, agent.name, StepOutcome.failure(measured.problems, measured.log))
-    receipt, contents = make_receipt(run, agent, measured, handoffs)
+            return ask_outside(run, step.name, measured.problems, measured.log)
+        return _failed(run, step.name, StepOutcome.failure(measured.problems, measured.log))
+    receipt, contents = make_receipt(run, step, measured, handoffs)
     await record(run, attempt, receipt, contents)
     return receipt, contents
 
@@ -170,9 +171,9 @@ def begin_early(run: RunContext) -> None:
 
     It is the same step: the graph, when it comes to it, waits for its outcome.
     """
-    for agent in run.pipeline.agents:
-        if run.plan.agent(agent.name).active and not run.pipeline.before(agent.name):
-            run.step(agent.name).early = asyncio.create_task(_step(run, agent.name), name=f"{agent.name}, begun early")
+    for step in run.pipeline.steps:
+        if run.plan.step(step.name).active and not run.pipeline.before(step.name):
+            run.step(step.name).early = asyncio.create_task(_step(run, step.name), name=f"{step.name}, begun early")
             return
 
 
@@ -214,10 +215,10 @@ def _failed(run: RunContext, node: str, outcome: StepOutcome) -> StepOutcome:
     return ask(run, node, "failure", f"{node} failed:\n{listed}\nTry again, or give up?", of=outcome)
 
 
-def _input_hash(run: RunContext, agent: Agent, handoffs: Mapping[str, Handoff]) -> str:
+def _input_hash(run: RunContext, step: BoundStep, handoffs: Mapping[str, Handoff]) -> str:
     """Return what must be the same for work that was made before a crash to be published after it."""
-    skills = run.state.fingerprint.skills.get(agent.name, {}) if run.state.fingerprint else {}
-    toolchains = run.state.fingerprint.toolchains.get(agent.name, {}) if run.state.fingerprint else {}
+    skills = run.state.fingerprint.skills.get(step.name, {}) if run.state.fingerprint else {}
+    toolchains = run.state.fingerprint.toolchains.get(step.name, {}) if run.state.fingerprint else {}
     return digest(
         {
             "prd": run.state.prd_sha256,
@@ -228,9 +229,10 @@ def _input_hash(run: RunContext, agent: Agent, handoffs: Mapping[str, Handoff]) 
     )
 
 
-def _finished(node: str, outcome: StepOutcome, started: float) -> StepFinished:
+def _finished(run: RunContext, node: str, outcome: StepOutcome, started: float) -> StepFinished:
     return StepFinished(
-        agent=node,
+        agent=run.agent_name(node),
+        step=node,
         status=outcome.status,
         seconds=round(time.monotonic() - started, 3),
         files=outcome.files,
@@ -255,5 +257,6 @@ class _Retried:
         self._run, self._node = run, node
 
     def __call__(self, attempt: int, error: BaseException, seconds: float) -> None:
-        told = StepRetried(agent=self._node, attempt=attempt, problem=str(error), wait=round(seconds, 3))
+        agent = self._run.agent_name(self._node)
+        told = StepRetried(agent=agent, step=self._node, attempt=attempt, problem=str(error), wait=round(seconds, 3))
         self._run.events.emit(told)

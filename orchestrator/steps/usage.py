@@ -5,7 +5,7 @@ Not here: limits (`skills.model.budget`), which model works (`orchestrator.plann
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from orchestrator.records.events import Event, ModelSpent, RunResumed, SkillFinished
 from orchestrator.records.result import SkillWork
@@ -18,33 +18,39 @@ TEMPLATE = "template"
 class RunMeter(Meter):
     """Counts what one run spends, and tells of it at once."""
 
-    def __init__(self, budget: Budget, events: EventLog, model: str) -> None:
-        """Count for the model of that name."""
+    def __init__(self, budget: Budget, events: EventLog, model: str, agents: Mapping[str, str]) -> None:
+        """Count for the model of that name; `agents` are those that work in the steps, by step."""
         super().__init__(budget)
-        self._events, self._model = events, model
+        self._events, self._model, self._agents = events, model, agents
         self._by: dict[tuple[str, str], str] = {}
 
-    def add(self, agent: str, skill: str, spent: Spending) -> None:
+    def add(self, step: str, skill: str, spent: Spending) -> None:
         """Count what a skill spent, and tell of it."""
-        super().add(agent, skill, spent)
-        self._events.emit(ModelSpent(agent=agent, skill=skill, model=self._model, spent=spent))
+        super().add(step, skill, spent)
+        self._events.emit(ModelSpent(agent=self._agent(step), step=step, skill=skill, model=self._model, spent=spent))
 
-    def finish(self, agent: str, skill: str, *, files: int, seconds: float, before: Spending) -> bool:
+    def finish(self, step: str, skill: str, *, files: int, seconds: float, before: Spending) -> bool:
         """Tell that a skill is done; return whether a model worked on it.
 
         Args:
-            agent: Whose skill it is.
+            step: In which it was done.
             skill: Its name.
             files: How many it made.
             seconds: How long it took.
             before: What it had spent when it began.
         """
-        spent = self.skill(agent, skill) - before
+        spent = self.skill(step, skill) - before
         model = self._model if spent.calls else None
-        self._by[agent, skill] = model or TEMPLATE
+        self._by[step, skill] = model or TEMPLATE
         self._events.emit(
             SkillFinished(
-                agent=agent, skill=skill, files=files, seconds=seconds, model=model, spent=spent if model else None
+                agent=self._agent(step),
+                step=step,
+                skill=skill,
+                files=files,
+                seconds=seconds,
+                model=model,
+                spent=spent if model else None,
             )
         )
         return model is not None
@@ -54,9 +60,9 @@ class RunMeter(Meter):
         for event in told:
             match event:
                 case ModelSpent():
-                    super().add(event.agent, event.skill, event.spent)
+                    super().add(event.step, event.skill, event.spent)
                 case SkillFinished():
-                    self._by[event.agent, event.skill] = event.model or TEMPLATE
+                    self._by[event.step, event.skill] = event.model or TEMPLATE
                 case RunResumed():
                     self.begin_anew()
                 case _:
@@ -70,7 +76,14 @@ class RunMeter(Meter):
         every = dict.fromkeys([*self._by, *spent])
         return tuple(
             SkillWork(
-                agent=agent, skill=skill, by=self._by.get((agent, skill), self._model), spent=self.skill(agent, skill)
+                agent=self._agent(step),
+                step=step,
+                skill=skill,
+                by=self._by.get((step, skill), self._model),
+                spent=self.skill(step, skill),
             )
-            for agent, skill in every
+            for step, skill in every
         )
+
+    def _agent(self, step: str) -> str:
+        return self._agents.get(step, step)

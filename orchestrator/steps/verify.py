@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from agents.contracts import Agent, Work
+from agents.contracts import Work
 from handoff.store import Handoff
+from orchestrator.planning.pipeline import BoundStep
 from orchestrator.planning.plan import Plan
 from orchestrator.steps.context import RunContext
 from orchestrator.steps.publish import refuse_fixed
@@ -29,7 +30,7 @@ class Refusal:
 async def examine(
     run: RunContext,
     plan: Plan,
-    agent: Agent,
+    step: BoundStep,
     handoffs: Mapping[str, Handoff],
     outputs: Mapping[str, Contribution],
     made: Mapping[str, str],
@@ -39,7 +40,7 @@ async def examine(
     Args:
         run: At work.
         plan: Of the run.
-        agent: Whose work it is.
+        step: Whose work it is.
         handoffs: Those it read, by name.
         outputs: What its skills state, by skill.
         made: The text of every file, by path.
@@ -47,7 +48,7 @@ async def examine(
     Raises:
         RunError: A check could not be run at all.
     """
-    if problems := guard(run, agent, made, handoffs) or await refuse_fixed(run, agent, made):
+    if problems := guard(run, step, made, handoffs) or await refuse_fixed(run, step, made):
         return Refusal(problems=problems)
     todo = Work(
         task=plan.feature.title,
@@ -58,10 +59,10 @@ async def examine(
         files=tuple(sorted(made)),
         contract=api_contract(plan.feature),
     )
-    measured = await measure(run, plan, agent, todo, made)
+    measured = await measure(run, plan, step, todo, made)
     if measured.problems:
         return Refusal(problems=measured.problems, log=measured.log)
     derived = {path: text for path, text in measured.files.items() if made.get(path) != text}
-    if problems := guard(run, agent, derived, handoffs) or await refuse_fixed(run, agent, measured.files):
+    if problems := guard(run, step, derived, handoffs) or await refuse_fixed(run, step, measured.files):
         return Refusal(problems=problems)
     return measured

@@ -40,7 +40,7 @@ class EventLog:
         self._grown = asyncio.Event()
         self.paused = False  # the last thing told of the run is that it is over or pauses
         self.answered: set[str] = set()  # ids of questions whose answer was told
-        self.seconds: dict[str, float] = {}  # by agent, and of the whole run under `total`
+        self.seconds: dict[str, float] = {}  # by step, and of the whole run under `total`
 
     async def __aenter__(self) -> Self:
         return self
@@ -70,7 +70,7 @@ class EventLog:
     def tell_time(self, event: Event) -> None:
         """Add the seconds that `event` tells of, over all the times that a step or the run was gone on with."""
         if isinstance(event, StepFinished | RunFinished):
-            name = "total" if isinstance(event, RunFinished) else event.agent
+            name = "total" if isinstance(event, RunFinished) else event.step
             self.seconds[name] = round(self.seconds.get(name, 0.0) + event.seconds, 3)
 
     def emit(self, event: Event) -> None:
@@ -186,7 +186,7 @@ async def follow(
 
 
 def _scope(event: Event) -> str:
-    return str(getattr(event, "agent", _RUN))
+    return str(getattr(event, "step", _RUN))
 
 
 def _essence(event: Event) -> str:

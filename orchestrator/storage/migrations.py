@@ -184,6 +184,14 @@ MIGRATIONS: tuple[str, ...] = (
         ADD COLUMN value_hash bytea,
         ALTER COLUMN value SET STORAGE EXTERNAL;
     """,
+    """
+    ALTER TABLE baton.runs ADD COLUMN workflow text NOT NULL DEFAULT 'feature', ADD COLUMN shape json;
+    UPDATE baton.runs SET shape = json_build_object('name', 'feature', 'entry', 'feature-prd', 'steps', (
+        SELECT coalesce(json_agg(json_build_object('agent', agent, 'name', agent) ORDER BY place), '[]')
+        FROM unnest(agents) WITH ORDINALITY AS step (agent, place)
+    ));
+    ALTER TABLE baton.runs ALTER COLUMN workflow DROP DEFAULT, ALTER COLUMN shape SET NOT NULL;
+    """,
 )
 # The server goes away, or there is a pooler that was not declared.
 _NOT_OF_A_MIGRATION = (

@@ -41,8 +41,9 @@ _NAMED = 3  # runs that an error names
 _COMPARED = 500  # newest runs that a name is compared with
 
 _ADD = SqlStatement(
-    "INSERT INTO baton.runs (id, workspace, title, status, agents, policy, prd, owner, forked_from, started_at)"
-    " VALUES ($1, $2, $3, 'running', $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO NOTHING",
+    "INSERT INTO baton.runs (id, workspace, title, status, agents, policy, prd, owner, forked_from, started_at,"
+    " workflow, shape)"
+    " VALUES ($1, $2, $3, 'running', $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (id) DO NOTHING",
     rank=0,
 )
 _PLAN = SqlStatement("UPDATE baton.runs SET title = $2, fingerprint = $3, prd = $4 WHERE id = $1", rank=5)
@@ -53,7 +54,8 @@ _LEAVE = SqlStatement(
     rank=6,
 )
 _COLUMNS = (
-    "id, workspace, title, status, agents, owner, wanted, generation, resumes, forked_from, started_at, finished_at"
+    "id, workspace, title, status, agents, workflow, owner, wanted, generation, resumes, forked_from, started_at,"
+    " finished_at"
 )
 
 # The cases are in order: a lock is tried only of a run that is at work, or was.
@@ -90,8 +92,9 @@ class RunRefused(InputError):
 class RunRecord(Document):
     """A run as it is listed.
 
-    `owner` is the engine that works on it, or did when it was killed; `wanted` what its owner was asked to do;
-    `generation` counts its LangGraph threads, `resumes` how often it was taken up again.
+    `agents` are the steps of its `workflow`, each called as its agent unless the workflow says otherwise. `owner` is
+    the engine that works on it, or did when it was killed; `wanted` what its owner was asked to do; `generation` counts
+    its LangGraph threads, `resumes` how often it was taken up again.
     """
 
     id: str
@@ -99,6 +102,7 @@ class RunRecord(Document):
     title: str
     status: RunStatus
     agents: tuple[str, ...]
+    workflow: str
     owner: str | None = None
     wanted: Wanted | None = None
     generation: int = 0
@@ -111,16 +115,18 @@ class RunRecord(Document):
 class RunDetails(RunRecord):
     """All that is remembered of a run.
 
-    `prd` is the SHA-256 of the PRD it works from; `result` the JSON of a `RunResult` once it is over or pauses.
+    `shape` is the JSON of the `Workflow` that it was started with; `prd` is the SHA-256 of the PRD it works from;
+    `result` the JSON of a `RunResult` once it is over or pauses.
     """
 
+    shape: JSON
     policy: JSON
     fingerprint: JSON
     prd: str
     result: JSON
 
 
-def add(record: RunRecord, *, policy: JSON, prd: str) -> Row:
+def add(record: RunRecord, *, shape: JSON, policy: JSON, prd: str) -> Row:
     """Return the row of a new run, as running."""
     return (
         _ADD,
@@ -134,6 +140,8 @@ def add(record: RunRecord, *, policy: JSON, prd: str) -> Row:
             record.owner,
             record.forked_from,
             record.started_at,
+            record.workflow,
+            json.dumps(shape),
         ),
     )
 
@@ -366,6 +374,6 @@ def storable(value: str) -> str:
 
 def _details(row: asyncpg.Record) -> RunDetails:
     fields = dict(row)
-    for name in ("policy", "fingerprint", "result"):
+    for name in ("shape", "policy", "fingerprint", "result"):
         fields[name] = None if fields[name] is None else json.loads(fields[name])
     return RunDetails(**{**fields, "prd": "" if fields["prd"] is None else fields["prd"].hex()})

@@ -110,7 +110,7 @@ class RunSpans:
                 self.is_over = True
 
     def _of_step(self, event: StepStarted | StepRetried | WorkReturned | HandoffPublished | StepFinished) -> None:
-        path = (*RUN, f"step {event.agent}")
+        path = (*RUN, f"step {event.step}")
         self._tree.begin(path, _began(event), {AGENT: event.agent})
         match event:
             case StepRetried():
@@ -135,7 +135,7 @@ class RunSpans:
     def _of_part(self, event: SkillStarted | SkillFinished | GuardFinished | CheckStarted | CheckFinished) -> None:
         kind = event.type.partition("_")[0]
         name = str(getattr(event, kind))
-        step = (*RUN, f"step {event.agent}")
+        step = (*RUN, f"step {event.step}")
         path = (*step, f"{kind} {name}")
         self._tree.begin(step, _began(event), {AGENT: event.agent})
         self._tree.begin(path, _began(event), {AGENT: event.agent, f"baton.{kind}.name": name})

@@ -1,9 +1,9 @@
 """Read `SKILL.md`: what a skill is, in the open Agent Skills format.
 
 Front matter names the skill; Baton's own facts stand in `metadata`, whose values are text, as the format asks:
-`agent`, `after` (skills that run before it), `when` (stack conditions, all of which must hold), `provides` (choices of
-a stack that it makes), `defaults` (choices that come with those) and `prepares` (lock files of environments that can
-be made ready early).
+`agent` (its users, one or more), `after` (skills that run before it), `when` (stack conditions, all of which must
+hold), `provides` (choices of a stack that it makes), `defaults` (choices that come with those) and `prepares` (lock
+files of environments that can be made ready early).
 
 Source: https://agentskills.io/specification
 """
@@ -59,7 +59,7 @@ class Manifest:
 
     name: str
     description: str
-    agent: str
+    agents: tuple[str, ...]
     after: tuple[str, ...]
     when: tuple[Condition, ...]
     provides: tuple[Choice, ...]
@@ -125,7 +125,7 @@ def _manifest(front: dict[str, object], folder: Path, report: Callable[[str], No
     return Manifest(
         name=name,
         description=_text(front, "description", MAX_DESCRIPTION, report),
-        agent=metadata.get("agent", "").strip(),
+        agents=tuple(dict.fromkeys(metadata.get("agent", "").split())),
         after=tuple(metadata.get("after", "").split()),
         when=read_conditions("metadata.when", metadata.get("when", ""), report),
         provides=read_choices("metadata.provides", metadata.get("provides", ""), report),

@@ -131,7 +131,7 @@ def _skill(manifest: Manifest, folder: Path, aspects: Aspects, *, built_in: bool
     return Skill(
         name=manifest.name,
         description=manifest.description,
-        agent=manifest.agent,
+        agents=manifest.agents,
         after=manifest.after,
         when=manifest.when,
         provides=manifest.provides,

@@ -52,7 +52,7 @@ class Skill:
 
     name: str
     description: str
-    agent: str  # the agent that uses it
+    agents: tuple[str, ...]  # those that use it
     after: tuple[str, ...] = ()  # skills that run before it
     when: tuple[Condition, ...] = ()
     provides: tuple[Choice, ...] = ()  # what it makes of a stack

@@ -26,9 +26,15 @@ class SkillContext:
     """One agent's place in one run. Paths are relative to the project, with `/` between names."""
 
     agent: str  # database-agent
+    step: str = ""  # of the workflow; empty if it is called as the agent is
     tree: Path  # the staged tree: the project as the agents before left it; never written
     owned: Callable[[str], bool]  # may the agent write that path?
     owns: tuple[str, ...]  # the same as patterns, to be shown
     excludes: tuple[str, ...] = ()
     meter: Meter = field(default_factory=Meter)
     rework: Rework | None = None
+
+    @property
+    def spender(self) -> str:
+        """The step for which the meter counts."""
+        return self.step or self.agent

@@ -70,7 +70,7 @@ class Spending:
 class Meter:
     """Counts what one run spends, and says when to stop. For one event loop.
 
-    `earlier` is what a resumed run had spent, by agent and skill. A step's limits are there to end a loop: they count
+    `earlier` is what a resumed run had spent, by step and skill. A step's limits are there to end a loop: they count
     from the last time that a person had the run go on (`begin_anew`).
     """
 
@@ -83,25 +83,25 @@ class Meter:
 
     @property
     def skills(self) -> Mapping[tuple[str, str], Spending]:
-        """Return what was spent, by agent and skill."""
+        """Return what was spent, by step and skill."""
         return dict(self._spent)
 
-    def skill(self, agent: str, skill: str) -> Spending:
+    def skill(self, step: str, skill: str) -> Spending:
         """Return what a skill spent."""
-        return self._spent.get((agent, skill), Spending())
+        return self._spent.get((step, skill), Spending())
 
-    def step(self, agent: str) -> Spending:
-        """Return what an agent's step spent since the run last began anew."""
-        return sum((spent for (name, _), spent in self._lately.items() if name == agent), Spending())
+    def step(self, step: str) -> Spending:
+        """Return what a step spent since the run last began anew."""
+        return sum((spent for (name, _), spent in self._lately.items() if name == step), Spending())
 
     def run(self) -> Spending:
         """Return what the whole run spent."""
         return sum(self._spent.values(), Spending())
 
-    def add(self, agent: str, skill: str, spent: Spending) -> None:
+    def add(self, step: str, skill: str, spent: Spending) -> None:
         """Count what a skill spent."""
         for total in (self._spent, self._lately):
-            total[agent, skill] = total.get((agent, skill), Spending()) + spent
+            total[step, skill] = total.get((step, skill), Spending()) + spent
 
     def begin_anew(self) -> None:
         """Give each step what it may spend once more. What the run spent stays."""
@@ -117,7 +117,7 @@ class Meter:
         )
         return spent + Spending(money=money)
 
-    def require(self, agent: str, skill: str, model: str) -> None:
+    def require(self, step: str, skill: str, model: str) -> None:
         """Let a call happen.
 
         Raises:
@@ -127,30 +127,30 @@ class Meter:
         limited = self.budget.step.money is not None or self.budget.run.money is not None
         if limited and price_of(model, self.budget.prices) is None:
             raise PriceUnknown(model)
-        for scope, limits, spent in self._scopes(agent):
+        for scope, limits, spent in self._scopes(step):
             if passed := _passed(limits, spent):
                 raise BudgetExceeded(skill, f"{scope} may spend {passed} and has spent {spent}")
 
-    def seconds_left(self, agent: str) -> float | None:
+    def seconds_left(self, step: str) -> float | None:
         """Return how long the step's work may go on, or None without a limit."""
         left = [
             max(0.0, limits.minutes * 60 - spent.seconds)
-            for _, limits, spent in self._scopes(agent)
+            for _, limits, spent in self._scopes(step)
             if limits.minutes is not None
         ]
         return min(left, default=None)
 
-    def out_of_time(self, agent: str, skill: str) -> BudgetExceeded:
+    def out_of_time(self, step: str, skill: str) -> BudgetExceeded:
         """Return the error of a step whose minutes are over."""
         scope, limits, spent = min(
-            (each for each in self._scopes(agent) if each[1].minutes is not None),
+            (each for each in self._scopes(step) if each[1].minutes is not None),
             key=lambda each: (each[1].minutes or 0.0) * 60 - each[2].seconds,
         )
         return BudgetExceeded(skill, f"{scope} may spend {limits.minutes:g} minutes and has spent {spent}")
 
-    def _scopes(self, agent: str) -> tuple[tuple[str, Limits, Spending], ...]:
-        step = (f"the step of `{agent}`", self.budget.step, self.step(agent))
-        return step, ("the run", self.budget.run, self.run())
+    def _scopes(self, step: str) -> tuple[tuple[str, Limits, Spending], ...]:
+        own = (f"the step of `{step}`", self.budget.step, self.step(step))
+        return own, ("the run", self.budget.run, self.run())
 
 
 def _passed(limits: Limits, spent: Spending) -> str | None:

@@ -154,12 +154,12 @@ class _Supervision(AgentMiddleware[Any, Any, Any]):
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]]
     ) -> ModelResponse[Any]:
         name = model_name(request.model)
-        self._bench.meter.require(self._bench.agent, self._skill, name)
+        self._bench.meter.require(self._bench.spender, self._skill, name)
         started = time.monotonic()
         message = await call(self._skill, self._patience, lambda: _whole_reply(name, handler(request)))
         took = Spending(seconds=time.monotonic() - started)
         spent = self._bench.meter.cost(name, _spent(request, message)) + took
-        self._bench.meter.add(self._bench.agent, self._skill, spent)
+        self._bench.meter.add(self._bench.spender, self._skill, spent)
         if (words := refusal(message)) is not None:
             raise ModelRefused(self._skill, redact(words))
         self.fault = fault(message)

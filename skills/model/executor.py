@@ -118,10 +118,10 @@ class ModelExecutor:
 
     async def _in_time(self, work: _Work, skill: Skill, prompt: Prompt, place: Desk) -> Contribution:
         """Do the work in the minutes that are left, and count them: those of the calls are counted already."""
-        meter, agent = place.bench.meter, place.bench.agent
-        started, before = time.monotonic(), meter.skill(agent, skill.name).seconds
+        meter, step = place.bench.meter, place.bench.spender
+        started, before = time.monotonic(), meter.skill(step, skill.name).seconds
         try:
-            async with asyncio.timeout(meter.seconds_left(agent)) as limit:
+            async with asyncio.timeout(meter.seconds_left(step)) as limit:
                 conversation = await asyncio.to_thread(self._conversation, skill, prompt, place)
                 return await work.done(conversation, prompt.message)
         except TimeoutError as error:
@@ -129,9 +129,9 @@ class ModelExecutor:
                 raise
             late = error
         finally:
-            counted = meter.skill(agent, skill.name).seconds - before
-            meter.add(agent, skill.name, Spending(seconds=max(0.0, time.monotonic() - started - counted)))
-        raise meter.out_of_time(agent, skill.name) from late
+            counted = meter.skill(step, skill.name).seconds - before
+            meter.add(step, skill.name, Spending(seconds=max(0.0, time.monotonic() - started - counted)))
+        raise meter.out_of_time(step, skill.name) from late
 
     def _conversation(self, skill: Skill, prompt: Prompt, place: Desk) -> Conversation:
         try:

@@ -46,7 +46,7 @@ def test_the_prose_names_what_the_code_reads_asks_writes_and_owns(folder: str, a
 @pytest.mark.parametrize(("folder", "agent"), AGENTS.items())
 def test_the_prose_lists_the_skills_that_work_for_the_agent(folder: str, agent: Agent) -> None:
     _, body = prose(folder)
-    used = {skill.name for skill in Registry().skills if skill.agent == agent.name}
+    used = {skill.name for skill in Registry().skills if agent.name in skill.agents}
     listed = {
         line.split("|")[1].strip(" `") for line in body.partition("## Skills")[2].partition("## ")[0].splitlines()[4:-1]
     }

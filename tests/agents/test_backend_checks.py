@@ -38,7 +38,7 @@ def made(agent: Agent, described: Feature, handoffs: dict[str, Document]) -> tup
     """Run the agent's skills; return the work and the files, settled in style."""
     outputs: dict[str, Contribution] = {}
     for selection in Registry().select(described.stack):
-        if selection.active and selection.skill.agent == agent.name:
+        if selection.active and agent.name in selection.skill.agents:
             materials = {**handoffs, "feature": described, "assembled": merge(list(outputs.items()))}
             outputs[selection.skill.name] = run_template(selection.skill, materials)
     merged = merge(list(outputs.items()))

@@ -11,7 +11,8 @@ from agents.checks.scratch import Scratch
 from agents.contracts import Outcome, Work
 from orchestrator import Orchestrator
 from orchestrator.planning.choices import built_in
-from orchestrator.planning.pipeline import Pipeline, full_stack
+from orchestrator.planning.pipeline import Pipeline
+from orchestrator.planning.workflows import Workflows
 from tests.support.running_app import EXAMPLES, baton, tree
 
 pytestmark = pytest.mark.slow
@@ -90,9 +91,9 @@ class Refusing:
 
 async def test_an_agent_whose_check_fails_publishes_nothing(tmp_path: Path) -> None:
     """The Database agent's work stays; of the backend's not one file is there."""
-    database, backend, *_ = full_stack().bound(built_in().stack())
+    database, backend, *_ = (step.agent for step in Workflows().pipeline().bound(built_in().stack()))
     failing = replace(backend, checks=(Refusing(after=()),))
-    async with Orchestrator(tmp_path / "app", pipeline=Pipeline(agents=(database, failing))) as engine:
+    async with Orchestrator(tmp_path / "app", pipeline=Pipeline.of((database, failing))) as engine:
         result = await (await engine.start(EXAMPLES / "todo-lists.md")).result()
     assert result.status == "failed"
     assert any("the fault that was put in" in problem for problem in result.problems)

@@ -87,7 +87,7 @@ async def done(
     executor = HybridExecutor(
         TemplateExecutor(), ModelExecutor(model, repairs=repairs, patience=NOW), all_skills=all_skills
     )
-    agent = Registry().skill(skill).agent
+    (agent,) = Registry().skill(skill).agents
     return await executor.execute(Registry().skill(skill), offered, replace(place(folder, agent), rework=rework))
 
 

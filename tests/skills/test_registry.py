@@ -27,8 +27,8 @@ def names(registry: Registry, *wanted: str) -> list[str]:
 def test_adding_a_folder_adds_a_skill(tmp_path: Path) -> None:
     write_skill(tmp_path, "audit-log", "when: database=PostgreSQL")
     skill = Registry([tmp_path], built_in=False).skill("audit-log")
-    assert (skill.agent, skill.description, skill.when) == (
-        "database-agent",
+    assert (skill.agents, skill.description, skill.when) == (
+        ("database-agent",),
         "Does audit-log.",
         (Condition(part="database", choices=("PostgreSQL",)),),
     )

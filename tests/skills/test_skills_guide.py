@@ -27,7 +27,7 @@ def test_the_example_is_discovered_selected_and_run(tmp_path: Path) -> None:
     write_the_example(tmp_path)
     registry = Registry([tmp_path])
     skill = registry.skill("note-writer")
-    assert skill.agent == "python-backend-agent"
+    assert skill.agents == ("python-backend-agent",)
     (selection,) = (item for item in registry.select(built_in().stack()) if item.skill is skill)
     assert (selection.active, selection.reason) == (True, "backend is Python")
 

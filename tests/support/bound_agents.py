@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from orchestrator.planning.choices import built_in
-from orchestrator.planning.pipeline import full_stack
+from orchestrator.planning.workflows import Workflows
 
-DATABASE, PYTHON_BACKEND, FRONTEND, TEST = full_stack().bound(built_in().stack())
+DATABASE, PYTHON_BACKEND, FRONTEND, TEST = (step.agent for step in Workflows().pipeline().bound(built_in().stack()))

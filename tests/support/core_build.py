@@ -131,7 +131,7 @@ def _run(
 ) -> dict[str, Contribution]:
     outputs: dict[str, Contribution] = {}
     for selection in Registry().select(feature.stack):
-        if selection.active and selection.skill.agent == agent:
+        if selection.active and agent in selection.skill.agents:
             offered = {**materials, "assembled": merge(tuple(outputs.items()))}
             outputs[selection.skill.name] = run_template(selection.skill, offered)
     return outputs

@@ -50,7 +50,7 @@ def offered_last(prd: str) -> Materials:
     offered: dict[str, Document | JSON] = {"feature": feature, "database": database, "assembled": Contribution()}
     for selection in Registry().select(feature.stack):
         name = selection.skill.name
-        if selection.active and selection.skill.agent == PYTHON_BACKEND.name and name != "python-api-patterns":
+        if selection.active and PYTHON_BACKEND.name in selection.skill.agents and name != "python-api-patterns":
             made[name] = run_template(selection.skill, offered)
             offered["assembled"] = merge(tuple(made.items()))
     return offered

@@ -45,7 +45,7 @@ def prompts() -> Iterator[tuple[str, Prompt]]:
             outputs: dict[str, Contribution] = {}
             for selection in Registry().select(feature.stack):
                 skill = selection.skill
-                if selection.active and skill.agent == agent.name:
+                if selection.active and agent.name in skill.agents:
                     offered = {**materials, "assembled": merge(tuple(outputs.items()))}
                     yield skill.name, _prompt(agent, skill.name, offered, tree, outputs)
                     outputs[skill.name] = run_template(skill, offered)

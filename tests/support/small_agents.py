@@ -16,6 +16,7 @@ from agents.checks.scratch import Scratch
 from agents.contracts import Agent, Guard, Outcome, Proposal, Reads, Violation, Work
 from orchestrator import Orchestrator
 from orchestrator.planning.pipeline import Pipeline
+from orchestrator.planning.workflows import Workflows
 from schemas.base import Document
 from schemas.handoffs import DatabaseAgentOutput, Endpoint, Measure, PythonBackendAgentOutput, TestAgentOutput
 from skills.core.registry import Registry
@@ -189,7 +190,10 @@ class Kit:
         )
 
     def pipeline(self) -> Pipeline:
-        return Pipeline(agents=self.agents())
+        return Pipeline.of(self.agents())
+
+    def workflows(self) -> Workflows:
+        return Workflows.around(self.pipeline())
 
     def registry(self) -> Registry:
         return Registry((self.skills,), built_in=False)

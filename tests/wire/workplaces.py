@@ -63,5 +63,5 @@ def in_order(output: Contribution) -> Contribution:
 
 def _skills(stack: Stack, agent: str) -> Iterator[Skill]:
     for selection in Registry().select(stack):
-        if selection.active and selection.skill.agent == agent:
+        if selection.active and agent in selection.skill.agents:
             yield selection.skill

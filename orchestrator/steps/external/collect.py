@@ -15,9 +15,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from agents.contracts import Agent
 from agents.ownership import owns
 from handoff.store import Handoff, UnsafePath
+from orchestrator.planning.pipeline import BoundStep
 from orchestrator.planning.plan import Plan
 from orchestrator.records.outcome import StepOutcome
 from orchestrator.records.sanitize import harmless
@@ -54,7 +54,7 @@ class NotTaken(RunError):
 
 
 class OutsideUnfinished(InputError):
-    """A run waits for work done outside that cannot be taken yet. `waiting` are the problems of each agent's."""
+    """A run waits for work done outside that cannot be taken yet. `waiting` are the problems of each step's."""
 
     code = "outside_unfinished"
 
@@ -64,7 +64,7 @@ class OutsideUnfinished(InputError):
 
     @property
     def problems(self) -> tuple[str, ...]:
-        return tuple(f"{agent}: {problem}" for agent, problems in self.waiting for problem in problems)
+        return tuple(f"{step}: {problem}" for step, problems in self.waiting for problem in problems)
 
     def __str__(self) -> str:
         listed = "\n".join(f"  {problem}".replace("\n", "\n  ") for problem in self.problems)
@@ -76,15 +76,15 @@ class OutsideUnfinished(InputError):
 
 def ask_outside(run: RunContext, node: str, problems: Sequence[str] = (), log: str | None = None) -> StepOutcome:
     """Ask for the work of an agent, or once more for what cannot be taken; lay the task where people find it."""
-    agent = run.plan.bound[node]
+    step = run.plan.bound[node]
     problems = tuple(harmless(each) for each in problems)
-    _lay(run, agent, problems)
+    _lay(run, step, problems)
     refused = StepOutcome.failure(problems, log) if problems else None
-    return ask(run, node, "outside", _text(run, agent, problems), of=refused)
+    return ask(run, node, "outside", _text(run, step, problems), of=refused)
 
 
 async def work_outside(
-    run: RunContext, plan: Plan, agent: Agent, handoffs: Mapping[str, Handoff]
+    run: RunContext, plan: Plan, step: BoundStep, handoffs: Mapping[str, Handoff]
 ) -> Measured | Refusal:
     """Take what was left for an agent's step, and examine it; return what came of it.
 
@@ -92,31 +92,31 @@ async def work_outside(
         RunError: A check could not be run at all.
     """
     try:
-        handoff, found = await _found(run, agent)
-        claims = agent.claims(handoff.data)
+        handoff, found = await _found(run, step)
+        claims = step.agent.claims(handoff.data)
         files = tuple(ContributedFile(path=path, content=text) for path, text in sorted(found.files.items()))
         outputs = {OUTSIDE: claims.model_copy(update={"files": files})}
         made = await assemble(outputs)
     except (NotTaken, FormattingFailed, SkillFailed) as error:
         return Refusal(problems=error.problems)
-    run.step(agent.name).collected = found.hashes
-    await asyncio.to_thread(clear, run.tree(agent.name), lambda path: owns(agent, path))
+    run.step(step.name).collected = found.hashes
+    await asyncio.to_thread(clear, run.tree(step.name), lambda path: owns(step.agent, path))
     stated = getattr(handoff.data, "not_implemented", None) or ()
     gaps = tuple(dict.fromkeys((*plan.feature.gaps, *stated)))
     feature = plan.feature.model_copy(update={"gaps": gaps})
-    return await examine(run, replace(plan, feature=feature), agent, handoffs, outputs, made)
+    return await examine(run, replace(plan, feature=feature), step, handoffs, outputs, made)
 
 
 async def answer_finished(run: RunContext) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Answer, with `done`, what asks for work that can be taken; return why the rest cannot, by agent."""
+    """Answer, with `done`, what asks for work that can be taken; return why the rest cannot, by step."""
     left = []
     for question in [each for each in waiting(run) if each.is_open]:
-        agent = run.plan.bound[question.node]
+        step = run.plan.bound[question.node]
         try:
-            await _found(run, agent)
+            await _found(run, step)
         except NotTaken as error:
-            await asyncio.to_thread(_lay, run, agent, error.problems)
-            left.append((agent.name, error.problems))
+            await asyncio.to_thread(_lay, run, step, error.problems)
+            left.append((step.name, error.problems))
         else:
             await _answer(run, question)
     return tuple(left)
@@ -127,28 +127,28 @@ async def _answer(run: RunContext, question: Question) -> None:
     run.state.questions[question.id] = answered
 
 
-async def _found(run: RunContext, agent: Agent) -> tuple[Handoff, WorkspaceScan]:
+async def _found(run: RunContext, step: BoundStep) -> tuple[Handoff, WorkspaceScan]:
     """Return what was left for an agent's step.
 
     Raises:
         NotTaken: With everything that is wrong with it. Guards and checks come later.
     """
-    handed_in = await asyncio.to_thread(folder.read, run.workspace.root, agent, run.id)
+    handed_in = await asyncio.to_thread(folder.read, run.workspace.root, step, run.id)
     if handed_in.unfinished:
         raise NotTaken(handed_in.problems)
     async with run.state.publishing:  # what other agents publish at this moment is not to be seen half
-        found = await asyncio.to_thread(survey, run, agent, at_work(run))
+        found = await asyncio.to_thread(survey, run, step, at_work(run))
     problems = [*handed_in.problems, *found.problems]
     if handed_in.handoff is not None:
-        problems += _claimed(agent, handed_in.handoff, found)
+        problems += _claimed(step, handed_in.handoff, found)
     if problems or handed_in.handoff is None:
         raise NotTaken(tuple(harmless(each) for each in problems))
     return handed_in.handoff, found
 
 
-def _claimed(agent: Agent, handoff: Handoff, found: WorkspaceScan) -> list[str]:
+def _claimed(step: BoundStep, handoff: Handoff, found: WorkspaceScan) -> list[str]:
     """Return a problem for each file that a handoff names and that is not there."""
-    name = folder.handoff_name(agent)
+    name = folder.handoff_name(step)
     return [
         f"{name}:{handoff.lines.get(f'/files/{number}', 0)}: names `{path}`, which is not among the agent's files"
         for number, path in enumerate(getattr(handoff.data, "files", ()))
@@ -156,22 +156,22 @@ def _claimed(agent: Agent, handoff: Handoff, found: WorkspaceScan) -> list[str]:
     ]
 
 
-def _lay(run: RunContext, agent: Agent, problems: Sequence[str]) -> None:
+def _lay(run: RunContext, step: BoundStep, problems: Sequence[str]) -> None:
     """Write the task anew, and the handoff to fill in if there is none; the question says what counts without them."""
     with suppress(OSError, UnsafePath):
-        folder.put(run.workspace.root, folder.task_name(agent), task.task(run, agent, problems), over=True)
-        folder.put(run.workspace.root, folder.handoff_name(agent), task.blank(run, agent), over=False)
+        folder.put(run.workspace.root, folder.task_name(step), task.task(run, step, problems), over=True)
+        folder.put(run.workspace.root, folder.handoff_name(step), task.blank(run, step), over=False)
 
 
-def _text(run: RunContext, agent: Agent, problems: Sequence[str]) -> str:
+def _text(run: RunContext, step: BoundStep, problems: Sequence[str]) -> str:
     shown = [f"  {problem}".replace("\n", "\n  ") for problem in problems[:_SHOWN]]
     if len(problems) > _SHOWN:
         shown.append(f"  … and {len(problems) - _SHOWN} more, which the task lists")
-    how = f"Leave the files in the workspace, fill in {folder.handoff_name(agent)}, then `baton resume {run.id}`"
+    how = f"Leave the files in the workspace, fill in {folder.handoff_name(step)}, then `baton resume {run.id}`"
     lines = [
-        f"The {agent.title} agent's work is done outside.",
+        f"The {step.agent.title} agent's work is done outside.",
         *(["What was left cannot be taken yet:", *shown] if shown else []),
-        f"What is expected: {folder.task_name(agent)}",
+        f"What is expected: {folder.task_name(step)}",
         f"{how}; or answer `give up`.",
     ]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Where work that is done outside is asked for and handed in: `.claude/handoff/outside/<agent>/`.
+"""Where work that is done outside is asked for and handed in: `.claude/handoff/outside/<step>/`.
 
     task.md           what is expected; Baton's, written anew whenever the run asks
     <contract>.md     the handoff, to be filled in by whoever does the work; never written over, kept when it is taken
@@ -17,10 +17,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from agents.contracts import Agent
 from handoff.problems import HandoffInvalid, HandoffMissing
 from handoff.store import FOLDER as HANDOFFS
 from handoff.store import Handoff, HandoffStore, HandoffUnreadable, UnsafePath, read_file, safe_path, write_atomically
+from orchestrator.planning.pipeline import BoundStep
 
 FOLDER = f"{HANDOFFS}/outside"
 TASK = "task.md"
@@ -38,14 +38,14 @@ class HandedIn:
     unfinished: bool = False
 
 
-def task_name(agent: Agent) -> str:
-    """Return the path of an agent's task, relative to the workspace."""
-    return f"{FOLDER}/{agent.name}/{TASK}"
+def task_name(step: BoundStep) -> str:
+    """Return the path of a step's task, relative to the workspace."""
+    return f"{FOLDER}/{step.name}/{TASK}"
 
 
-def handoff_name(agent: Agent) -> str:
+def handoff_name(step: BoundStep) -> str:
     """Return the path of the handoff to fill in, relative to the workspace."""
-    return f"{FOLDER}/{agent.name}/{agent.writes}.md"
+    return f"{FOLDER}/{step.name}/{step.agent.writes}.md"
 
 
 def put(workspace: Path, name: str, text: str, *, over: bool) -> None:
@@ -61,9 +61,9 @@ def put(workspace: Path, name: str, text: str, *, over: bool) -> None:
         write_atomically(place, text.encode(), alone=True)
 
 
-def read(workspace: Path, agent: Agent, run_id: str) -> HandedIn:
+def read(workspace: Path, step: BoundStep, run_id: str) -> HandedIn:
     """Return the handoff that was left for an agent's step of a run."""
-    name = handoff_name(agent)
+    name = handoff_name(step)
     try:
         place = safe_path(workspace, name)
         said = _front(place)
@@ -72,7 +72,7 @@ def read(workspace: Path, agent: Agent, run_id: str) -> HandedIn:
         if said.get("run", run_id) != run_id:
             reason = f"it is of run `{said['run']}`, this is `{run_id}`; if it still holds, correct its line `run`"
             return HandedIn(problems=(f"{name}: {reason}",))
-        return HandedIn(handoff=read_file(place, agent.writes, file=name))
+        return HandedIn(handoff=read_file(place, step.agent.writes, file=name))
     except HandoffMissing:
         return HandedIn(problems=(f"{name}: there is no such file yet",), unfinished=True)
     except HandoffInvalid as error:
@@ -81,17 +81,17 @@ def read(workspace: Path, agent: Agent, run_id: str) -> HandedIn:
         return HandedIn(problems=(str(error),))
 
 
-def clear(workspace: Path, agent: Agent, handoffs: HandoffStore) -> None:
-    """Take the folder of an agent away once its work is published; its handoff goes to the history.
+def clear(workspace: Path, step: BoundStep, handoffs: HandoffStore) -> None:
+    """Take the folder of a step away once its work is published; its handoff goes to the history.
 
     Done again after a crash, it changes nothing more. A file that cannot be removed keeps nothing from going on.
     """
     with suppress(OSError, UnsafePath):
-        place = safe_path(workspace, handoff_name(agent))
+        place = safe_path(workspace, handoff_name(step))
         if place.is_file():
-            handoffs.keep(agent.writes, place.read_bytes())
+            handoffs.keep(step.agent.writes, place.read_bytes())
             place.unlink()
-        _drop(safe_path(workspace, task_name(agent)))
+        _drop(safe_path(workspace, task_name(step)))
 
 
 def hide(workspace: Path, run_id: str) -> None:

@@ -15,9 +15,9 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agents.contracts import Agent
 from agents.ownership import matches, owns, owns_within
 from handoff.provenance import sha256
+from orchestrator.planning.pipeline import BoundStep
 from orchestrator.steps.context import RunContext
 from orchestrator.steps.publish import listed_files
 
@@ -35,31 +35,40 @@ class WorkspaceScan:
     size: int = 0  # bytes
 
 
-def survey(run: RunContext, agent: Agent, elsewhere: Collection[str]) -> WorkspaceScan:
+def survey(run: RunContext, step: BoundStep, elsewhere: Collection[str]) -> WorkspaceScan:
     """Return what stands in the paths of `agent`, and every problem with it and with the files of others.
 
     Args:
         run: Whose workspace it is.
-        agent: Whose work was done outside.
-        elsewhere: Other agents whose work is being done outside, too; their paths are not looked at.
+        step: Whose work was done outside.
+        elsewhere: Other steps that are being done outside, too; their agents' paths are not looked at.
     """
     found = WorkspaceScan()
-    others = [each for each in run.plan.bound.values() if each is not agent and each.name not in elsewhere]
-    known = run.recorded(run.plan)
+    others = [each for each in run.plan.bound.values() if each is not step and each.name not in elsewhere]
+    known, taken = run.recorded(run.plan), _published(run, step, others)
     for path in run.workspace.paths():
-        if owns(agent, path) or owns_within(agent, path):
+        if path in taken:
+            continue
+        if owns(step.agent, path) or owns_within(step.agent, path):
             _take(run.workspace.root, path, found)
         else:
             found.problems += _foreign(run, path, others, known)
         if len(found.files) > MAX_FILES or found.size > MAX_ALL:
             limits = f"{MAX_FILES:,} files, {MAX_ALL // 1_000_000} MB"
             found.problems.append(
-                f"{agent.name}: its paths hold more than can be taken ({limits}); move out what is not"
+                f"{step.name}: its paths hold more than can be taken ({limits}); move out what is not"
             )
             break
     found.problems += [text for other in others for text in _deleted(run, other)]
-    found.problems += _fixed(run, agent, found.hashes)
+    found.problems += _fixed(run, step, found.hashes)
     return found
+
+
+def _published(run: RunContext, step: BoundStep, others: Collection[BoundStep]) -> set[str]:
+    """Return what other steps of the same agent published, and is as it was then: it is no part of this one's work."""
+    own = [each for each in others if each.agent.name == step.agent.name]
+    listed = ((path, sha) for each in own for path, sha in listed_files(run, each).items())
+    return {path for path, sha in listed if run.workspace.sha256(path) == sha}
 
 
 def _take(root: Path, path: str, found: WorkspaceScan) -> None:
@@ -99,25 +108,25 @@ def _content(place: Path) -> bytes | str:
 
 
 def _foreign(
-    run: RunContext, path: str, others: Collection[Agent], known: Mapping[str, Collection[str]]
+    run: RunContext, path: str, others: Collection[BoundStep], known: Mapping[str, Collection[str]]
 ) -> Iterator[str]:
     for other in others:
-        if owns(other, path):
+        if owns(other.agent, path):
             found = run.workspace.sha256(path)
             if found is None or found not in known.get(path, ()):
                 what = "was changed" if path in known else "is new"
-                yield f"{path}: {what}, and belongs to {other.name}; undo that, or move the file away"
+                yield f"{path}: {what}, and belongs to {other.agent.name}; undo that, or move the file away"
             return
 
 
-def _deleted(run: RunContext, other: Agent) -> Iterator[str]:
+def _deleted(run: RunContext, other: BoundStep) -> Iterator[str]:
     for path in sorted(listed_files(run, other)):
-        if owns(other, path) and run.workspace.sha256(path) is None:
-            yield f"{path}: is gone, and belongs to {other.name}; put it back"
+        if owns(other.agent, path) and run.workspace.sha256(path) is None:
+            yield f"{path}: is gone, and belongs to {other.agent.name}; put it back"
 
 
-def _fixed(run: RunContext, agent: Agent, hashes: Mapping[str, str]) -> Iterator[str]:
+def _fixed(run: RunContext, step: BoundStep, hashes: Mapping[str, str]) -> Iterator[str]:
     """Yield what was published, may not change any more, and did."""
-    for path, before in sorted(listed_files(run, agent).items()):
-        if matches(agent.fixed, path) and hashes.get(path) != before:
+    for path, before in sorted(listed_files(run, step).items()):
+        if matches(step.agent.fixed, path) and hashes.get(path) != before:
             yield f"{path}: is published and may not change: a database may have applied it; undo that"

@@ -14,7 +14,8 @@ from orchestrator.storage.questions import Question
 
 def is_outside(run: RunContext, node: str) -> bool:
     """Return whether a step is done outside: by the policy, or because a person said they would edit by hand."""
-    return node in run.state.policy.outside or decided(run, node) == EDIT
+    outside = run.state.policy.outside
+    return node in outside or run.pipeline.step(node).agent.name in outside or decided(run, node) == EDIT
 
 
 def is_handed_in(run: RunContext, node: str) -> bool:
@@ -25,7 +26,7 @@ def is_handed_in(run: RunContext, node: str) -> bool:
 
 
 def at_work(run: RunContext) -> set[str]:
-    """Return the agents in whose paths people may be at work: their steps are done outside, and not done."""
+    """Return the steps in whose agents' paths people may be at work: they are done outside, and not done."""
     return {name for name in run.pipeline.names if name not in run.state.done() and is_outside(run, name)}
 
 

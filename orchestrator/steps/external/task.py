@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from agents.contracts import Agent
 from agents.ownership import owns
 from handoff.codec import render
 from handoff.preamble import fence
+from orchestrator.planning.pipeline import BoundStep
 from orchestrator.records.sanitize import harmless
 from orchestrator.steps.external.folder import handoff_name, task_name
 from orchestrator.steps.external.sample import sample
@@ -31,37 +31,38 @@ if TYPE_CHECKING:
 MOST_PROBLEMS = 100
 
 
-def task(run: RunContext, agent: Agent, problems: Sequence[str] = ()) -> str:
+def task(run: RunContext, step: BoundStep, problems: Sequence[str] = ()) -> str:
     """Return the text of an agent's task. `problems`: why what was left so far cannot be taken."""
     front: dict[str, JSON] = {
         "run": run.id,
-        "agent": agent.name,
-        "reads": [run.handoffs.name(reads.contract) for reads in agent.reads],
-        "owns": list(agent.owns),
-        "excludes": list(agent.excludes),
-        "handoff": handoff_name(agent),
-        "contract": agent.writes,
+        "agent": step.agent.name,
+        "step": step.name,
+        "reads": [run.handoffs.name(reads.contract) for reads in step.agent.reads],
+        "owns": list(step.agent.owns),
+        "excludes": list(step.agent.excludes),
+        "handoff": handoff_name(step),
+        "contract": step.agent.writes,
     }
     parts = [
         f"---\n{yaml.safe_dump(front, sort_keys=False, width=120)}---",
-        f"# {agent.title}: to be done outside",
-        _waiting(run, agent),
+        f"# {step.agent.title}: to be done outside",
+        _waiting(run, step),
         *_wrong(problems),
-        _steps(run, agent),
-        _reading(run, agent),
-        _files(agent),
+        _steps(run, step),
+        _reading(run, step),
+        _files(step),
         *_gaps(run),
-        *_refused(run, agent),
-        _handoff(agent),
-        _judged(agent),
-        *_guidance(run, agent),
+        *_refused(run, step),
+        _handoff(step),
+        _judged(step),
+        *_guidance(run, step),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def blank(run: RunContext, agent: Agent) -> str:
+def blank(run: RunContext, step: BoundStep) -> str:
     """Return the handoff to fill in: what is known stands in it, the rest is empty."""
-    contract = contract_of(agent.writes)
+    contract = contract_of(step.agent.writes)
     front = yaml.safe_dump({"status": "draft", "run": run.id}, sort_keys=False)
     return f"---\n{front}---\n\n{render(contract, sample(contract, known=_known(run)))}"
 
@@ -70,9 +71,9 @@ def _known(run: RunContext) -> dict[str, JSON]:
     return {"task": run.title, "timestamp": run.started_at.strftime("%Y-%m-%dT%H:%M:%SZ")}
 
 
-def _waiting(run: RunContext, agent: Agent) -> str:
+def _waiting(run: RunContext, step: BoundStep) -> str:
     return (
-        f"The run `{run.id}` waits until somebody has done the work of `{agent.name}`: a person, a coding agent,\n"
+        f"The run `{run.id}` waits until somebody has done the work of `{step.name}`: a person, a coding agent,\n"
         "another system. It is then guarded and checked like any other work, and published if all is well."
     )
 
@@ -85,32 +86,34 @@ def _wrong(problems: Sequence[str]) -> Iterable[str]:
         yield fence("text", listed)
 
 
-def _steps(run: RunContext, agent: Agent) -> str:
+def _steps(run: RunContext, step: BoundStep) -> str:
     return (
         "## How\n\n"
         f"1. Read what stands under *Inputs*.\n"
         f"2. Make the files, in the workspace, where they belong.\n"
-        f"3. Fill in `{handoff_name(agent)}`.\n"
+        f"3. Fill in `{handoff_name(step)}`.\n"
         f"4. Change its line `status: draft` to `status: done`, then type `baton resume {run.id}`"
         " (or leave `baton resume --watch` running).\n\n"
-        f"What is wrong is listed in `{task_name(agent)}`; put it right and do the last point again."
+        f"What is wrong is listed in `{task_name(step)}`; put it right and do the last point again."
         f" To give up: `baton answer {run.id} 'give up'`."
     )
 
 
-def _reading(run: RunContext, agent: Agent) -> str:
-    lines = [f"- `{run.handoffs.name(each.contract)}`{'' if each.required else ' (if there)'}" for each in agent.reads]
+def _reading(run: RunContext, step: BoundStep) -> str:
+    lines = [
+        f"- `{run.handoffs.name(each.contract)}`{'' if each.required else ' (if there)'}" for each in step.agent.reads
+    ]
     return "\n".join(
         ["## Inputs", "", *lines, "- the files that these name; what belongs to others is not to be changed"]
     )
 
 
-def _files(agent: Agent) -> str:
-    lines = ["## Files", "", "Yours:", "", *(f"- `{pattern}`" for pattern in agent.owns)]
-    if agent.excludes:
-        lines += ["", "Not yours, although inside:", "", *(f"- `{pattern}`" for pattern in agent.excludes)]
-    if agent.fixed:
-        lines += ["", "Not to be changed once published:", "", *(f"- `{pattern}`" for pattern in agent.fixed)]
+def _files(step: BoundStep) -> str:
+    lines = ["## Files", "", "Yours:", "", *(f"- `{pattern}`" for pattern in step.agent.owns)]
+    if step.agent.excludes:
+        lines += ["", "Not yours, although inside:", "", *(f"- `{pattern}`" for pattern in step.agent.excludes)]
+    if step.agent.fixed:
+        lines += ["", "Not to be changed once published:", "", *(f"- `{pattern}`" for pattern in step.agent.fixed)]
     lines += ["", "All text files that stand in your paths are taken: UTF-8, no symbolic links. Python is formatted."]
     return "\n".join(lines)
 
@@ -122,20 +125,20 @@ def _gaps(run: RunContext) -> Iterable[str]:
         yield f"## What templates do not do\n\nThe PRD asks for it, too:\n\n{fence('text', listed)}"
 
 
-def _refused(run: RunContext, agent: Agent) -> Iterable[str]:
+def _refused(run: RunContext, step: BoundStep) -> Iterable[str]:
     """Say where the last work of a model is that was refused, to begin from."""
-    tree = run.tree(agent.name)
-    left = staged(tree, lambda path: owns(agent, path)) if decided(run, agent.name) == EDIT else []
+    tree = run.tree(step.name)
+    left = staged(tree, lambda path: owns(step.agent, path)) if decided(run, step.name) == EDIT else []
     if left:
         listed = harmless("\n".join(left))
         yield f"## What a model left\n\nIt was refused; it lies in `{tree}`:\n\n{fence('text', listed)}"
 
 
-def _handoff(agent: Agent) -> str:
-    contract = contract_of(agent.writes)
+def _handoff(step: BoundStep) -> str:
+    contract = contract_of(step.agent.writes)
     schema = json.dumps({key: each for key, each in contract.schema.items() if not key.startswith("x-")}, indent=1)
     intro = (
-        f"## The handoff\n\n`{handoff_name(agent)}` satisfies the contract `{contract.id}`. Files, checks and whatever"
+        f"## The handoff\n\n`{handoff_name(step)}` satisfies the contract `{contract.id}`. Files, checks and whatever"
         " else can be measured\nis measured; what you state must not contradict it. Leave out what you do not know."
     )
     parts = [intro]
@@ -145,13 +148,13 @@ def _handoff(agent: Agent) -> str:
     return "\n\n".join([*parts, "The contract:", fence("json", schema)])
 
 
-def _judged(agent: Agent) -> str:
-    guards = ", ".join(f"`{each.name}`" for each in agent.guards) or "none"
-    checks = ", ".join(f"`{each.name}`" for each in agent.checks) or "none"
+def _judged(step: BoundStep) -> str:
+    guards = ", ".join(f"`{each.name}`" for each in step.agent.guards) or "none"
+    checks = ", ".join(f"`{each.name}`" for each in step.agent.checks) or "none"
     return f"## What is looked at\n\nGuards: {guards}.\nChecks: {checks}."
 
 
-def _guidance(run: RunContext, agent: Agent) -> Iterable[str]:
-    for skill in run.state.plan.skills.get(agent.name, ()) if run.state.plan else ():
+def _guidance(run: RunContext, step: BoundStep) -> Iterable[str]:
+    for skill in run.state.plan.skills.get(step.name, ()) if run.state.plan else ():
         text = fence("markdown", harmless(skill.instructions().strip()))
         yield f"## Guidance: {skill.name}\n\n{text}"

@@ -18,6 +18,7 @@ from handoff.source import decoded
 from handoff.store import Found, Handoff, find, read_found
 from orchestrator.planning.choices import catalogue_of
 from orchestrator.planning.fingerprint import fingerprint
+from orchestrator.planning.pipeline import agents_of
 from orchestrator.planning.plan import Plan, make_plan
 from orchestrator.records.outcome import StepOutcome
 from orchestrator.records.receipt import Receipt
@@ -151,13 +152,14 @@ def adopt(run: RunContext, plan: Plan) -> None:
 
 
 def skill_plan(run: RunContext, only: str | None = None) -> str:
-    """Return the plan as people read it: each agent that works, with its skills, or the one called `only`."""
+    """Return the plan as people read it: each step, with its skills, or the one called `only`."""
     assert run.state.plan is not None  # noqa: S101 - the intake made it
     lines = []
-    for agent in run.state.plan.agents:
-        if only in {None, agent.name}:
-            lines.append(f"{agent.title} agent: {agent.reason}")
-            lines += [f"  {'-' if skill.active else 'not'} {skill.name}: {skill.reason}" for skill in agent.skills]
+    for step in run.state.plan.steps:
+        if only in {None, step.step}:
+            name = "" if step.step == step.name else f", {step.step}"
+            lines.append(f"{step.title} agent{name}: {step.reason}")
+            lines += [f"  {'-' if skill.active else 'not'} {skill.name}: {skill.reason}" for skill in step.skills]
     return "\n".join(lines)
 
 
@@ -178,5 +180,5 @@ async def refuse_conflicts(run: RunContext, plan: Plan) -> None:
         WorkspaceConflict: With every such file.
     """
     outside = at_work(run)  # where people are at work; what they leave there is looked at when it is taken
-    working = [each for each in plan.bound.values() if plan.agent(each.name).active and each.name not in outside]
-    run.workspace.refuse_conflicts(working, run.recorded(plan))
+    steps = [each for each in plan.bound.values() if plan.step(each.name).active and each.name not in outside]
+    run.workspace.refuse_conflicts(agents_of(steps), run.recorded(plan))

@@ -14,11 +14,12 @@ from orchestrator.interop.export import ExportRefused, export
 from orchestrator.interop.formats import command_problems, skill_problems, subagent_problems
 from orchestrator.interop.import_ import NothingToImport, import_project
 from orchestrator.interop.signature import marked, whose
-from orchestrator.planning.pipeline import Pipeline, full_stack
+from orchestrator.planning.pipeline import Pipeline
+from orchestrator.planning.workflows import Workflows
 from skills.core.registry import Registry
 from tests.orchestrator.cli.test_cli_commands import baton
 
-FILES = exported(full_stack(), Registry())
+FILES = exported(Workflows().pipeline(), Registry())
 
 
 def front_of(text: str) -> dict[str, object]:
@@ -50,8 +51,8 @@ def test_every_file_is_valid_under_its_public_format(path: str) -> None:
 
 
 def test_there_is_a_subagent_an_agent_a_skill_a_skill_and_what_drives_a_run() -> None:
-    assert {f".claude/agents/{name}.md" for name in full_stack().names} <= set(FILES)
-    used = [skill for skill in Registry().skills if skill.agent in full_stack().names]
+    assert {f".claude/agents/{name}.md" for name in Workflows().pipeline().names} <= set(FILES)
+    used = [skill for skill in Registry().skills if {*skill.agents} & {*Workflows().pipeline().names}]
     assert {f".claude/skills/{skill.name}/SKILL.md" for skill in used} <= set(FILES)
     commands = ["run", "status", "answer", "outside", "handoffs"]
     assert {f".claude/commands/baton-{name}.md" for name in commands} <= set(FILES)
@@ -138,7 +139,7 @@ def test_the_command_writes_checks_and_says_so(tmp_path: Path) -> None:
 
 def test_an_agent_without_prose_of_its_own_is_described_by_what_it_may_do() -> None:
     own = own_agent("copy-editor", title="Copy Editor", reads=["feature-prd"], owns=["docs/**"], excludes=[])
-    text = exported(Pipeline(agents=(own,)), Registry(built_in=False))[".claude/agents/copy-editor.md"]
+    text = exported(Pipeline.of((own,)), Registry(built_in=False))[".claude/agents/copy-editor.md"]
     assert list(subagent_problems(front_of(text))) == []
     assert "- `.claude/handoff/feature-prd.md`" in text
     assert "nothing else:\n\n- `docs/**`" in text

@@ -55,16 +55,16 @@ def test_agents_and_skills_become_those_of_a_pipeline_once_it_is_said_what_they_
     assert found.warnings == ()
     project = project_at(tmp_path)
     assert project is not None
-    assert "copy-editor" not in project.pipeline.names  # it owns nothing yet
+    assert "copy-editor" not in project.workflows.pipeline().names  # it owns nothing yet
 
     edit(tmp_path, agents={"copy-editor": {"owns": ["docs/**"]}}, skills={"house-style": {"agent": "copy-editor"}})
     assert import_project(tmp_path).mapping.agents["copy-editor"].owns == ("docs/**",)
     project = project_at(tmp_path)
     assert project is not None
-    own = project.pipeline.agent("copy-editor")
+    own = project.workflows.pipeline().step("copy-editor").agent
     assert isinstance(own, Agent)
     assert (own.owns, own.writes, own.title) == (("docs/**",), "copy-editor-handoff", "Copy Editor")
-    skills = {skill.name: skill for skill in project.registry.skills if skill.agent == "copy-editor"}
+    skills = {skill.name: skill for skill in project.registry.skills if "copy-editor" in skill.agents}
     assert skills["copy-editor"].description == "Edits texts. Use when text changed."
     assert skills["copy-editor"].instructions() == "Be brief.\n"
     assert skills["house-style"].blueprint().contribute is None
@@ -122,7 +122,7 @@ def test_whatever_an_agent_looks_like_it_is_taken(
     import_project(tmp_path)
     project = project_at(tmp_path)
     assert project is not None
-    assert name in project.pipeline.names
+    assert name in project.workflows.pipeline().names
 
 
 def test_what_is_no_agent_is_passed_over_and_said(tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ def test_a_skill_that_was_given_away_since_has_to_be_imported_again(tmp_path: Pa
     import_project(tmp_path)
     project = project_at(tmp_path)
     assert project is not None
-    assert project.registry.skill("house-style").agent == "frontend-agent"
+    assert project.registry.skill("house-style").agents == ("frontend-agent",)
 
 
 def test_a_project_without_anything_is_refused(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from agents.toolchains.registry import Toolchains
 from handoff.feature import feature_of
 from handoff.problems import HandoffInvalid
 from orchestrator.planning.choices import built_in, catalogue_of
-from orchestrator.planning.pipeline import full_stack
 from orchestrator.planning.plan import Plan, StackIncomplete, make_plan
+from orchestrator.planning.workflows import Workflows
 from schemas.feature import Feature
 from schemas.handoffs import FeaturePrd, PrdChoice, PrdEntity, PrdField
 from schemas.parts import Part
@@ -23,7 +23,7 @@ from skills.core.registry import Registry
 from tests.support import core_build, front_build
 
 ROOT = Path(__file__).parents[3]
-REGISTRY, PIPELINE = Registry(), full_stack()
+REGISTRY, PIPELINE = Registry(), Workflows().pipeline()
 Pair = tuple[tuple[Part, str], tuple[Part, str]]
 CHOICES = [(part, choice) for part in built_in().parts for choice in part.choices]
 PAIRS: list[Pair] = [(one, other) for one, other in combinations(CHOICES, 2) if one[0] != other[0]]

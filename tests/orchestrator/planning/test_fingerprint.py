@@ -65,17 +65,17 @@ def test_any_file_of_a_skill_counts_until_its_step_is_done(
 
 def without_reads(pipeline: Pipeline) -> Pipeline:
     one, two, three = pipeline.agents
-    return Pipeline(agents=(one, replace(two, reads=()), three))
+    return Pipeline.of((one, replace(two, reads=()), three))
 
 
 def renamed(pipeline: Pipeline) -> Pipeline:
     one, two, three = pipeline.agents
-    return Pipeline(agents=(one, replace(two, name="renamed-agent"), three))
+    return Pipeline.of((one, replace(two, name="renamed-agent"), three))
 
 
 def reordered(pipeline: Pipeline) -> Pipeline:
     one, two, three = pipeline.agents
-    return Pipeline(agents=(two, one, three))
+    return Pipeline.of((two, one, three))
 
 
 @pytest.mark.parametrize(
@@ -96,8 +96,8 @@ def test_a_changed_pipeline_refuses_only_if_something_done_no_longer_fits(
 
 def test_an_agent_that_came_in_before_one_that_is_done_refuses(small: Kit) -> None:
     one, two, three = small.pipeline().agents
-    before = taken(small, Pipeline(agents=(two, three)))
-    found = compare(before, taken(small, Pipeline(agents=(one, two, three))), {"two-agent"})
+    before = taken(small, Pipeline.of((two, three)))
+    found = compare(before, taken(small, Pipeline.of((one, two, three))), {"two-agent"})
     assert found.rule == "refuses"
     assert "one-agent came into the pipeline before two-agent, whose step is done" in found.reasons
 

@@ -42,10 +42,10 @@ def test_a_plan_says_why_each_agent_and_skill_works_or_does_not(small: Kit) -> N
     manifest = small.skills / "make_two" / "SKILL.md"
     manifest.write_text(manifest.read_text().replace("agent: two-agent", "agent: two-agent\n  when: frontend=none"))
     plan = make_plan(feature(), small.pipeline(), registry(small))
-    two = plan.agent("two-agent")
+    two = plan.step("two-agent")
     assert not two.active
     assert two.reason == "needs frontend none, the stack has React"
-    assert plan.agent("one-agent").active
+    assert plan.step("one-agent").active
     assert [skill.name for skill in plan.skills["one-agent"]] == ["make-one"]
     assert plan.skills["two-agent"] == ()
 
@@ -69,14 +69,14 @@ def test_a_skill_that_reads_more_than_is_written_is_refused_with_the_field(small
 
 def test_an_agent_that_needs_what_a_later_one_writes_is_refused(small: Kit) -> None:
     one, two, three = small.pipeline().agents
-    turned = Pipeline(agents=(two, one, three))
+    turned = Pipeline.of((two, one, three))
     with pytest.raises(ContractsDoNotFit, match="two-agent reads `database-agent-output`, which one-agent"):
         refuse_unfit(turned, registry(small))
     itself = replace(one, reads=(DATABASE_READ,))
     with pytest.raises(ContractsDoNotFit, match="it itself"):
-        refuse_unfit(Pipeline(agents=(itself,)), registry(small))
+        refuse_unfit(Pipeline.of((itself,)), registry(small))
     optional = replace(one, reads=(Reads(contract="test-agent-output", name="test", required=False),))
-    refuse_unfit(Pipeline(agents=(optional, two, three)), registry(small))
+    refuse_unfit(Pipeline.of((optional, two, three)), registry(small))
 
 
 def test_a_skill_is_added_by_adding_a_folder(small: Kit) -> None:

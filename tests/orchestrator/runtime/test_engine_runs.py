@@ -266,7 +266,7 @@ async def test_a_fault_of_our_own_is_a_failed_run_with_a_traceback_at_hand(kit: 
     def broken(work: Work) -> Document:
         raise ZeroDivisionError(work.task)
 
-    pipeline = Pipeline(agents=(replace(one, compose=broken), *others))
+    pipeline = Pipeline.of((replace(one, compose=broken), *others))
     async with Orchestrator(tmp_path / "w", pipeline=pipeline, registry=kit.registry()) as engine:
         result = await (await engine.start(tmp_path / "prd.md")).result()
     assert result.status == "failed"

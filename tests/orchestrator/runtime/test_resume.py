@@ -103,12 +103,12 @@ async def test_an_agent_that_is_done_and_reads_something_else_now_refuses_to_go_
     async with kit.engine(tmp_path / "w") as engine:
         run = await stopped(kit, engine, tmp_path)
     one, *others = kit.pipeline().agents
-    changed = Pipeline(agents=(replace(one, reads=()), *others))
+    changed = Pipeline.of((replace(one, reads=()), *others))
     async with Orchestrator(tmp_path / "w", pipeline=changed, registry=kit.registry()) as engine:
         with pytest.raises(RunRefused, match="one-agent, whose step is done, reads or writes something else now"):
             await engine.resume(run.id)
         assert (await engine.run(run.id)).status == "stopped"
-    gone = Pipeline(agents=tuple(others))
+    gone = Pipeline.of(tuple(others))
     async with Orchestrator(tmp_path / "w", pipeline=gone, registry=kit.registry()) as engine:
         with pytest.raises(RunRefused, match="no agent is called `one-agent`"):
             await engine.resume(run.id)
@@ -306,7 +306,7 @@ async def test_a_question_takes_its_default_at_its_deadline(kit: Kit, tmp_path: 
 def diamond(kit: Kit) -> Pipeline:
     """Agents `two` and `three` read of `one` alone, so they work side by side."""
     one, two, three = kit.pipeline().agents
-    return Pipeline(agents=(one, two, replace(three, reads=(PRD_READ, DATABASE_READ))))
+    return Pipeline.of((one, two, replace(three, reads=(PRD_READ, DATABASE_READ))))
 
 
 async def test_parallel_agents_ask_at_once_and_each_is_answered_by_its_own_question(kit: Kit, tmp_path: Path) -> None:

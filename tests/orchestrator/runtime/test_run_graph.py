@@ -49,13 +49,13 @@ def agent(name: str, reads: tuple[str, ...] = ()) -> Agent:
 
 def pipeline(*names: str) -> Pipeline:
     """One after the other: each reads what the one before it writes."""
-    return Pipeline(agents=tuple(agent(name, names[max(at - 1, 0) : at]) for at, name in enumerate(names)))
+    return Pipeline.of(tuple(agent(name, names[max(at - 1, 0) : at]) for at, name in enumerate(names)))
 
 
 def diamond() -> Pipeline:
     """`left` and `right` read of `top` alone, `bottom` of all three."""
     both = ("top", "left", "right")
-    return Pipeline(agents=(agent("top"), agent("left", ("top",)), agent("right", ("top",)), agent("bottom", both)))
+    return Pipeline.of((agent("top"), agent("left", ("top",)), agent("right", ("top",)), agent("bottom", both)))
 
 
 class Script:

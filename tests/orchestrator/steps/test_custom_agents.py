@@ -36,8 +36,8 @@ def test_the_guides_project_file_is_that_of_a_pipeline(tmp_path: Path) -> None:
     imported(tmp_path)
     project = project_at(tmp_path)
     assert project is not None
-    assert project.pipeline.before("copy-editor") == ("python-backend-agent",)
-    assert project.registry.skill("house-style").agent == "copy-editor"
+    assert project.workflows.pipeline().before("copy-editor") == ("python-backend-agent",)
+    assert project.registry.skill("house-style").agents == ("copy-editor",)
 
 
 @pytest.mark.slow
@@ -46,7 +46,7 @@ async def test_an_own_agent_works_after_those_it_reads_and_leaves_its_own_handof
     imported(workspace)
     project = project_at(workspace)
     assert project is not None
-    pipeline = Pipeline(agents=(*kit.pipeline().agents, project.pipeline.agent("copy-editor")))
+    pipeline = Pipeline.of((*kit.pipeline().agents, project.workflows.pipeline().step("copy-editor").agent))
     registry = Registry((kit.skills, workspace / SKILLS), built_in=False)
     async with Orchestrator(workspace, pipeline=pipeline, registry=registry) as engine:
         run = await engine.start(tmp_path / "prd.md", policy=Policy(outside=("copy-editor",)))

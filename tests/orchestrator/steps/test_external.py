@@ -310,7 +310,7 @@ async def test_files_that_are_there_already_are_taken_where_work_is_done_outside
 async def test_a_retry_asks_anew_and_notices_what_is_gone(kit: Kit, tmp_path: Path) -> None:
     workspace = tmp_path / "w"
     one, two, three = kit.agents()
-    pipeline = Pipeline(agents=(one, replace(two, fixed=("two/deep/**",)), three))
+    pipeline = Pipeline.of((one, replace(two, fixed=("two/deep/**",)), three))
     async with Orchestrator(workspace, pipeline=pipeline, registry=kit.registry()) as engine:
         run = (await asked(engine, tmp_path / "prd.md")).run
         do_the_work(workspace)

@@ -124,7 +124,7 @@ class Fork(Kit):
 
     def pipeline(self) -> Pipeline:
         one, two, three = super().pipeline().agents
-        return Pipeline(agents=(one, two, replace(three, reads=(PRD_READ, DATABASE_READ))))
+        return Pipeline.of((one, two, replace(three, reads=(PRD_READ, DATABASE_READ))))
 
 
 async def test_agents_at_work_at_once_share_one_budget(kit: Kit, tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ async def test_a_rejected_run_leaves_no_question_behind(kit: Kit, tmp_path: Path
 
 def side_by_side(kit: Kit) -> Pipeline:
     one, two, _ = kit.pipeline().agents
-    return Pipeline(agents=(one, replace(two, reads=(PRD_READ,))))
+    return Pipeline.of((one, replace(two, reads=(PRD_READ,))))
 
 
 async def test_of_two_open_questions_each_has_its_file(kit: Kit, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from langgraph.types import Command
 from orchestrator.langgraph_server import graph as server
 from orchestrator.langgraph_server.graph import CallFailed, server_graph
 from orchestrator.phase14.phase import FieldsMissing
-from orchestrator.planning.pipeline import full_stack
+from orchestrator.planning.workflows import Workflows
 from orchestrator.vertex.app import BatonApp
 from tests.e2e.test_phase14_run import REQUEST
 from tests.support.small_agents import PRD, Kit
@@ -78,4 +78,4 @@ async def test_a_step_that_failed_ends_the_graph(kit: Kit, app: BatonApp, tmp_pa
 def test_the_deployed_graph_shows_every_agent() -> None:
     nodes = set(server.graph.get_graph().nodes)
 
-    assert nodes >= {"intake", *full_stack().names, *(f"ask-{name}" for name in full_stack().names)}
+    assert nodes >= {"intake", *Workflows().pipeline().names, *(f"ask-{name}" for name in Workflows().pipeline().names)}
