@@ -25,14 +25,8 @@ from skills.core.skill import Skill
 GRAPH_VERSION = 2  # raised when the graph's shape changes for the same pipeline: its runs go on in a new thread
 
 
-class StepUnknown(InputError):
-    """No step has that name."""
-
-    code = "step_unknown"
-
-
 class AgentUnknown(InputError):
-    """A workflow needs an agent that is not there."""
+    """No agent, or no step, has that name."""
 
     code = "agent_unknown"
 
@@ -108,18 +102,19 @@ class Pipeline:
         """Return the step called `name`.
 
         Raises:
-            StepUnknown: With the nearest name.
+            AgentUnknown: With the nearest name.
         """
         for step in self.steps:
             if step.name == name:
                 return step
-        raise StepUnknown(_unknown("step", name, self.names))
+        kind = "agent" if all(step.name == step.agent.name for step in self.steps) else "step"
+        raise AgentUnknown(_unknown(kind, name, self.names))
 
     def subset(self, names: Sequence[str]) -> Pipeline:
         """Return the pipeline of the named steps alone, in this pipeline's order; an agent's name means all its steps.
 
         Raises:
-            StepUnknown: With the nearest name.
+            AgentUnknown: With the nearest name.
         """
         agents = {agent.name for agent in self.agents}
         wanted = {name if name in agents else self.step(name).name for name in names}

@@ -227,7 +227,7 @@ def steps_again(context: RunContext, agent: str | None) -> tuple[str, ...]:
     """Return the steps to do again: from `agent` on, or from what is not done.
 
     Raises:
-        StepUnknown: No step of the run has that name.
+        AgentUnknown: No step of the run has that name.
         RunRefused: Everything is done, or something before `agent` is not.
     """
     done, run_id = context.state.done(), context.id

@@ -411,7 +411,7 @@ async def test_a_retried_step_asks_anew_and_its_old_question_is_not_asked_any_mo
     async with kit.engine(tmp_path / "w") as engine:
         first = await (await engine.start(tmp_path / "prd.md", policy=Policy(on_failure="ask"))).result()
         kit.checks["two"] = (replace(failing("two", tmp_path / "flag"), name="another"),)
-        engine.__dict__["pipeline"] = kit.pipeline()
+        engine.__dict__["workflows"] = kit.workflows()
         again = await (await engine.retry(first.run)).result()
         assert "check `another`" in again.questions[0].text
         assert len(again.questions) == 1
