@@ -61,10 +61,10 @@ class Pipeline:
     toolchains: Toolchains = field(default_factory=Toolchains)
 
     @classmethod
-    def of(cls, agents: Sequence[Role], *, name: str = FEATURE, entry: str = PRD) -> Pipeline:
+    def of(cls, agents: Sequence[Role], *, name: str = FEATURE, toolchains: Toolchains | None = None) -> Pipeline:
         """Return the pipeline in which each of `agents` has a step, in that order."""
         steps = tuple(WorkflowStep(agent=agent.name) for agent in agents)
-        return cls.joining(Workflow(name=name, entry=entry, steps=steps), agents, Toolchains())
+        return cls.joining(Workflow(name=name, steps=steps), agents, toolchains or Toolchains())
 
     @classmethod
     def joining(cls, workflow: Workflow, agents: Sequence[Role], toolchains: Toolchains) -> Pipeline:

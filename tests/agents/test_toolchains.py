@@ -15,11 +15,12 @@ from agents.custom import own_agent
 from agents.toolchains.registry import BUILT_IN, ToolchainInvalid, Toolchains
 from orchestrator.interop.project import TOOLCHAINS, project_at
 from orchestrator.planning.choices import built_in
-from orchestrator.planning.pipeline import full_stack
+from orchestrator.planning.pipeline import agents_of
+from orchestrator.planning.workflows import Workflows
 from schemas.stack import Stack
 from tests.support.bound_agents import DATABASE, PYTHON_BACKEND, TEST
 
-DATABASE_ROLE = full_stack().agent("database-agent")
+DATABASE_ROLE = Workflows().pipeline().step("database-agent").agent
 DIESEL = """
 from agents.contracts import Binding, Toolchain
 from skills.core.conditions import choices, conditions
@@ -75,7 +76,7 @@ def test_toolchains_of_one_stack_bind_no_check_and_no_lock_twice() -> None:
 
 
 def test_every_agent_is_kept_to_its_own_paths_first_of_all() -> None:
-    for agent in (*full_stack().bound(built_in().stack()), bind(DATABASE_ROLE, ())):
+    for agent in (*agents_of(Workflows().pipeline().bound(built_in().stack())), bind(DATABASE_ROLE, ())):
         assert [guard.name for guard in agent.guards[:2]] == ["path-escape", "ownership"]
 
 
@@ -83,7 +84,8 @@ def test_a_project_s_own_toolchains_are_those_of_its_folder(tmp_path: Path) -> N
     written(tmp_path / TOOLCHAINS)
     project = project_at(tmp_path)
     assert project is not None
-    bound = {agent.name: agent for agent in project.pipeline.bound(stack(orm="Diesel"))}
+    steps = project.workflows.pipeline().bound(stack(orm="Diesel"))
+    bound = {step.name: step.agent for step in steps}
     assert bound["database-agent"].owns == ("migrations/**",)
     assert bound["frontend-agent"].owns == ("frontend/**",)
 
@@ -128,11 +130,11 @@ def test_a_toolchain_that_cannot_be_used_is_named_with_the_reason(tmp_path: Path
 
 
 def test_a_toolchain_binds_roles_that_there_are() -> None:
-    roles = {role.name for role in full_stack().agents}
+    roles = {role.name for role in Workflows().pipeline().agents}
     assert {name for each in Toolchains().toolchains for name in each.bindings} == roles
 
 
 def test_checks_of_an_agent_have_names_of_their_own() -> None:
-    for agent in full_stack().bound(built_in().stack()):
+    for agent in agents_of(Workflows().pipeline().bound(built_in().stack())):
         names = [check.name for check in agent.checks]
         assert len(names) == len(set(names))

@@ -71,7 +71,7 @@ async def built(tmp_path: Path, *, suffix: str = ".md", heading: str = "# ", cho
         (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / place).write_text(text, "utf-8")
     (tmp_path / "prd.md").write_text(PRD + STACK.replace("Handbook", choice))
-    pipeline = Pipeline(agents=(WRITER,), toolchains=Toolchains([tmp_path / "toolchains"]))
+    pipeline = Pipeline.of((WRITER,), toolchains=Toolchains([tmp_path / "toolchains"]))
     registry = Registry([tmp_path / "skills"], built_in=False)
     async with Orchestrator(tmp_path / "w", pipeline=pipeline, registry=registry) as engine:
         return await (await engine.start(tmp_path / "prd.md")).result()
