@@ -75,7 +75,7 @@ def lives(process: psutil.Process) -> bool:
 
 
 def eventually(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 600  # only what hangs takes so long
     while not is_so():
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -134,7 +134,7 @@ def test_baton_and_what_started_it_are_never_ended(tmp_path: Path) -> None:
         start_new_session=True,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         check=False,
     )
     assert done.stdout.split() == ["1", str(-signal.SIGTERM), "survived"], done.stderr

@@ -227,7 +227,7 @@ def on_a_small_disk(folder: Path, what: str, options: str = "") -> str:
         pytest.skip("this machine admits no mount namespaces, in which disks can be made full")
     argv = [*namespace, sys.executable, "script.py", options, what]
     env = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
-    done = subprocess.run(argv, cwd=folder, env=env, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(argv, cwd=folder, env=env, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -303,7 +303,7 @@ def test_a_machine_that_starts_no_tool_is_an_error_with_the_way_out(limit: str, 
     argv = [sys.executable, "-c", WITHOUT_A_LIMIT_TO_SPARE, limit]
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)  # whoever root becomes is to see it
-        done = subprocess.run(argv, cwd=folder, env=env, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(argv, cwd=folder, env=env, capture_output=True, text=True, timeout=600, check=False)
     assert done.stdout.startswith(told), done.stderr
     assert "Now: the limit is 0.\nRaise the limit (`ulimit -" in done.stdout
 

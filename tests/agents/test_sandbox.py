@@ -354,7 +354,7 @@ async def test_a_baton_that_is_killed_takes_its_isolated_tools_along(tmp_path: P
     )
     root = str(Path(__file__).parents[2])
     with started([sys.executable, "-c", code], PYTHONPATH=root) as baton:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(600):
             while not (tmp_path / "up").exists():  # noqa: ASYNC110  # another process makes it
                 await asyncio.sleep(0.05)
         baton.send_signal(signal.SIGKILL)

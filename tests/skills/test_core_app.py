@@ -78,7 +78,7 @@ class Server(NamedTuple):
     url: str
 
     def client(self) -> httpx.Client:
-        return httpx.Client(base_url=self.url, timeout=10)
+        return httpx.Client(base_url=self.url, timeout=60)
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def served(todo: App) -> Iterator[Server]:
     server = _serve(todo)
     yield server
     server.process.send_signal(signal.SIGTERM)
-    server.process.wait(timeout=20)
+    server.process.wait(timeout=600)
 
 
 def _serve(app: App, **changes: str) -> Server:
@@ -243,5 +243,5 @@ def test_a_request_under_way_is_finished_before_the_app_stops(todo: App) -> None
         connection.sendall(body)
         answer = connection.recv(65_536)
     assert answer.startswith(b"HTTP/1.1 401")
-    server.process.wait(timeout=20)
+    server.process.wait(timeout=600)
     assert '"event": "stopped"' in (todo.folder / "server.log").read_text()

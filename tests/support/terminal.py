@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 CTRL_C, CTRL_D = "\x03", "\x04"
-_PATIENCE = 60.0  # seconds
+_PATIENCE = 600.0  # seconds; only what hangs takes so long
 
 
 class Terminal:

@@ -293,7 +293,7 @@ def test_a_signal_ends_a_run_cleanly_and_it_can_be_resumed(tmp_path: Path, sent:
         pass
     time.sleep(0.1)
     process.send_signal(sent)
-    output, errors = process.communicate(timeout=30)
+    output, errors = process.communicate(timeout=600)
     assert process.returncode == code
     result = json.loads(output.splitlines()[-1])
     assert (result["type"], result["status"]) == ("result", "stopped")

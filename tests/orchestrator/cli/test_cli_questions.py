@@ -608,7 +608,7 @@ def test_a_run_at_work_elsewhere_is_asked_to_end_and_waited_for(
         busy = baton("resume", "latest")
         assert (busy.returncode, "is being worked on" in busy.stderr) == (2, True)
         done = baton(command, "latest")
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=600)
     assert process.returncode == 1
     assert f"{came_to}: Small" in output
     assert done.returncode == 0
@@ -624,7 +624,7 @@ def test_a_signal_stops_a_run_with_its_tools_where_nobody_looks(
 ) -> None:
     with at_work(kit, tmp_path) as (process, flag):
         process.send_signal(sent)
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=600)
     assert process.returncode == code
     assert output.splitlines()[-1].startswith("go on with: baton resume ")
     assert still_running(flag) == b""
@@ -659,7 +659,7 @@ def test_a_publication_that_has_begun_is_finished_before_the_run_stops(small: Ki
             assert process.poll() is None
             time.sleep(0.02)
         process.send_signal(signal.SIGTERM)
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=600)
     assert (process.returncode, "stopped: Small" in output) == (143, True)
     assert (tmp_path / "w/two/names.py").is_file()
     assert (tmp_path / "w/.claude/handoff/python-backend-agent-output.md").is_file()

@@ -182,7 +182,7 @@ async def test_a_kill_while_the_file_is_written_leaves_one_whole_file_after_the_
     workspace = tmp_path / "w"
     words = ["run", str(tmp_path / "prd.md"), "--workspace", str(workspace), "--approve", "plan"]
     argv = [sys.executable, "-c", KILLED_WHILE_WRITING, str(kit.skills), *words]
-    killed = subprocess.run(argv, capture_output=True, check=False, timeout=60)  # noqa: ASYNC221 - nothing else goes on
+    killed = subprocess.run(argv, capture_output=True, check=False, timeout=600)  # noqa: ASYNC221 - nothing else goes on
     assert killed.returncode == -signal.SIGKILL
     (leftover,) = shown(workspace)
     assert leftover.endswith(".arriving")
@@ -203,7 +203,7 @@ async def test_a_new_run_takes_away_what_a_killed_one_showed(kit: Kit, tmp_path:
     words = ["run", str(tmp_path / "prd.md"), "--workspace", str(workspace), "--approve", "plan"]
     program = KILLED_WHILE_WRITING.replace("os.kill", "write(self, target); os.kill")
     argv = [sys.executable, "-c", program, str(kit.skills), *words]
-    subprocess.run(argv, capture_output=True, check=False, timeout=60)  # noqa: ASYNC221
+    subprocess.run(argv, capture_output=True, check=False, timeout=600)  # noqa: ASYNC221
     (left,) = shown(workspace)
     async with kit.engine(workspace) as engine:
         (killed,) = await engine.runs()

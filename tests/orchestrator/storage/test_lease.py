@@ -49,5 +49,5 @@ async def test_a_lock_that_is_lost_with_its_connection_is_taken_again_and_it_is_
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND state = 'idle in transaction'"
         )
-        await asyncio.wait_for(regained.wait(), timeout=10)
+        await asyncio.wait_for(regained.wait(), timeout=600)
         assert not await database.fetchval(IS_DEAD, ledger.owner.id)

@@ -49,7 +49,7 @@ def test_many_processes_may_come_to_an_empty_database_at_once(server: Server) ->
         assert process.stdin is not None
         process.stdin.write("go\n")
         process.stdin.flush()
-    said = [process.communicate(timeout=60) for process in processes]
+    said = [process.communicate(timeout=600) for process in processes]
     assert said == [(f"{len(MIGRATIONS)}\n", "")] * MANY
 
 
