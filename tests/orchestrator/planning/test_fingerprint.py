@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from agents.toolchains.registry import Toolchains
 from handoff.codec import parse
 from handoff.feature import read_feature
 from orchestrator.planning.choices import built_in
@@ -140,3 +141,25 @@ def test_parts_that_came_later_do_not_change_what_an_unchanged_prd_means(small: 
 @pytest.mark.parametrize("chosen", [{"cache": "Redis"}, {"ids": "uuid"}, {"payments": "Stripe"}, {"frontend": "none"}])
 def test_another_choice_is_another_meaning(small: Kit, chosen: dict[str, str]) -> None:
     assert of_stack(small, **chosen) != of_stack(small)
+
+
+def test_a_toolchain_counts_until_the_step_that_it_binds_is_done(small: Kit, tmp_path: Path) -> None:
+    place = tmp_path / "chains" / "odd" / "toolchain.py"
+    place.parent.mkdir(parents=True)
+    bindings = '{"one-agent": Binding()}'
+    place.write_text(
+        "from agents.contracts import Binding, Toolchain\n"
+        f'TOOLCHAIN = Toolchain(name="odd", when=(), provides=(), bindings={bindings})\n'
+    )
+    pipeline = replace(small.pipeline(), toolchains=Toolchains([tmp_path / "chains"]))
+    before = taken(small, pipeline)
+    with place.open("a") as file:
+        file.write("# more\n")
+    after = taken(small, pipeline)
+
+    assert compare(before, after, {"one-agent"}).rule == "continues"
+    found = compare(before, after, set())
+    reason = "toolchain odd of one-agent changed: its step is done with what is there now"
+    assert (found.rule, found.reasons) == ("migrates", (reason,))
+    begun_before_there_were_any = before.model_copy(update={"toolchains": {}})
+    assert compare(begun_before_there_were_any, after, set()).rule == "continues"
