@@ -19,7 +19,11 @@ def read_stack(choices: Sequence[PrdChoice], catalogue: Catalogue, root: Cursor)
     """
     rows = _rows(choices, catalogue, root)
     read = {key: _choice(part, word, catalogue, spot) for key, (part, word, spot) in rows.items()}
-    stack = catalogue.stack({key: choice for key, choice in read.items() if choice})
+    made = {key: choice for key, choice in read.items() if choice in catalogue.available(rows[key][0])}
+    stack = catalogue.stack({key: choice for key, choice in made.items() if choice})
+    for key in (key for key, choice in read.items() if choice and key not in made):
+        part, word, spot = rows[key]
+        spot.gap(f"{part.name}: {word}", f"not implemented yet: the app is made with `{stack[key]}`")
     if all(read.values()):  # what is refused already would only lead to more of the same
         _check_conflicts(stack, catalogue, {key: spot for key, (_, _, spot) in rows.items()}, root)
     return stack
@@ -41,16 +45,12 @@ def _rows(choices: Sequence[PrdChoice], catalogue: Catalogue, root: Cursor) -> d
 
 
 def _choice(part: Part, written: str, catalogue: Catalogue, spot: Cursor) -> str | None:
-    """Return the choice as the catalogue spells it, if somebody provides it."""
+    """Return the choice as the catalogue spells it, if somebody provides it or the app does without."""
     choice, available = part.spelled(written), catalogue.available(part)
     if choice is None:
         spot.unknown(f"choice for `{part.name}`", written, part.choices)
-    elif choice in available:
+    elif choice in available or part.optional:
         return choice
-    elif part.optional:
-        default = catalogue.default(part)
-        spot.gap(f"{part.name}: {written}", f"not implemented yet: the app is made with `{default}`")
-        return default
     elif specialist := _specialist(part, choice):
         spot.problem(
             f"the backend `{choice}` needs the specialist `{specialist}`, which Baton does not have",

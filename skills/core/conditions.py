@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from functools import partial
 from typing import TypeVar
 
+from schemas.parts import PARTS
 from schemas.stack import Choice, Condition
 
 Said = TypeVar("Said")
@@ -51,6 +52,7 @@ def read_conditions(entry: str, text: str, report: Callable[[str], None]) -> tup
             )
         else:
             found.append(Condition(part=parts[1], choices=named, negated=parts[2] == "!="))
+            _check_spelling(entry, parts[1], named, report)
     return tuple(found)
 
 
@@ -63,7 +65,16 @@ def read_choices(entry: str, text: str, report: Callable[[str], None]) -> tuple[
             report(f"`{entry}` has `{word}`; choices read `part=choice`, for example `frontend=React`")
         else:
             found.append(Choice(part, choice.strip()))
+            _check_spelling(entry, part, (choice.strip(),), report)
     return tuple(found)
+
+
+def _check_spelling(entry: str, key: str, choices: Iterable[str], report: Callable[[str], None]) -> None:
+    """Report choices that the language has in another spelling: conditions are compared letter by letter."""
+    for part in (part for part in PARTS if part.key == key):
+        for choice in choices:
+            if part.spelled(choice) not in {None, choice}:
+                report(f"`{entry}` has `{key}={choice}`; that choice is spelled `{part.spelled(choice)}`")
 
 
 def near(word: str, allowed: Iterable[str]) -> str:

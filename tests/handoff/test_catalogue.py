@@ -94,6 +94,9 @@ def test_a_part_that_can_be_left_out_becomes_a_gap() -> None:
     feature = read(("Background tasks", "ARQ"), ("Dependency manager", "poetry"))
     assert [gap.text for gap in feature.gaps] == ["Background tasks: ARQ", "Dependency manager: poetry"]
     assert (feature.stack["background_tasks"], feature.stack["dependency_manager"]) == ("none", "uv")
+    queued = read(("Background tasks", "Celery"), ("Broker", "RabbitMQ"))
+    assert [gap.reason for gap in queued.gaps] == ["not implemented yet: the app is made with `Redis`"]
+    assert queued.stack["broker"] == "Redis"
 
 
 def test_of_a_part_that_nobody_provides_there_is_its_default_alone() -> None:

@@ -132,6 +132,8 @@ def test_an_unknown_skill_is_answered_with_the_nearest(tmp_path: Path) -> None:
         ('name: broken\ndescription: d\nmetadata: {agent: a, when: "\'x"}', "No closing quotation"),
         ("name: broken\ndescription: d\nmetadata: {agent: a, when: frontend!=}", "conditions read `part=choice`"),
         ("name: broken\ndescription: d\nmetadata: {agent: a, when: frontend=React|}", "conditions read `part=choice`"),
+        ("name: broken\ndescription: d\nmetadata: {agent: a, when: framework=FastAPI|django}", "is spelled `Django`"),
+        ("name: broken\ndescription: d\nmetadata: {agent: a, provides: database=PostgreSql}", "spelled `PostgreSQL`"),
         ("name: broken\ndescription: d\nmetadata: {agent: a, provides: React}", "choices read `part=choice`"),
         ("name: broken\ndescription: d\nmetadata: {agent: a, provides: ids=a|b}", "choices read `part=choice`"),
         ("name: broken\ndescription: d\nmetadata: {agent: a, defaults: orm=A}", "add `provides`, or drop them"),
