@@ -18,7 +18,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from handoff.catalogue import Provider
-from handoff.prd_labels import PrdLabels
+from handoff.prd_labels import LabelInvalid, PrdLabels
 from schemas.errors import InputError
 from schemas.parts import PARTS
 from schemas.stack import Stack
@@ -62,10 +62,11 @@ class Registry:
 
         Raises:
             SkillInvalid: With every problem of every `SKILL.md`, two skills of one name, or an impossible order.
-            LabelInvalid, AspectInvalid: A module of theirs cannot be used.
+            LabelInvalid, AspectInvalid: A module of theirs cannot be used, or nothing is made of a label.
         """
         self.labels = PrdLabels(folders)
         self.aspects = find_aspects(folders)
+        _refuse_unmade(self.labels, self.aspects)
         self.skills = _ordered(_discover((BUILT_IN, *folders) if built_in else folders, self.aspects))
 
     def skill(self, name: str) -> Skill:
@@ -90,6 +91,20 @@ class Registry:
     def select(self, stack: Stack) -> list[Selection]:
         """Return every skill in running order, with whether `stack` needs it and why."""
         return [_selection(skill, stack) for skill in self.skills]
+
+
+def _refuse_unmade(labels: PrdLabels, aspects: Aspects) -> None:
+    """Refuse labels that would be read and then forgotten."""
+    made = {aspect.name for aspect in aspects.each}
+    unmade = [each for each in labels.labels if not each.gap and not each.sets and each.key not in made]
+    if unmade:
+        raise LabelInvalid(
+            tuple(
+                f"the label `{label.name}` has no aspect called `{label.key}`: add an `aspect.py`, or say in its `gap`"
+                " why nobody makes it"
+                for label in unmade
+            )
+        )
 
 
 def _discover(folders: Sequence[Path], aspects: Aspects) -> list[Skill]:

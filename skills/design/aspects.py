@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
+from heapq import heappop, heappush
 from pathlib import Path
 
 from handoff.plugins import load_module
@@ -177,10 +178,22 @@ def _ordered(aspects: Sequence[Aspect], problems: list[str]) -> tuple[Aspect, ..
         for name in aspect.after
         if name not in by_name
     ]
+    sorter = TopologicalSorter({name: aspect.after for name, aspect in by_name.items()})
     try:
-        order = list(TopologicalSorter({name: aspect.after for name, aspect in by_name.items()}).static_order())
+        sorter.prepare()
     except CycleError as error:
         circle = " → ".join(f"`{name}`" for name in reversed(error.args[1]))
         problems.append(f"aspects come after one another in a circle: {circle}; drop one `after`")
         return ()
-    return tuple(by_name[name] for name in order if name in by_name)
+    return tuple(by_name[name] for name in _names(sorter) if name in by_name)
+
+
+def _names(sorter: TopologicalSorter[str]) -> Iterator[str]:
+    """Yield each name after those it follows, the first in the alphabet first: one more aspect moves no other."""
+    ready: list[str] = []
+    while sorter.is_active():
+        for name in sorter.get_ready():
+            heappush(ready, name)
+        name = heappop(ready)
+        sorter.done(name)
+        yield name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from schemas.handoffs import DatabaseAgentOutput, Endpoint, FeaturePrd
 from skills.core.contribution import Contribution, merge
 from skills.core.executor import run_template
 from skills.core.formatting import format_python
-from skills.core.registry import Registry
+from skills.core.registry import Registry, Selection
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -108,8 +108,9 @@ def example(name: str) -> Feature:
     return feature_of(prd, built_in())
 
 
-def build(feature: Feature) -> Built:
-    database = _run("database-agent", {"feature": feature}, feature)
+def build(feature: Feature, registry: Registry | None = None) -> Built:
+    skills = registry or Registry()
+    database = _run("database-agent", {"feature": feature}, skills.select(feature.stack))
     facts = database["database-schema-expander"].model_dump()
     handoff = DatabaseAgentOutput(
         task=feature.title,
@@ -118,7 +119,7 @@ def build(feature: Feature) -> Built:
         migrations=facts["migrations"],
         verification=(),
     )
-    backend = _run("python-backend-agent", {"feature": feature, "database": handoff}, feature)
+    backend = _run("python-backend-agent", {"feature": feature, "database": handoff}, skills.select(feature.stack))
     files = (*merge(tuple(database.items())).files, *merge(tuple(backend.items())).files)
     return Built(
         files={file.path: file.content for file in format_python(files, {})},
@@ -127,10 +128,10 @@ def build(feature: Feature) -> Built:
 
 
 def _run(
-    agent: str, materials: Mapping[str, Feature | DatabaseAgentOutput], feature: Feature
+    agent: str, materials: Mapping[str, Feature | DatabaseAgentOutput], selections: Iterable[Selection]
 ) -> dict[str, Contribution]:
     outputs: dict[str, Contribution] = {}
-    for selection in Registry().select(feature.stack):
+    for selection in selections:
         if selection.active and agent in selection.skill.agents:
             offered = {**materials, "assembled": merge(tuple(outputs.items()))}
             outputs[selection.skill.name] = run_template(selection.skill, offered)
