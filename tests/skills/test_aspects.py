@@ -27,7 +27,7 @@ from tests.support.front_build import BACKEND
 from tests.support.front_openapi import openapi
 
 ROOT = Path(__file__).parents[2]
-GUIDE = (ROOT / "docs" / "extending.md").read_text("utf-8").split("\n## A label\n")[1]
+GUIDE = (ROOT / "docs" / "extending.md").read_text("utf-8").split("\n## A label\n")[1].split("\n## ")[0]
 ARCHIVE = ROOT / "tests" / "support" / "archive_label"
 ASPECT = """
 from skills.design.aspect import Aspect
