@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agents.contracts import Agent, Reads, Work
+from agents.gaps import open_gaps
 from agents.guards.ownership import Ownership
 from agents.guards.paths import PathEscape
 from agents.guards.source import PythonSyntax
@@ -34,7 +35,7 @@ def compose(work: Work) -> OwnAgentOutput:
         files=work.files,
         notes="\n\n".join(each.text for each in work.facts(WorkNotes) if each.text),
         verification=work.verification or None,
-        not_implemented=work.feature.gaps or None,
+        not_implemented=open_gaps(work),
     )
 
 

@@ -34,7 +34,7 @@ from handoff.prd_stack import read_stack
 from handoff.prd_types import read_type
 from handoff.problems import HandoffInvalid
 from schemas.errors import InputError
-from schemas.feature import Access, Entity, Feature, FeatureField
+from schemas.feature import BUSINESS_RULE, Access, Entity, Feature, FeatureField
 from schemas.handoffs import FeaturePrd, PrdEntity, PrdField
 
 CONTRACT = "feature-prd"
@@ -97,7 +97,7 @@ def feature_of(
     slug = _slug(prd, root)
     user, entities = _entities(prd, catalogue.labels, root)
     for rule in prd.business_rules:
-        root.gap(rule, PROSE_RULE)
+        root.gap(BUSINESS_RULE, rule, PROSE_RULE)
     problems = root.report.problems
     if problems:
         raise HandoffInvalid(CONTRACT, file, sorted(problems, key=lambda problem: problem.line))

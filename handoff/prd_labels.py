@@ -173,7 +173,8 @@ def _take(label: Label, line: PrdLabel, known: Known, spot: Cursor, said: Said) 
     if value is None:
         return
     if label.gap:
-        spot.gap(f"{known.entity}, {line.label.strip()}: {line.value.strip()}", label.gap)
+        text = f"{known.entity}, {line.label.strip()}: {line.value.strip()}"
+        spot.gap(label.key, text, label.gap, subject=known.entity)
     elif label.sets:
         said.attributes[label.sets] = value
     else:

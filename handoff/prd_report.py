@@ -83,8 +83,9 @@ class Cursor:
             hint=self.report.hint(word, known),
         )
 
-    def gap(self, text: str, reason: str = NOT_YET) -> None:
-        self.report.gaps.append(Gap(text=text, reason=reason))
+    def gap(self, kind: str, text: str, reason: str, *, subject: str = "") -> None:
+        """Note what the PRD asks for here and nobody makes; kind and subject as `Gap` has them."""
+        self.report.gaps.append(Gap(kind=kind, subject=subject, text=text, reason=reason))
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str:

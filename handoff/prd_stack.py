@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from handoff.catalogue import Catalogue
 from handoff.prd_report import Cursor, listed
 from schemas.agents import SPECIALISTS
+from schemas.feature import STACK
 from schemas.handoffs import PrdChoice
 from schemas.parts import Part
 from schemas.stack import Stack
@@ -23,7 +24,8 @@ def read_stack(choices: Sequence[PrdChoice], catalogue: Catalogue, root: Cursor)
     stack = catalogue.stack({key: choice for key, choice in made.items() if choice})
     for key in (key for key, choice in read.items() if choice and key not in made):
         part, word, spot = rows[key]
-        spot.gap(f"{part.name}: {word}", f"not implemented yet: the app is made with `{stack[key]}`")
+        reason = f"not implemented yet: the app is made with `{stack[key]}`"
+        spot.gap(STACK, f"{part.name}: {word}", reason, subject=part.name)
     if all(read.values()):  # what is refused already would only lead to more of the same
         _check_conflicts(stack, catalogue, {key: spot for key, (_, _, spot) in rows.items()}, root)
     return stack

@@ -11,7 +11,7 @@ from typing import Final, Literal
 from pydantic import ConfigDict
 
 from schemas.base import Document, Field
-from schemas.feature import Feature, Gap
+from schemas.feature import Feature
 from schemas.handoffs import (
     ArchitectOutput,
     DatabaseAgentOutput,
@@ -19,6 +19,7 @@ from schemas.handoffs import (
     PrdEntity,
     PythonBackendAgentOutput,
     TestAgentOutput,
+    Unimplemented,
 )
 
 BackendLanguage = Literal[".NET", "Node.js", "Python", "Go", "Java"]
@@ -127,7 +128,7 @@ class PythonSpecialistOutput(Document):
     artifacts: Artifacts
     code_quality: CodeQuality
     next_phase: str
-    gaps: tuple[Gap, ...] = ()
+    gaps: tuple[Unimplemented, ...] = ()
 
 
 # ---- the other agents --------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Literal
+from typing import Final, Literal
 
 from schemas.base import JSON, Document, Field
 from schemas.stack import Stack
@@ -20,6 +20,8 @@ Kind = Literal[
     "string", "text", "integer", "decimal", "float", "boolean", "date", "time", "datetime",
     "uuid", "email", "url", "json", "enum", "reference", "references",
 ]  # fmt: skip
+BUSINESS_RULE: Final = "business rule"  # kind of a gap: a sentence of the PRD
+STACK: Final = "stack"  # kind of a gap: a choice that nobody provides
 OnDelete = Literal["cascade", "restrict", "set null"]
 Operation = Literal["list", "create", "read", "update", "delete"]
 
@@ -88,8 +90,14 @@ class Entity(Document):
 
 
 class Gap(Document):
-    """Something the PRD asks for that this run does not implement; `text` is the PRD's own words."""
+    """Something the PRD asks for that no template implements.
 
+    `kind` is `business rule`, `stack` or the key of an entity's label (`no overlap`); `subject` the entity or the part
+    of the stack, empty for the whole app; `text` the PRD's own words.
+    """
+
+    kind: str
+    subject: str
     text: str
     reason: str
 

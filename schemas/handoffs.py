@@ -6,7 +6,7 @@ is in its front matter (`handoff.provenance`), not here, so that equal work give
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import ConfigDict
 
@@ -24,6 +24,18 @@ class Verdict(Document):
     check: str
     tool: str  # name and version
     result: str  # "passed", with the number that matters: "passed, 41 tests"
+
+
+class Unimplemented(Document):
+    """Something asked for, in the words of who asked, that is not there; for people to read."""
+
+    text: str
+    reason: str
+
+    @classmethod
+    def of(cls, gap: Gap) -> Self:
+        """Return what people are told of a gap."""
+        return cls(text=gap.text, reason=gap.reason)
 
 
 class BusinessRule(Document):
@@ -252,7 +264,7 @@ class DatabaseAgentOutput(Document):
     tables: tuple[Table, ...]
     migrations: tuple[Migration, ...]
     verification: tuple[Verdict, ...]
-    not_implemented: tuple[Gap, ...] | None = Field(default=None, json_schema_extra=GAPS)
+    not_implemented: tuple[Unimplemented, ...] | None = Field(default=None, json_schema_extra=GAPS)
 
 
 # ---- python-backend-agent-output --------------------------------------------------------------------------------
@@ -295,7 +307,7 @@ class PythonBackendAgentOutput(Document):
     dependencies_added: tuple[str, ...] = Field(json_schema_extra=PACKAGES)
     verification: tuple[Verdict, ...] | None = None
     business_rules: tuple[BusinessRule, ...] | None = None
-    not_implemented: tuple[Gap, ...] | None = Field(default=None, json_schema_extra=GAPS)
+    not_implemented: tuple[Unimplemented, ...] | None = Field(default=None, json_schema_extra=GAPS)
 
 
 # ---- frontend-agent-output --------------------------------------------------------------------------------------
@@ -324,7 +336,7 @@ class FrontendAgentOutput(Document):
     dependencies_added: tuple[str, ...] = Field(json_schema_extra=PACKAGES)
     verification: tuple[Verdict, ...]
     business_rules: tuple[BusinessRule, ...] | None = None
-    not_implemented: tuple[Gap, ...] | None = Field(default=None, json_schema_extra=GAPS)
+    not_implemented: tuple[Unimplemented, ...] | None = Field(default=None, json_schema_extra=GAPS)
 
 
 # ---- test-agent-output ------------------------------------------------------------------------------------------
@@ -355,7 +367,7 @@ class TestAgentOutput(Document):
     endpoints: tuple[TestedEndpoint, ...]
     verification: tuple[Verdict, ...]
     business_rules: tuple[BusinessRule, ...] | None = None
-    not_implemented: tuple[Gap, ...] | None = Field(default=None, json_schema_extra=GAPS)
+    not_implemented: tuple[Unimplemented, ...] | None = Field(default=None, json_schema_extra=GAPS)
 
 
 # ---- <agent>-handoff --------------------------------------------------------------------------------------------
@@ -376,4 +388,4 @@ class OwnAgentOutput(Document):
     files: tuple[str, ...] = Field(json_schema_extra=FILES)
     notes: str = Field(default="", json_schema_extra=markdown(layout="prose"))
     verification: tuple[Verdict, ...] | None = None
-    not_implemented: tuple[Gap, ...] | None = Field(default=None, json_schema_extra=GAPS)
+    not_implemented: tuple[Unimplemented, ...] | None = Field(default=None, json_schema_extra=GAPS)

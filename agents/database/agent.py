@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agents.checks.results import LiveSchema
 from agents.contracts import Reads, Role, Work
+from agents.gaps import open_gaps
 from schemas.base import Document
 from schemas.handoffs import DatabaseAgentOutput, Migration, Table
 from skills.core.contribution import Contribution
@@ -17,7 +18,7 @@ def compose(work: Work) -> DatabaseAgentOutput:
         tables=work.result(LiveSchema).tables,
         migrations=work.facts(Migration),
         verification=work.verification,
-        not_implemented=work.feature.gaps or None,
+        not_implemented=open_gaps(work),
     )
 
 

@@ -6,15 +6,14 @@ from agents.claims import package_claims
 from agents.contracts import Reads, Role, Work
 from agents.gaps import business_rules, open_gaps
 from schemas.base import Document
-from schemas.feature import Gap
-from schemas.handoffs import FrontendAgentOutput, Page, Unreachable
+from schemas.handoffs import FrontendAgentOutput, Page, Unimplemented, Unreachable
 from schemas.stack import NONE, Condition
 from skills.core.contribution import Contribution, Dependency
 
 
 def compose(work: Work) -> FrontendAgentOutput:
     """Return the handoff: the pages with what they call, and every gap."""
-    unreachable = (Gap(text=each.text, reason=each.reason) for each in work.facts(Unreachable))
+    unreachable = (Unimplemented(text=each.text, reason=each.reason) for each in work.facts(Unreachable))
     added = (f"{each.name}@{each.version} ({each.group})" for each in work.facts(Dependency))
     return FrontendAgentOutput(
         task=work.task,
@@ -23,7 +22,7 @@ def compose(work: Work) -> FrontendAgentOutput:
         dependencies_added=tuple(added),
         verification=work.verification,
         business_rules=business_rules(work),
-        not_implemented=tuple(dict.fromkeys((*open_gaps(work), *unreachable))) or None,
+        not_implemented=tuple(dict.fromkeys((*(open_gaps(work) or ()), *unreachable))) or None,
     )
 
 

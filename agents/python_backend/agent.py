@@ -24,7 +24,7 @@ def compose(work: Work) -> PythonBackendAgentOutput:
         dependencies_added=_requirements(work),
         verification=work.verification or None,
         business_rules=business_rules(work),
-        not_implemented=open_gaps(work) or None,
+        not_implemented=open_gaps(work),
     )
 
 

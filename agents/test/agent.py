@@ -24,7 +24,7 @@ def compose(work: Work) -> TestAgentOutput:
         endpoints=suite.endpoints,
         verification=work.verification,
         business_rules=business_rules(work),
-        not_implemented=open_gaps(work) or None,
+        not_implemented=open_gaps(work),
     )
 
 

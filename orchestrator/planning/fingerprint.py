@@ -20,6 +20,7 @@ from orchestrator.planning.pipeline import GRAPH_VERSION, Pipeline, Step, digest
 from orchestrator.planning.plan import Plan
 from schemas.base import JSON, Document
 from schemas.contract import contract_of
+from schemas.feature import Feature
 from schemas.parts import PARTS
 from schemas.stack import NONE, Stack
 from skills.core.skill import Skill
@@ -60,7 +61,7 @@ def fingerprint(pipeline: Pipeline, plan: Plan, use: ModelUse | None = None) -> 
     return Fingerprint(
         baton=_version(),
         graph=GRAPH_VERSION,
-        feature=digest({**plan.feature.model_dump(mode="json"), "stack": _chosen(plan.feature.stack)}),
+        feature=digest(_meaning(plan.feature)),
         agents={step.name: _place(step) for step in pipeline.steps},
         contracts={step.name: _contract_digest(step.agent.writes) for step in pipeline.steps},
         skills={name: {each.name: _skill(each) for each in used} for name, used in plan.skills.items()},
@@ -127,6 +128,12 @@ def _notes(old: Fingerprint, new: Fingerprint, done: Collection[str]) -> list[tu
         if old.contracts.get(name) != new.contracts[name]
     ]
     return notes
+
+
+def _meaning(feature: Feature) -> dict[str, JSON]:
+    """Return what a PRD means. What kind of gap each is follows from its text."""
+    known = feature.model_dump(mode="json", exclude={"gaps": {"__all__": {"kind", "subject"}}})
+    return {**known, "stack": _chosen(feature.stack)}
 
 
 def _chosen(stack: Stack) -> dict[str, JSON]:

@@ -15,6 +15,7 @@ from orchestrator.planning.pipeline import BoundStep, Pipeline, Step
 from orchestrator.records.events import PlanMade, PlannedAgent, PlannedSkill
 from schemas.errors import InputError
 from schemas.feature import Feature
+from schemas.handoffs import Unimplemented
 from schemas.stack import Stack, all_hold
 from skills.core.manifest import Preparation
 from skills.core.registry import Registry, Selection
@@ -87,7 +88,7 @@ class Plan:
 
     def event(self) -> PlanMade:
         """Return the plan as an event, which is also how it is shown."""
-        return PlanMade(agents=self.steps, gaps=self.feature.gaps)
+        return PlanMade(agents=self.steps, gaps=tuple(map(Unimplemented.of, self.feature.gaps)))
 
 
 def make_plan(feature: Feature, pipeline: Pipeline, registry: Registry) -> Plan:

@@ -14,7 +14,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import AfterValidator, Field, TypeAdapter
 
 from schemas.base import Document
-from schemas.feature import Gap
+from schemas.handoffs import Unimplemented
 from skills.core.redaction import redact
 from skills.model.budget import Spending
 
@@ -76,11 +76,11 @@ class PlannedAgent(Document):
     skills: tuple[PlannedSkill, ...]
 
 
-def _without_secrets(gap: Gap) -> Gap:
-    return Gap(text=redact(gap.text), reason=redact(gap.reason))
+def _without_secrets(gap: Unimplemented) -> Unimplemented:
+    return Unimplemented(text=redact(gap.text), reason=redact(gap.reason))
 
 
-RedactedGap: TypeAlias = Annotated[Gap, AfterValidator(_without_secrets)]
+RedactedGap: TypeAlias = Annotated[Unimplemented, AfterValidator(_without_secrets)]
 
 
 class PlanMade(_Event):

@@ -19,8 +19,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from schemas.base import Document, Field, facts
 from schemas.errors import RunError
-from schemas.feature import Gap
-from schemas.handoffs import BusinessRule
+from schemas.handoffs import BusinessRule, Unimplemented
 
 _Fact = TypeVar("_Fact", bound=Document)
 
@@ -65,7 +64,7 @@ class Contribution(Document):
     # with what it says of them.
     business_rules: SkipJsonSchema[tuple[BusinessRule, ...]] = ()
     baseline: SkipJsonSchema[Mapping[str, str]] = Field(default={})
-    declined: SkipJsonSchema[tuple[Gap, ...]] = ()
+    declined: SkipJsonSchema[tuple[Unimplemented, ...]] = ()
 
     def facts(self, kind: type[_Fact]) -> tuple[_Fact, ...]:
         """Return what is stated of one kind (`Endpoint`), in the order of the fields."""

@@ -17,7 +17,6 @@ from schemas.feature import Entity, Feature
 from skills.codegen.naming import module_name
 
 RULED: Final = "ruled"  # the field of a skill's `Input`
-BUSINESS_RULE: Final = "business rule"  # the kind of a gap that is a sentence of the PRD
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,9 +24,8 @@ class ExtensionPoints:
     """Files of a skill that a model may change; `{module}` in a path stands for each entity's module name.
 
     `work` is `implement` if the model does there what templates cannot, `follow` if it makes the skill's files fit the
-    business rules that another agent implemented. `kinds` are those of the gaps: entity labels in lower case, or
-    `business rule`. Every implemented gap needs a test in one of `tests`. `guide` is a Markdown file in the skill's
-    folder that tells the model how.
+    business rules that another agent implemented. `kinds` are those of the gaps (`Gap.kind`). Every implemented gap
+    needs a test in one of `tests`. `guide` is a Markdown file in the skill's folder that tells the model how.
     """
 
     work: Literal["implement", "follow"]

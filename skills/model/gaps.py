@@ -9,21 +9,18 @@ Not here: having it done (`skills.model.hybrid`), what a model is told (`skills.
 from __future__ import annotations
 
 import ast
-import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from textwrap import shorten
 
 from pydantic import Field
 
-from handoff.prd_report import NOT_YET, PROSE_RULE
-from schemas.base import JSON, Document
-from schemas.feature import Feature, Gap
-from schemas.handoffs import BusinessRule
-from skills.core.extension_points import BUSINESS_RULE, ExtensionPoints
+from schemas.base import JSON, Document, facts
+from schemas.feature import STACK, Feature, Gap
+from schemas.handoffs import BusinessRule, Unimplemented
+from skills.core.extension_points import ExtensionPoints
 
 LONGEST_REASON = 300  # characters
 _LEFT = "the model left it"
-_LABEL = re.compile(r"[^,]+,([^:]+):")
 
 
 class Claim(Document):
@@ -46,14 +43,6 @@ class GapClaims(Document):
     gaps: tuple[Claim, ...]
 
 
-def kind_of(gap: Gap) -> str:
-    """Return `business rule`, or in lower case the label that asks for what is missing; `""` for any other gap."""
-    if gap.reason == PROSE_RULE:
-        return BUSINESS_RULE
-    label = _LABEL.match(gap.text) if gap.reason == NOT_YET else None
-    return " ".join(label[1].casefold().split()) if label else ""
-
-
 def gaps_of(
     places: ExtensionPoints | None, materials: Mapping[str, Document | JSON], *, whole: bool = False
 ) -> tuple[Gap, ...]:
@@ -71,22 +60,20 @@ def gaps_of(
     if places.work == "follow":
         return tuple(gap for gap in feature.gaps if gap.text in kept)
     asked = (gap for gap in feature.gaps if gap.text not in kept)
-    return tuple(gap for gap in asked if (kind := kind_of(gap)) in places.kinds or (whole and kind))
+    return tuple(gap for gap in asked if gap.kind in places.kinds or (whole and gap.kind != STACK))
 
 
-def rules_in(handoffs: Collection[object]) -> tuple[BusinessRule, ...]:
-    """Return the business rules that handoffs say are implemented, each once."""
-    stated = (rule for handoff in handoffs for rule in getattr(handoff, "business_rules", None) or ())
-    # Those of a PRD are sentences that somebody asks for.
-    return tuple({rule.text: rule for rule in stated if isinstance(rule, BusinessRule)}.values())
+def rules_in(documents: Iterable[object]) -> tuple[BusinessRule, ...]:
+    """Return the business rules that handoffs and contributions say are implemented, each once."""
+    stated = (rule for each in documents if isinstance(each, Document) for rule in facts(each, BusinessRule))
+    return tuple({rule.text: rule for rule in stated}.values())
 
 
-def still_open(gaps: Sequence[Gap], stated: Collection[object]) -> tuple[Gap, ...]:
+def still_open(gaps: Sequence[Gap], documents: Collection[Document]) -> tuple[Unimplemented, ...]:
     """Return the gaps that are not implemented according to handoffs and contributions, with the last reason stated."""
-    implemented = {rule.text for rule in rules_in(stated)}
-    said = [getattr(each, "declined", None) or getattr(each, "not_implemented", None) or () for each in stated]
-    reasons = {gap.text: gap for each in said for gap in each}
-    return tuple(reasons.get(gap.text, gap) for gap in gaps if gap.text not in implemented)
+    implemented = {rule.text for rule in rules_in(documents)}
+    reasons = {stated.text: stated for each in documents for stated in facts(each, Unimplemented)}
+    return tuple(reasons.get(gap.text, Unimplemented.of(gap)) for gap in gaps if gap.text not in implemented)
 
 
 def judged(
@@ -117,10 +104,10 @@ def judged(
     return problems or rules
 
 
-def declined(claims: GapClaims, gaps: Sequence[Gap]) -> tuple[Gap, ...]:
+def declined(claims: GapClaims, gaps: Sequence[Gap]) -> tuple[Unimplemented, ...]:
     """Return the gaps that are not implemented, with a model's own words as the reason."""
     return tuple(
-        Gap(text=gaps[claim.gap - 1].text, reason=f"{_LEFT}: {shorten(claim.why_not, LONGEST_REASON)}")
+        Unimplemented(text=gaps[claim.gap - 1].text, reason=f"{_LEFT}: {shorten(claim.why_not, LONGEST_REASON)}")
         for claim in claims.gaps
         if not claim.implemented
     )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from schemas.base import Document
-from schemas.feature import Feature
+from schemas.feature import BUSINESS_RULE, Feature
 from schemas.handoffs import DatabaseAgentOutput, Endpoint
 from schemas.stack import NONE
 from skills.core.contribution import ContributedFile, merge
-from skills.core.extension_points import BUSINESS_RULE, ExtensionPoints
+from skills.core.extension_points import ExtensionPoints
 from skills.core.templates import Templates
 from skills.design.endpoints import endpoints
 from skills.python_api_patterns import settings

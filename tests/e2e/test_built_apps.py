@@ -12,8 +12,8 @@ import pytest
 
 from handoff.provenance import split
 from handoff.store import read_file
-from schemas.feature import Gap
-from schemas.handoffs import PythonBackendAgentOutput, TestAgentOutput
+from schemas.base import facts
+from schemas.handoffs import PythonBackendAgentOutput, TestAgentOutput, Unimplemented
 from tests.support.running_app import EXAMPLES, ROOT, RUN_TIMEOUT, Built, baton, build, handed_over, tree
 
 pytestmark = pytest.mark.slow
@@ -93,7 +93,7 @@ def test_what_templates_cannot_do_is_a_gap_in_every_handoff_word_for_word(rooms:
     assert len(gaps) > 3
     for handoff in rooms.handoffs:
         assert "## Not implemented" in handoff.read_text(encoding="utf-8")
-        listed: tuple[Gap, ...] = getattr(read_file(handoff, handoff.stem).data, "not_implemented", ())
+        listed = facts(read_file(handoff, handoff.stem).data, Unimplemented)
         assert [gap.text for gap in listed] == gaps
 
 

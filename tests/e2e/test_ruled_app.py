@@ -15,13 +15,12 @@ from orchestrator.planning.model_policy import ModelUse
 from orchestrator.planning.policy import Policy
 from orchestrator.records.events import Event, WorkReturned
 from orchestrator.records.result import RunResult
-from schemas.feature import Gap
-from schemas.handoffs import BusinessRule, PythonBackendAgentOutput, TestAgentOutput
+from schemas.handoffs import BusinessRule, PythonBackendAgentOutput, TestAgentOutput, Unimplemented
 from skills.model.scripted import Script, ScriptedModel, submit
 from tests.support import ruled_app
 from tests.support.ruled_app import BACKEND, KEPT, LEFT, OTHER, PRD, RULE, RULES_FILE, SUITE, TESTS_FILE
 
-LEFT_GAP = Gap(text=OTHER, reason="the model left it: It needs a scheduler and a mail server.")
+LEFT_GAP = Unimplemented(text=OTHER, reason="the model left it: It needs a scheduler and a mail server.")
 
 pytestmark = pytest.mark.slow
 

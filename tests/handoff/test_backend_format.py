@@ -7,8 +7,7 @@ from pathlib import Path
 from handoff.codec import parse, render
 from handoff.store import as_data
 from schemas.contract import contract_of
-from schemas.feature import Gap
-from schemas.handoffs import Endpoint, ErrorCase, FrontendNote, PythonBackendAgentOutput, Verdict
+from schemas.handoffs import Endpoint, ErrorCase, FrontendNote, PythonBackendAgentOutput, Unimplemented, Verdict
 
 GOLDEN = Path(__file__).parent / "golden" / "python-backend-agent-output.md"
 CONTRACT = contract_of("python-backend-agent-output")
@@ -81,7 +80,7 @@ def test_optional_sections_follow_only_when_there_is_something_to_say() -> None:
     output = OUTPUT.model_copy(
         update={
             "verification": (Verdict(check="tests", tool="pytest 9.2.0", result="passed, 41 tests"),),
-            "not_implemented": (Gap(text="A booking lasts at most 8 hours.", reason="free text"),),
+            "not_implemented": (Unimplemented(text="A booking lasts at most 8 hours.", reason="free text"),),
         }
     )
     text = render(CONTRACT, as_data(output))

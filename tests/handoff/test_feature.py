@@ -10,7 +10,7 @@ from handoff.feature import FeatureIncomplete, read_feature
 from handoff.problems import HandoffInvalid
 from orchestrator.planning.choices import built_in
 from schemas.contract import contract_of
-from schemas.feature import Access, Entity, Feature, FeatureField, Kind
+from schemas.feature import BUSINESS_RULE, STACK, Access, Entity, Feature, FeatureField, Kind
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 FILE = "feature-prd.md"
@@ -87,6 +87,40 @@ def test_what_is_not_implemented_is_kept_word_for_word() -> None:
     assert {gap.reason for gap in feature.gaps if gap.text.startswith("Booking")} == {
         "not implemented by template skills yet"
     }
+
+
+def test_a_gap_knows_what_asked_for_it_and_for_what() -> None:
+    text = """# Feature PRD: Todos
+
+## Stack
+
+| Part | Choice |
+|---|---|
+| Background tasks | Celery |
+
+## Entities
+
+### Todo
+
+**No  Overlap:** starts_at..ends_at per title
+**Search:** title
+
+| Field | Type | Required | Rules |
+|---|---|---|---|
+| title | string | yes | |
+| starts_at | datetime | yes | |
+| ends_at | datetime | yes | |
+
+## Business Rules
+
+- Todo, Check: a rule that looks like a label
+"""
+    assert [(gap.kind, gap.subject) for gap in read(text).gaps] == [
+        (STACK, "Background tasks"),
+        ("no overlap", "Todo"),
+        ("search", "Todo"),
+        (BUSINESS_RULE, ""),
+    ]
 
 
 def test_prose_alone_asks_for_entities() -> None:

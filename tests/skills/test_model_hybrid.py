@@ -11,19 +11,17 @@ from pathlib import Path
 import pytest
 
 from agents.ownership import owns
-from handoff.prd_report import NOT_YET
-from handoff.prd_report import PROSE_RULE as PROSE
+from handoff.prd_report import NOT_YET, PROSE_RULE
 from schemas.base import JSON, Document
-from schemas.feature import Feature, Gap
-from schemas.handoffs import BusinessRule, PythonBackendAgentOutput
+from schemas.feature import BUSINESS_RULE, Feature, Gap
+from schemas.handoffs import BusinessRule, PythonBackendAgentOutput, Unimplemented
 from skills.core.contribution import Contribution
 from skills.core.executor import SkillFailed, TemplateExecutor, run_template
-from skills.core.extension_points import BUSINESS_RULE
 from skills.core.registry import Registry
 from skills.core.skill_context import Rework, SkillContext
 from skills.model.errors import RepairsExhausted
 from skills.model.executor import ModelExecutor
-from skills.model.gaps import gaps_of, kind_of
+from skills.model.gaps import gaps_of
 from skills.model.hybrid import HybridExecutor
 from skills.model.scripted import Script, ScriptedModel, submit, write
 from tests.skills.test_model_prompts import ATTACKS, outside
@@ -32,8 +30,13 @@ from tests.support.core_build import example
 from tests.support.gap_prompts import GOLDEN, gap_prompts, offered_last
 from tests.support.model_skill import NOW, PAGE, bench, note_writer
 
-FIRST = Gap(text="A todo that is done cannot be changed.", reason=PROSE)
-SECOND = Gap(text="Reminders are sent by mail.", reason=PROSE)
+
+def rule(text: str) -> Gap:
+    """Make the gap that a sentence of the PRD is."""
+    return Gap(kind=BUSINESS_RULE, subject="", text=text, reason=PROSE_RULE)
+
+
+FIRST, SECOND = rule("A todo that is done cannot be changed."), rule("Reminders are sent by mail.")
 PATTERNS, TESTER = "python-api-patterns", "edge-case-tester"
 CODE, TESTS = "app/services/rules/todo_rules.py", "tests/unit/rules/test_todo_rules.py"
 WRITTEN = {
@@ -141,7 +144,7 @@ async def test_gaps_that_are_left_stay_gaps(tmp_path: Path) -> None:
     output = await done(tmp_path, [write(WRITTEN), submit(gaps=[KEPT, LEFT])], materials(FIRST, SECOND))
 
     assert [rule.text for rule in output.business_rules] == [FIRST.text]
-    assert output.declined == (Gap(text=SECOND.text, reason="the model left it: There is no mail server."),)
+    assert output.declined == (Unimplemented(text=SECOND.text, reason="the model left it: There is no mail server."),)
 
 
 async def test_where_nothing_is_implemented_the_template_stands_as_it_is(tmp_path: Path) -> None:
@@ -266,26 +269,12 @@ async def test_work_that_failed_a_check_is_gone_on_with(tmp_path: Path) -> None:
 # ---- which gaps are whose
 
 
-@pytest.mark.parametrize(
-    ("gap", "kind"),
-    [
-        (FIRST, BUSINESS_RULE),
-        (Gap(text="Todo, States: done -> open", reason=NOT_YET), "states"),
-        (Gap(text="Todo, No  Overlap: a..b per c", reason=NOT_YET), "no overlap"),
-        (Gap(text="Todo, Check: done is final", reason=PROSE), BUSINESS_RULE),
-        (Gap(text="Background tasks: Celery", reason="not implemented yet: the app is made with `none`"), ""),
-    ],
-)
-def test_a_gap_is_a_label_or_a_rule_only_if_it_was_read_as_one(gap: Gap, kind: str) -> None:
-    assert kind_of(gap) == kind
-
-
 def test_gaps_belong_to_the_skill_whose_template_leaves_places_for_them() -> None:
     feature = example("room-bookings")
     offered: Materials = {"feature": feature}
     mine = {skill.name: gaps_of(skill.blueprint().places, offered) for skill in Registry().skills}
 
-    assert {name: [kind_of(gap) for gap in gaps] for name, gaps in mine.items() if gaps} == {
+    assert {name: [gap.kind for gap in gaps] for name, gaps in mine.items() if gaps} == {
         PATTERNS: ["no overlap", "check", "states", BUSINESS_RULE]
     }
 
@@ -352,7 +341,7 @@ async def test_a_model_that_does_every_skill_does_the_gaps_with_it(tmp_path: Pat
 
 
 async def test_only_who_does_the_whole_skill_is_asked_for_what_needs_more_than_its_places(tmp_path: Path) -> None:
-    search = Gap(text="Todo, Search: title", reason=NOT_YET)
+    search = Gap(kind="search", subject="Todo", text="Todo, Search: title", reason=NOT_YET)
     whole = run_template(Registry().skill(PATTERNS), materials(search))
     stated = whole.model_dump(mode="json", exclude={"files", "business_rules", "baseline", "declined"})
     why = {"gap": 1, "implemented": False, "why_not": "There is no index for it."}
@@ -422,7 +411,7 @@ def test_every_built_in_skill_that_takes_gaps_has_its_prompt_reviewed() -> None:
 async def test_no_text_of_a_gap_gets_out_of_its_block(tmp_path: Path, attack: str) -> None:
     script: Script = [submit(gaps=[{**LEFT, "gap": 1}])]
     model, calm = ScriptedModel(script), ScriptedModel(script)
-    await done(tmp_path, model, materials(Gap(text=attack, reason=PROSE)))
+    await done(tmp_path, model, materials(rule(attack)))
     await done(tmp_path, calm, materials(SECOND))
     (system, message), (calm_system, calm_message) = (each.asked[0].messages for each in (model, calm))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from skills.core.extension_points import BUSINESS_RULE
+from schemas.feature import BUSINESS_RULE
 from skills.core.registry import Registry
 from skills.model import errors
 from skills.model.budget import Limits, Meter

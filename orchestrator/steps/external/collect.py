@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 
 from agents.ownership import owns
 from handoff.store import Handoff, UnsafePath
@@ -31,7 +30,9 @@ from orchestrator.steps.run_checks import Measured
 from orchestrator.steps.staging import clear
 from orchestrator.steps.verify import Refusal, examine
 from orchestrator.storage.questions import Question
+from schemas.base import facts
 from schemas.errors import InputError, RunError
+from schemas.handoffs import Unimplemented
 from skills.core.contribution import ContributedFile
 from skills.core.executor import SkillFailed
 from skills.core.formatting import FormattingFailed
@@ -93,18 +94,16 @@ async def work_outside(
     """
     try:
         handoff, found = await _found(run, step)
-        claims = step.agent.claims(handoff.data)
+        declined = facts(handoff.data, Unimplemented)
         files = tuple(ContributedFile(path=path, content=text) for path, text in sorted(found.files.items()))
-        outputs = {OUTSIDE: claims.model_copy(update={"files": files})}
+        claims = step.agent.claims(handoff.data).model_copy(update={"files": files, "declined": declined})
+        outputs = {OUTSIDE: claims}
         made = await assemble(outputs)
     except (NotTaken, FormattingFailed, SkillFailed) as error:
         return Refusal(problems=error.problems)
     run.step(step.name).collected = found.hashes
     await asyncio.to_thread(clear, run.tree(step.name), lambda path: owns(step.agent, path))
-    stated = getattr(handoff.data, "not_implemented", None) or ()
-    gaps = tuple(dict.fromkeys((*plan.feature.gaps, *stated)))
-    feature = plan.feature.model_copy(update={"gaps": gaps})
-    return await examine(run, replace(plan, feature=feature), step, handoffs, outputs, made)
+    return await examine(run, plan, step, handoffs, outputs, made)
 
 
 async def answer_finished(run: RunContext) -> tuple[tuple[str, tuple[str, ...]], ...]:

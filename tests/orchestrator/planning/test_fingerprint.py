@@ -11,12 +11,13 @@ import pytest
 from agents.toolchains.registry import Toolchains
 from handoff.codec import parse
 from handoff.feature import read_feature
+from handoff.prd_report import NOT_YET
 from orchestrator.planning.choices import built_in
 from orchestrator.planning.fingerprint import Fingerprint, compare, fingerprint
 from orchestrator.planning.pipeline import Pipeline, digest
 from orchestrator.planning.plan import make_plan
 from schemas.contract import contract_of
-from schemas.feature import Feature
+from schemas.feature import Feature, Gap
 from schemas.stack import Stack
 from skills.core.registry import Registry
 from tests.support.small_agents import PRD, Kit
@@ -136,6 +137,15 @@ def test_parts_that_came_later_do_not_change_what_an_unchanged_prd_means(small: 
     assert len(feature().stack.root) > len(BEGUN_EARLIER)
     before = digest({**feature().model_dump(mode="json"), "stack": {**BEGUN_EARLIER}})
     assert of_stack(small) == of_stack(small, cache="none", feature_flags="none", payments="none") == before
+
+
+def test_a_prd_with_gaps_means_what_it_meant_before_gaps_had_kinds(small: Kit) -> None:
+    said = {"text": "Todo, Search: title", "reason": NOT_YET}
+    described = feature().model_copy(update={"gaps": (Gap(kind="search", subject="Todo", **said),)})
+    before = digest({**described.model_dump(mode="json"), "stack": {**BEGUN_EARLIER}, "gaps": [{**said}]})
+
+    plan = make_plan(described, small.pipeline(), small.registry())
+    assert fingerprint(small.pipeline(), plan).feature == before
 
 
 @pytest.mark.parametrize("chosen", [{"cache": "Redis"}, {"ids": "uuid"}, {"payments": "Stripe"}, {"frontend": "none"}])
