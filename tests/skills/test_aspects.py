@@ -8,27 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from agents.toolchains.registry import Toolchains
-from handoff.codec import parse
-from handoff.feature import read_feature
 from handoff.prd_labels import LabelInvalid
-from orchestrator.planning.choices import catalogue_of
-from schemas.contract import contract_of
 from schemas.feature import Feature
-from schemas.handoffs import PythonBackendAgentOutput
 from skills.core.executor import run_template
-from skills.core.formatting import format_python
 from skills.core.registry import Registry
 from skills.design.aspect import Aspect
 from skills.design.aspects import AspectInvalid, built_in, find_aspects
-from tests.support.core_build import Built, build
+from tests.support.core_build import build
 from tests.support.entity_prd import class_body
 from tests.support.front_build import BACKEND
 from tests.support.front_openapi import openapi
+from tests.support.outside_labels import ARCHIVE, labelled, suite
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "extending.md").read_text("utf-8").split("\n## A label\n")[1].split("\n## ")[0]
-ARCHIVE = ROOT / "tests" / "support" / "archive_label"
 ASPECT = """
 from skills.design.aspect import Aspect
 
@@ -45,19 +38,6 @@ def write_the_example(folder: Path) -> Path:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text, "utf-8")
     return folder
-
-
-def labelled(registry: Registry, label: str) -> Feature:
-    """Return the todo lists, todos having one label more."""
-    text = (ROOT / "examples" / "todo-lists.md").read_text("utf-8")
-    prd = text.replace("**Filter:** todo_list", f"{label}\n**Filter:** todo_list")
-    return read_feature(parse(contract_of("feature-prd"), prd), catalogue_of(registry, Toolchains()))
-
-
-def suite(feature: Feature, registry: Registry, built: Built) -> dict[str, str]:
-    backend = PythonBackendAgentOutput.model_validate({**BACKEND.model_dump(), "api_contract": built.endpoints})
-    output = run_template(registry.skill("edge-case-tester"), {"feature": feature, "backend": backend})
-    return {file.path: file.content for file in format_python(output.files, {})}
 
 
 def pages(feature: Feature, registry: Registry) -> dict[str, str]:
@@ -85,7 +65,7 @@ def test_the_label_of_the_guide_is_in_everything_that_is_made(tmp_path: Path) ->
     assert "from uuid import uuid4\n" in service
     assert "Todo(**values, stamp=stamp, owner_id=caller.id)" in service
     assert "stamp" not in built.files["app/services/todo_list_service.py"]
-    assert "async def test_each_todo_has_a_stamp_of_its_own(" in suite(feature, registry, built)["tests/test_todo.py"]
+    assert "async def test_each_todo_has_a_stamp_of_its_own(" in suite(feature, registry)["tests/test_todo.py"]
     assert "record.stamp" in pages(feature, registry)["frontend/src/pages/todos/TodoDetailPage.tsx"]
 
 
@@ -104,7 +84,7 @@ def test_every_hook_of_an_aspect_finds_its_place() -> None:
     service, router = built.files["app/services/todo_service.py"], built.files["app/routers/todo.py"]
     (migration,) = (text for path, text in built.files.items() if path.startswith("alembic/versions/"))
     update = next(endpoint for endpoint in built.endpoints if endpoint.method == "PATCH" and "todos/" in endpoint.path)
-    tests, made = suite(feature, registry, built)["tests/test_todo.py"], pages(feature, registry)
+    tests, made = suite(feature, registry)["tests/test_todo.py"], pages(feature, registry)
 
     for text in (*(text for path, text in built.files.items() if path.endswith(".py")), tests):
         ast.parse(text)

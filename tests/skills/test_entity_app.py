@@ -14,8 +14,10 @@ from agents.checks.environments.environments import Environments
 from orchestrator.storage.embedded import Embedded
 from orchestrator.storage.home import home
 from schemas.feature import Feature
+from skills.core.registry import Registry
 from tests.support.core_build import build, example, write
 from tests.support.entity_prd import feature_from, fields
+from tests.support.outside_labels import ARCHIVE, labelled, suite
 from tests.support.postgres_server import execute, temporary_server
 
 pytestmark = pytest.mark.slow
@@ -62,6 +64,20 @@ def test_models_are_typed_and_say_exactly_what_the_migrations_made(
     assert "No new upgrade operations" in _run(python, ("-m", "alembic", "check"), tmp_path, environment)
 
 
+def test_what_a_label_from_outside_adds_is_typed_stored_and_tested(
+    tmp_path: Path, python: Path, server: Embedded
+) -> None:
+    registry = Registry([ARCHIVE])
+    environment = _app(labelled(registry, "**Archive:** yes"), tmp_path, server, "archive", registry)
+    for arguments in (("ruff", "check"), ("mypy", "app"), ("alembic", "upgrade", "head")):
+        _run(python, ("-m", *arguments), tmp_path, environment)
+    assert "No new upgrade operations" in _run(python, ("-m", "alembic", "check"), tmp_path, environment)
+    write(suite(labelled(registry, "**Archive:** yes"), registry), tmp_path)
+    _run(
+        python, ("-m", "pytest", "-q", "tests/test_todo.py", "-k", "put_away or create_returns"), tmp_path, environment
+    )
+
+
 def test_odd_requests_are_answered_and_never_break_the_app(tmp_path: Path, python: Path, server: Embedded) -> None:
     environment = _app(_feature("thing"), tmp_path, server, "driven")
     _run(python, ("-m", "alembic", "upgrade", "head"), tmp_path, environment)
@@ -72,9 +88,11 @@ def _feature(name: str) -> Feature:
     return feature_from(THING) if name == "thing" else example(name)
 
 
-def _app(feature: Feature, folder: Path, server: Embedded, name: str) -> dict[str, str]:
+def _app(
+    feature: Feature, folder: Path, server: Embedded, name: str, registry: Registry | None = None
+) -> dict[str, str]:
     """Write the app and make its database; return the environment it runs in."""
-    write(build(feature).files, folder)
+    write(build(feature, registry).files, folder)
     database = name.replace("-", "_")
     asyncio.run(execute(server.url("postgres"), f'CREATE DATABASE "{database}"'))
     return {

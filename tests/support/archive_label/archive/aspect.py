@@ -59,7 +59,7 @@ class ArchiveAspect(Aspect):
 
     def orders(self, of: Subject) -> Iterator[SortOrder]:
         if of.said("archive"):
-            yield SortOrder("length", (f"func.length({of.model}.title)", f"{of.model}.id"))
+            yield SortOrder("length", (f"func.length({of.model}.title).asc()", f"{of.model}.id.asc()"))
 
     def refusals(self, of: Subject, operation: Operation) -> Iterator[Refusal]:
         if of.said("archive") and operation == "update":
