@@ -158,9 +158,9 @@ def _package_of(lock: bytes) -> object:
         ) from error
 
 
-def link_modules(environment: NodeEnvironment, frontend: Path) -> None:
-    """Make `frontend/node_modules`: a real folder, where tools may keep caches, of links to the shared packages."""
-    modules = frontend / "node_modules"
+def link_modules(environment: NodeEnvironment, folder: Path) -> None:
+    """Make `node_modules` in `folder`: a real folder, where tools may keep caches, of links to the shared packages."""
+    modules = folder / "node_modules"
     if modules.is_dir():
         return
     modules.mkdir(parents=True)

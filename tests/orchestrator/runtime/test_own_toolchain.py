@@ -14,6 +14,7 @@ from handoff.store import HandoffStore
 from orchestrator import Orchestrator
 from orchestrator.planning.pipeline import Pipeline
 from orchestrator.planning.plan import ToolchainMissing
+from orchestrator.planning.policy import Policy
 from orchestrator.records.result import RunResult
 from skills.core.registry import Registry
 from tests.support.small_agents import PRD
@@ -62,8 +63,8 @@ def contribute(request, templates):
 """
 
 
-async def built(tmp_path: Path, *, suffix: str = ".md", heading: str = "# ", choice: str = "Handbook") -> RunResult:
-    """Run the agent alone, in `w`, on a PRD that asks for a handbook."""
+def engine(tmp_path: Path, *, suffix: str = ".md", heading: str = "# ", choice: str = "Handbook") -> Orchestrator:
+    """Return an engine with that agent alone, for the workspace `w`; put a PRD that asks for a handbook beside it."""
     chains = re.findall(r"^```python file=(handbook/\S+)\n(.*?)^```$", GUIDE, re.DOTALL | re.MULTILINE)
     skill = {"SKILL.md": SKILL.format(choice=choice), "blueprint.py": BLUEPRINT.format(suffix=suffix, heading=heading)}
     for place, text in (*((f"toolchains/{path}", text) for path, text in chains),
@@ -73,8 +74,12 @@ async def built(tmp_path: Path, *, suffix: str = ".md", heading: str = "# ", cho
     (tmp_path / "prd.md").write_text(PRD + STACK.replace("Handbook", choice))
     pipeline = Pipeline.of((WRITER,), toolchains=Toolchains([tmp_path / "toolchains"]))
     registry = Registry([tmp_path / "skills"], built_in=False)
-    async with Orchestrator(tmp_path / "w", pipeline=pipeline, registry=registry) as engine:
-        return await (await engine.start(tmp_path / "prd.md")).result()
+    return Orchestrator(tmp_path / "w", pipeline=pipeline, registry=registry)
+
+
+async def built(tmp_path: Path, **twist: str) -> RunResult:
+    async with engine(tmp_path, **twist) as opened:
+        return await (await opened.start(tmp_path / "prd.md")).result()
 
 
 @pytest.mark.slow
@@ -107,3 +112,21 @@ async def test_a_stack_that_no_toolchain_is_for_is_refused(tmp_path: Path) -> No
     with pytest.raises(ToolchainMissing, match="no toolchain says what `writer-agent` may write"):
         await built(tmp_path, choice="Wiki")
     assert not (tmp_path / "w" / "handbook").exists()
+
+
+@pytest.mark.slow
+async def test_its_check_runs_isolated_on_what_people_made(tmp_path: Path) -> None:
+    async with engine(tmp_path) as opened:
+        run = await opened.start(tmp_path / "prd.md", policy=Policy(outside=("writer-agent",)))
+        assert [each.kind for each in (await run.result()).questions] == ["outside"]
+        left = tmp_path / "w" / ".claude/handoff/outside/writer-agent"
+        assert "- `handbook/**`" in (left / "task.md").read_text()
+        draft = left / "writer-agent-handoff.md"
+        draft.write_text(draft.read_text().replace("status: draft", "status: done"))
+        page = tmp_path / "w" / "handbook" / "index.md"
+        page.parent.mkdir()
+        page.write_text("# Pages\n\n- [Thing](thing.md)\n")
+        refused = await (await opened.resume(run.id)).result()
+        assert "handbook/index.md: thing.md" in refused.questions[0].text
+        page.write_text("# Pages\n")
+        assert (await (await opened.resume(run.id)).result()).status == "completed"
