@@ -30,15 +30,16 @@ from orchestrator.planning.plan import Plan, make_plan
 from orchestrator.planning.policy import Policy, PolicyChange
 from orchestrator.planning.workflow import FEATURE
 from orchestrator.planning.workflows import Workflows
+from orchestrator.records.answers import Answer
 from orchestrator.records.events import RunStatus
 from orchestrator.runtime import resume
+from orchestrator.runtime.answers import give_answer
 from orchestrator.runtime.batch import Request, RequestResult, run_many
 from orchestrator.runtime.cancel import cancel_run
 from orchestrator.runtime.engine import Connection, Engine
 from orchestrator.runtime.retention import Pruned, prune
 from orchestrator.runtime.run import Run
 from orchestrator.runtime.start import begin
-from orchestrator.steps import question_files
 from orchestrator.steps.context import RunContext
 from orchestrator.steps.intake.intake import PrdInput, given_of, read_given, understand
 from orchestrator.steps.workspace import Workspace
@@ -312,20 +313,17 @@ class Orchestrator:
 
     # ---- decide
 
-    async def answer(self, run_id: str, question_id: str, value: JSON) -> Question:
+    async def answer(self, run_id: str, question_id: str, value: JSON | Answer) -> Question:
         """Answer a run's question; `resume` then goes on. The first valid answer counts.
+
+        `value` is an answer (`Approve()`), the words that say the same (`"approve"`), or its JSON.
 
         Raises:
             RunUnknown: There is no such run.
             RunRefused: The run has ended.
             AnswerRefused: There is no such question, it has its answer, or `value` is not one.
         """
-        ledger = (await self._engine.opened()).ledger
-        run = await ledger.runs.get(run_id)
-        await ledger.questions.settle(run_id)
-        question = await ledger.questions.answer(run_id, question_id, value)
-        await question_files.show(ledger.questions, Path(run.workspace))
-        return question
+        return await give_answer((await self._engine.opened()).ledger, run_id, question_id, value)
 
     async def stop(self, run_id: str) -> bool:
         """Ask whoever works on the run to stop, so that it can be resumed. False if nobody works on it.

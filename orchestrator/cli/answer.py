@@ -18,6 +18,7 @@ from orchestrator.runtime.answers import open_question
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from orchestrator.records.answers import Answer
     from orchestrator.storage.questions import Question
     from schemas.base import JSON
 
@@ -46,7 +47,7 @@ def answer(
         raise typer.BadParameter("an answer of several words needs quotes around it.", param_hint="VALUE")
     question_id = words[0] if len(words) == _MOST else None
 
-    def choose(run_id: str, questions: Sequence[Question]) -> tuple[Question, JSON]:
+    def choose(run_id: str, questions: Sequence[Question]) -> tuple[Question, JSON | Answer]:
         question = open_question(run_id, questions, question_id)
         return question, value_of(question, words[-1], catalogue_at())
 

@@ -12,10 +12,11 @@ from orchestrator.cli.resume import resume_run
 
 if TYPE_CHECKING:
     from orchestrator.cli.session import View
+    from orchestrator.records.answers import Answer
     from orchestrator.storage.questions import Question
     from schemas.base import JSON
 
-Choose = Callable[[str, "Sequence[Question]"], "tuple[Question, JSON]"]
+Choose = Callable[[str, "Sequence[Question]"], "tuple[Question, JSON | Answer]"]
 
 
 async def decide(name: str, choose: Choose, *, resume: bool, view: View) -> int:

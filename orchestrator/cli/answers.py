@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handoff.json_text import loads
+from orchestrator.records.answers import GIVE_UP
 from orchestrator.steps.intake.intake import read_prd, understand
-from orchestrator.steps.questions import GIVE_UP
 from orchestrator.storage.questions import AnswerRefused, Question
 from schemas.base import JSON
 
@@ -32,7 +32,7 @@ def value_of(question: Question, text: str, catalogue: Catalogue) -> JSON:
         path = Path(text).expanduser().absolute()
         understand(read_prd(path), catalogue)
         return str(path)
-    if question.answer_schema.get("type") == "string" or text in question.options:
+    if question.kind == "prd" or text in question.options:
         return text
     try:
         return loads(text)

@@ -10,12 +10,13 @@ from orchestrator.cli.answer_flow import decide
 from orchestrator.cli.options import Json, QuestionName, Resume, RunName, Verbose
 from orchestrator.cli.session import view_of
 from orchestrator.cli.signals import carry_out
+from orchestrator.records.answers import Approve
 from orchestrator.runtime.answers import FOR_APPROVAL, open_question
-from orchestrator.steps.questions import APPROVE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from orchestrator.records.answers import Answer
     from orchestrator.storage.questions import Question
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -34,7 +35,7 @@ def approve(
     `baton resume RUN` then goes on.
     """
 
-    def choose(run_id: str, questions: Sequence[Question]) -> tuple[Question, str]:
-        return open_question(run_id, questions, question, FOR_APPROVAL), APPROVE
+    def choose(run_id: str, questions: Sequence[Question]) -> tuple[Question, Answer]:
+        return open_question(run_id, questions, question, FOR_APPROVAL), Approve()
 
     raise typer.Exit(carry_out(decide(run, choose, resume=resume, view=view_of(json=json, verbose=verbose))))

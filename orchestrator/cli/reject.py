@@ -10,12 +10,13 @@ from orchestrator.cli.answer_flow import decide
 from orchestrator.cli.options import Json, QuestionName, Resume, RunName, Verbose
 from orchestrator.cli.session import view_of
 from orchestrator.cli.signals import carry_out
+from orchestrator.records.answers import Reject
 from orchestrator.runtime.answers import FOR_APPROVAL, open_question
-from orchestrator.steps.questions import REJECT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from orchestrator.records.answers import Answer
     from orchestrator.storage.questions import Question
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -34,9 +35,8 @@ def reject(
 
     `baton resume RUN` then ends it; of a draft that was rejected with a reason, it has another one made.
     """
-    value = f"{REJECT}: {reason.strip()}" if reason.strip() else REJECT
 
-    def choose(run_id: str, questions: Sequence[Question]) -> tuple[Question, str]:
-        return open_question(run_id, questions, question, FOR_APPROVAL), value
+    def choose(run_id: str, questions: Sequence[Question]) -> tuple[Question, Answer]:
+        return open_question(run_id, questions, question, FOR_APPROVAL), Reject(reason=reason)
 
     raise typer.Exit(carry_out(decide(run, choose, resume=resume, view=view_of(json=json, verbose=verbose))))

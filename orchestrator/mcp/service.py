@@ -19,11 +19,11 @@ from orchestrator.planning.choices import catalogue_of
 from orchestrator.planning.compatibility import refuse_unfit
 from orchestrator.planning.plan import make_plan
 from orchestrator.planning.policy import Policy
+from orchestrator.records.answers import GIVE_UP, Answer, Approve, Reject, words_of
 from orchestrator.records.events import QuestionAsked
 from orchestrator.records.result import RunResult
 from orchestrator.runtime.answers import FOR_APPROVAL, open_question
 from orchestrator.steps.intake.intake import read_prd, understand
-from orchestrator.steps.questions import APPROVE, GIVE_UP, REJECT
 from orchestrator.steps.workspace import Workspace
 from orchestrator.storage.runs import KILLED, LATEST, RunDetails, RunRecord, RunUnknown
 from schemas.base import JSON
@@ -171,12 +171,11 @@ class ToolService:
 
     async def approve(self, asked: inputs.ApprovalInput) -> outputs.Status:
         """Approve and go on. Raises as `Orchestrator.answer` does."""
-        return await self._decided(asked.run, asked.question, APPROVE)
+        return await self._decided(asked.run, asked.question, Approve())
 
     async def reject(self, asked: inputs.RejectionInput) -> outputs.Status:
         """Reject and go on. Raises as `Orchestrator.answer` does."""
-        reason = asked.reason.strip()
-        return await self._decided(asked.run, asked.question, f"{REJECT}: {reason}" if reason else REJECT)
+        return await self._decided(asked.run, asked.question, Reject(reason=asked.reason))
 
     async def stop(self, asked: inputs.RunInput) -> outputs.Status:
         """Have a run stopped, and wait until it is. Raises as `Orchestrator.stop` does."""
@@ -274,12 +273,12 @@ class ToolService:
                     break
         return tuple(events)
 
-    async def _decided(self, name: str, question_id: str | None, value: str) -> outputs.Status:
+    async def _decided(self, name: str, question_id: str | None, value: Answer) -> outputs.Status:
         run = await self._run(name)
         question = open_question(run.id, await self._engine.questions(run.id), question_id, FOR_APPROVAL)
         return await self._answered(run, question, value)
 
-    async def _answered(self, run: RunDetails, question: Question, value: JSON) -> outputs.Status:
+    async def _answered(self, run: RunDetails, question: Question, value: JSON | Answer) -> outputs.Status:
         await self._engine.answer(run.id, question.id, self._value(question, value))
         try:
             going_on = await self._engine.resume(run.id)
@@ -289,8 +288,9 @@ class ToolService:
             return await self._status(run.id)
         return await self._taken_up(going_on)
 
-    def _value(self, question: Question, value: JSON) -> JSON:
-        """Return an answer as the question takes it; a PRD is named by its full path, and looked at first."""
+    def _value(self, question: Question, given: JSON | Answer) -> JSON:
+        """Return the words of an answer; a PRD is named by its full path, and looked at first."""
+        value = words_of(question.kind, given)
         if question.kind != "prd" or not isinstance(value, str) or value == GIVE_UP or "\n" in value:
             return value
         path = self._roots.path(value)

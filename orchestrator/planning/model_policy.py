@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from decimal import Decimal
 from typing import Self
 
 from pydantic import Field, model_validator
 
+from orchestrator.records.answers import SpendingLimits
 from schemas.base import Document
 from schemas.errors import InputError
 from skills.model.budget import Budget, Limits
@@ -57,17 +57,13 @@ class ModelUse(Document):
         return Budget(step=self.step, run=self.run, prices={**PRICES, **self.prices})
 
 
-class ModelChange(Document):
+class ModelChange(SpendingLimits):
     """What a person changes of a run's model when they take the run up again; what is null stays.
 
     `name` is another model; the rest is what the run may spend from its beginning on, minutes of work included.
     """
 
     name: str | None = None
-    calls: int | None = Field(default=None, gt=0)
-    tokens: int | None = Field(default=None, gt=0)
-    money: Decimal | None = Field(default=None, gt=0)
-    minutes: float | None = Field(default=None, gt=0)
 
     def of(self, use: ModelUse | None) -> ModelUse | None:
         """Return the changed use of a model.

@@ -6,10 +6,38 @@ Not here: storing an answer (`orchestrator.storage.questions`), what it means (`
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from pathlib import Path
 
-from orchestrator.storage.questions import AnswerRefused, Question, QuestionKind
+from orchestrator.records.answers import Answer, QuestionKind
+from orchestrator.steps import question_files
+from orchestrator.storage.questions import AnswerRefused, Question
+from orchestrator.storage.repositories import Ledger
+from schemas.base import JSON
 
 FOR_APPROVAL: tuple[QuestionKind, ...] = ("approval", "draft")
+
+
+async def give_answer(ledger: Ledger, run_id: str, question_id: str, value: JSON | Answer) -> Question:
+    """Answer a question of a run, whoever does so and by whatever way; return it.
+
+    What is past its deadline has its default first. The first valid answer counts.
+
+    Args:
+        ledger: What remembers the run.
+        run_id: The run, at work or not.
+        question_id: The question.
+        value: An answer, its words, or its JSON.
+
+    Raises:
+        RunUnknown: There is no such run.
+        RunRefused: The run has ended.
+        AnswerRefused: There is no such question, it has its answer, or `value` is not one.
+    """
+    run = await ledger.runs.get(run_id)
+    await ledger.questions.settle(run_id)
+    question = await ledger.questions.answer(run_id, question_id, value)
+    await question_files.show(ledger.questions, Path(run.workspace))
+    return question
 
 
 def open_question(

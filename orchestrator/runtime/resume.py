@@ -26,6 +26,7 @@ from orchestrator.planning.policy import Policy, PolicyChange
 from orchestrator.planning.workflow import Workflow
 from orchestrator.planning.workflows import Workflows
 from orchestrator.records.events import QuestionAnswered, RunResumed, RunStatus
+from orchestrator.runtime.answers import give_answer
 from orchestrator.runtime.engine import Engine
 from orchestrator.runtime.run import Run
 from orchestrator.steps.context import PRD, RunContext
@@ -109,7 +110,7 @@ async def _go_on(context: RunContext, driver: Driver) -> Begin:
         NothingToResume: The run waits for an answer.
         OutsideUnfinished: It waits for work that cannot be taken yet.
     """
-    left = await answer_finished(context)
+    left = await answer_finished(context, functools.partial(give_answer, context.services.ledger, context.id))
     try:
         return await driver.begin(context.id, context.state.questions)
     except InputError as error:

@@ -15,9 +15,11 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Literal
 
 from orchestrator.planning.fingerprint import Resumption
+from orchestrator.records.answers import Answer
 from orchestrator.records.events import Event, RunFinished, RunStatus
 from orchestrator.records.outcome import StepOutcome
 from orchestrator.records.result import OpenQuestion, PublishedHandoff, RunResult
+from orchestrator.runtime.answers import give_answer
 from orchestrator.steps import question_files
 from orchestrator.steps.context import RunContext
 from orchestrator.steps.gaps import open_gaps
@@ -115,14 +117,14 @@ class Run:
         """Return the run's questions in the order they were asked."""
         return await self._context.services.ledger.questions.of(self.id)
 
-    async def answer(self, question_id: str, value: JSON) -> None:
-        """Answer a question; `Orchestrator.resume` then goes on.
+    async def answer(self, question_id: str, value: JSON | Answer) -> None:
+        """Answer a question, as `Orchestrator.answer` does; `Orchestrator.resume` then goes on.
 
         Raises:
+            RunRefused: The run has ended.
             AnswerRefused: There is no such question, it has its answer, or this is not one.
         """
-        await self._context.services.ledger.questions.answer(self.id, question_id, value)
-        await self._show_questions()
+        await give_answer(self._context.services.ledger, self.id, question_id, value)
 
     async def _show_questions(self) -> None:
         run = self._context

@@ -16,9 +16,10 @@ from handoff.problems import HandoffInvalid, HandoffMissing
 from handoff.store import Handoff
 from orchestrator.planning.pipeline import BoundStep
 from orchestrator.planning.plan import Plan
+from orchestrator.records.answers import UseTemplate
 from orchestrator.records.events import SkillStarted
 from orchestrator.steps.context import RunContext
-from orchestrator.steps.questions import TEMPLATE, decided
+from orchestrator.steps.questions import decided
 from orchestrator.steps.staging import stage_published
 from schemas.base import JSON, Document
 from skills.core.contribution import Contribution, merge
@@ -92,7 +93,7 @@ async def run_skills(
     materials["feature"] = plan.feature
     if plan.api_document and (document := run.tree(step.name) / plan.api_document).is_file():
         materials["openapi"] = cast("JSON", json.loads(document.read_bytes()))
-    executor = TemplateExecutor() if decided(run, step.name) == TEMPLATE else run.services.executor
+    executor = TemplateExecutor() if isinstance(decided(run, step.name), UseTemplate) else run.services.executor
     bench = SkillContext(
         agent=step.agent.name,
         step=step.name,

@@ -23,9 +23,9 @@ import yaml
 from handoff.preamble import fence
 from handoff.store import FOLDER as HANDOFFS
 from handoff.store import UnsafePath, safe_path
+from orchestrator.records.answers import APPROVE, GIVE_UP, REJECT
 from orchestrator.records.sanitize import harmless
 from orchestrator.steps.external import folder as outside
-from orchestrator.steps.questions import APPROVE, GIVE_UP, REJECT
 from orchestrator.storage.questions import Question, Questions
 
 if TYPE_CHECKING:

@@ -7,51 +7,28 @@ Not here: storing and answering (`orchestrator.storage.questions`).
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 from orchestrator.planning.model_policy import ModelChange
+from orchestrator.records.answers import (
+    GIVE_UP,
+    REJECT,
+    Answer,
+    Approve,
+    GiveUp,
+    QuestionKind,
+    Reject,
+    Retry,
+    SpendingLimits,
+    options_of,
+    schema_of,
+)
 from orchestrator.records.events import QuestionAsked
 from orchestrator.records.outcome import StepOutcome
 from orchestrator.steps.context import RunContext
 from orchestrator.storage import questions
-from orchestrator.storage.questions import Question, QuestionKind
-from schemas.base import JSON
+from orchestrator.storage.questions import Question
 from skills.core.redaction import redact
-
-APPROVE, REJECT = "approve", "reject"
-DONE, RETRY, GIVE_UP = "done", "retry", "give up"
-EDIT, TEMPLATE = "edit by hand", "take the template"
-
-_NUMBER = r"[1-9][0-9]*"
-_DECIMAL = r"(?:[1-9][0-9]*(?:\.[0-9]+)?|0\.[0-9]*[1-9][0-9]*)"
-_RAISE = rf"(?:--max-(?:calls|tokens) {_NUMBER}|--max-(?:money|minutes) {_DECIMAL})"
-
-_OPTIONS: dict[QuestionKind, tuple[str, ...]] = {
-    "prd": (),
-    "draft": (APPROVE, REJECT),
-    "handoff": (DONE, GIVE_UP),
-    "approval": (APPROVE, REJECT),
-    "failure": (RETRY, GIVE_UP),
-    "model": (RETRY, EDIT, TEMPLATE, GIVE_UP),
-    "outside": (DONE, GIVE_UP),
-}
-
-
-def _model_schema(options: Sequence[str]) -> dict[str, JSON]:
-    return {"anyOf": [{"enum": [*options]}, {"type": "string", "pattern": f"^{RETRY}(?: {_RAISE})+$"}]}
-
-
-_APPROVAL: dict[str, JSON] = {"anyOf": [{"enum": [APPROVE, REJECT]}, {"type": "string", "pattern": f"^{REJECT}: "}]}
-SCHEMAS: dict[QuestionKind, dict[str, JSON]] = {
-    "prd": {"type": "string", "minLength": 1},
-    "handoff": {"enum": [DONE, GIVE_UP]},
-    "approval": _APPROVAL,
-    "draft": _APPROVAL,
-    "failure": {"enum": [RETRY, GIVE_UP]},
-    "model": _model_schema((RETRY, EDIT, TEMPLATE, GIVE_UP)),
-    "outside": {"enum": [DONE, GIVE_UP]},
-}
 
 
 def ask(
@@ -74,15 +51,14 @@ def ask(
         without: Options of this kind that cannot be had here.
     """
     earlier = [each for each in run.state.questions.values() if each.node == node]
-    options = tuple(each for each in _OPTIONS[kind] if each not in without)
     question = Question(
         id=f"{run.id}-{node}-{len(earlier) + 1}",
         run_id=run.id,
         node=node,
         kind=kind,
         text=redact(text),
-        answer_schema=_model_schema(options) if kind == "model" else SCHEMAS[kind],
-        options=options,
+        answer_schema=schema_of(kind, without),
+        options=options_of(kind, without),
         default=REJECT if kind in {"approval", "draft"} else GIVE_UP,
     )
     last = earlier[-1] if earlier else None
@@ -104,39 +80,41 @@ def answered(run: RunContext, outcome: StepOutcome) -> Question | None:
 
 def refusal(question: Question) -> str | None:
     """Return why a person does not want the step to go on, or None if they do."""
-    if question.answer == GIVE_UP:
-        return "given up"
-    reason = objection(question)
-    if question.kind == "approval" and reason is not None:
-        return f"rejected: {reason}" if reason else "rejected"
-    return "rejected" if question.kind == "draft" and reason == "" else None  # with a reason, another draft is made
+    match question.decision:
+        case GiveUp():
+            return "given up"
+        case Reject(reason=reason) if question.kind == "approval":
+            return f"rejected: {reason}" if reason else "rejected"
+        case Reject(reason=""):  # with a reason, another draft is made
+            return "rejected"
+        case _:
+            return None
 
 
 def objection(question: Question) -> str | None:
     """Return the reason, maybe empty, why a person rejects what a question shows; None if they do not."""
-    if not isinstance(question.answer, str) or not question.answer.startswith(REJECT):
-        return None
-    return question.answer.removeprefix(REJECT).removeprefix(":").strip()
+    return question.decision.reason if isinstance(question.decision, Reject) else None
 
 
 def raised(question: Question) -> ModelChange | None:
     """Return what an answer lets models spend: `retry --max-money 10`, say. None if it says nothing of that."""
-    if question.kind != "model" or not isinstance(question.answer, str):
-        return None
-    limits = dict(re.findall(r"--max-(\w+) (\S+)", question.answer))
-    return ModelChange.model_validate(limits) if limits else None
+    match question.decision:
+        case Retry(limits=limits) if limits != SpendingLimits():
+            return ModelChange.model_validate(limits.model_dump())
+        case _:
+            return None
 
 
-def decided(run: RunContext, node: str) -> JSON:
+def decided(run: RunContext, node: str) -> Answer | None:
     """Return the last answer to what to do about a model's work in a step; None if there is none that still counts."""
     pending = run.step(node).pending
-    answers = [each.answer for each in run.state.questions.values() if each.kind == "model" and each.id in pending]
-    return answers[-1] if answers else None
+    asked = [each for each in run.state.questions.values() if each.kind == "model" and each.id in pending]
+    return asked[-1].decision if asked else None
 
 
 def is_approved(run: RunContext, node: str) -> bool:
     """Return whether a person approved of a node's work."""
     return any(
-        each.node == node and each.kind == "approval" and each.answer == APPROVE
+        each.node == node and each.kind == "approval" and isinstance(each.decision, Approve)
         for each in run.state.questions.values()
     )

@@ -15,11 +15,12 @@ from agents.ownership import owns
 from handoff.store import Handoff
 from orchestrator.planning.pipeline import BoundStep
 from orchestrator.planning.plan import Plan
+from orchestrator.records.answers import EDIT, RETRY, TEMPLATE
 from orchestrator.records.events import WorkReturned
 from orchestrator.records.outcome import StepOutcome
 from orchestrator.steps.context import RunContext
 from orchestrator.steps.execute import Round, assemble, run_skills
-from orchestrator.steps.questions import EDIT, RETRY, TEMPLATE, ask
+from orchestrator.steps.questions import ask
 from orchestrator.steps.run_checks import Measured
 from orchestrator.steps.staging import clear
 from orchestrator.steps.state import Salvage

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import jsonschema_rs
 
 from handoff.json_text import unwritable
+from orchestrator.records.answers import Answer, QuestionKind, answer_of, words_of
 from orchestrator.storage.database import Database
 from orchestrator.storage.runs import RunRefused, storable
 from orchestrator.storage.writer import Row, SqlStatement
@@ -24,7 +25,6 @@ from schemas.errors import InputError
 if TYPE_CHECKING:
     import asyncpg
 
-QuestionKind = Literal["prd", "draft", "handoff", "approval", "failure", "model", "outside"]
 Answerer = Literal["person", "deadline"]
 
 _ASK = SqlStatement(
@@ -44,7 +44,8 @@ class Question(Document):
     """A question to a person.
 
     `answer_schema` is the JSON Schema of an answer; `options` are the answers that one can choose from, if there are
-    such; `default` is taken at the `deadline` (UTC). `answer` is null until it is answered, no answer is null.
+    such; `default` is taken at the `deadline` (UTC). `answer` are the words of one, null until
+    it is answered.
     """
 
     id: str
@@ -62,6 +63,11 @@ class Question(Document):
     @property
     def is_open(self) -> bool:
         return self.answered_by is None
+
+    @property
+    def decision(self) -> Answer | None:
+        """What its answer says, if it has one."""
+        return None if self.is_open else answer_of(self.kind, self.answer)
 
 
 def ask(question: Question, seconds: float | None) -> Row:
@@ -108,11 +114,11 @@ class Questions:
         )
         return {row["id"]: _question(row) if row["stands"] else None for row in rows}
 
-    async def answer(self, run_id: str, question_id: str, value: JSON) -> Question:
-        """Answer a question of a run that is not over; return it. Of two answers at once, one is refused.
+    async def answer(self, run_id: str, question_id: str, given: JSON | Answer) -> Question:
+        """Store the answer to a question of a run that is not over; return it. Of two answers at once, one is refused.
 
         Raises:
-            AnswerRefused: There is no such question in the run, it has its answer, or `value` is not one.
+            AnswerRefused: There is no such question in the run, it has its answer, or `given` is not one.
             RunRefused: The run is over.
         """
         known = {each.id: each for each in await self.of(run_id)}
@@ -121,6 +127,7 @@ class Questions:
             waiting = ", ".join(f"`{each.id}`" for each in known.values() if each.is_open) or "none"
             raise AnswerRefused(f"run `{run_id}` has no question `{question_id}`; open questions: {waiting}.")
         if question.is_open:
+            value = words_of(question.kind, given)
             refuse_invalid(question, value)
             if await self._store(question, value):
                 return question.model_copy(update={"answer": value, "answered_by": "person"})

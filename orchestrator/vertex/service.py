@@ -20,14 +20,14 @@ from types import TracebackType
 from typing import Any, Self, TypeAlias
 
 from orchestrator.orchestrator import Orchestrator
+from orchestrator.records.answers import GIVE_UP, Approve, QuestionKind, Reject, words_of
 from orchestrator.records.events import HandoffPublished
 from orchestrator.records.outcome import StepOutcome
 from orchestrator.runtime.run import Run
 from orchestrator.steps.manifest import published
-from orchestrator.steps.questions import GIVE_UP
 from orchestrator.steps.workspace import WorkspaceBusy
 from orchestrator.storage.home import run_folder
-from orchestrator.storage.questions import AnswerRefused, Question, QuestionKind
+from orchestrator.storage.questions import AnswerRefused, Question
 from orchestrator.storage.runs import ENDED, RunDetails
 from orchestrator.vertex import contracts
 from orchestrator.vertex.archives import SUFFIX, pack
@@ -223,15 +223,15 @@ class RunService:
         """Approve of what a run plans to do, or reject it."""
         run = await self._picking_up.mine(given.run)
         question = given.question or (await self._asked(run, kinds=("approval", "draft"))).id
-        rejected = f"reject: {given.reason}" if given.reason else "reject"
-        await self._engine.answer(run.id, question, "approve" if given.approved else rejected)
+        await self._engine.answer(run.id, question, Approve() if given.approved else Reject(reason=given.reason or ""))
         await self._picking_up.take(run.id)
         return await self._status(run.id)
 
     async def _refuse_path(self, run_id: str, question_id: str, value: JSON) -> None:
         """Refuse a PRD that is named by a path: a file of the instance would be read, and quoted in what is wrong."""
         for question in await self._engine.questions(run_id):
-            if question.id == question_id and question.kind == "prd" and value != GIVE_UP and "\n" not in str(value):
+            words = words_of(question.kind, value)
+            if question.id == question_id and question.kind == "prd" and words != GIVE_UP and "\n" not in str(words):
                 raise AnswerRefused(
                     f"question `{question_id}` is answered with the text of the PRD, or with `{GIVE_UP}`: a path would"
                     " be one of the instance."

@@ -11,13 +11,14 @@ Not here: which steps these are (`orchestrator.steps.external.status`), the fold
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 
 from agents.ownership import owns
 from handoff.store import Handoff, UnsafePath
 from orchestrator.planning.pipeline import BoundStep
 from orchestrator.planning.plan import Plan
+from orchestrator.records.answers import Answer, Done
 from orchestrator.records.outcome import StepOutcome
 from orchestrator.records.sanitize import harmless
 from orchestrator.steps.context import RunContext
@@ -25,7 +26,7 @@ from orchestrator.steps.execute import assemble
 from orchestrator.steps.external import folder, task
 from orchestrator.steps.external.scan import WorkspaceScan, survey
 from orchestrator.steps.external.status import at_work, waiting
-from orchestrator.steps.questions import DONE, ask
+from orchestrator.steps.questions import ask
 from orchestrator.steps.run_checks import Measured
 from orchestrator.steps.staging import clear
 from orchestrator.steps.verify import Refusal, examine
@@ -106,8 +107,13 @@ async def work_outside(
     return await examine(run, plan, step, handoffs, outputs, made)
 
 
-async def answer_finished(run: RunContext) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Answer, with `done`, what asks for work that can be taken; return why the rest cannot, by step."""
+async def answer_finished(
+    run: RunContext, answer: Callable[[str, Answer], Awaitable[Question]]
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Answer, with `done`, what asks for work that can be taken; return why the rest cannot, by step.
+
+    `answer` is called with the id of a question and its answer.
+    """
     left = []
     for question in [each for each in waiting(run) if each.is_open]:
         step = run.plan.bound[question.node]
@@ -117,13 +123,8 @@ async def answer_finished(run: RunContext) -> tuple[tuple[str, tuple[str, ...]],
             await asyncio.to_thread(_lay, run, step, error.problems)
             left.append((step.name, error.problems))
         else:
-            await _answer(run, question)
+            run.state.questions[question.id] = await answer(question.id, Done())
     return tuple(left)
-
-
-async def _answer(run: RunContext, question: Question) -> None:
-    answered = await run.services.ledger.questions.answer(run.id, question.id, DONE)
-    run.state.questions[question.id] = answered
 
 
 async def _found(run: RunContext, step: BoundStep) -> tuple[Handoff, WorkspaceScan]:

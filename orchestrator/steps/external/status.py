@@ -7,22 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from orchestrator.records.answers import Done, EditByHand
 from orchestrator.steps.context import RunContext
-from orchestrator.steps.questions import DONE, EDIT, decided
+from orchestrator.steps.questions import decided
 from orchestrator.storage.questions import Question
 
 
 def is_outside(run: RunContext, node: str) -> bool:
     """Return whether a step is done outside: by the policy, or because a person said they would edit by hand."""
     outside = run.state.policy.outside
-    return node in outside or run.pipeline.step(node).agent.name in outside or decided(run, node) == EDIT
+    return (
+        node in outside or run.pipeline.step(node).agent.name in outside or isinstance(decided(run, node), EditByHand)
+    )
 
 
 def is_handed_in(run: RunContext, node: str) -> bool:
     """Return whether somebody said that the work is done, and nothing was found wrong with it since."""
     pending = run.step(node).pending
     asked = [each for each in run.state.questions.values() if each.kind == "outside" and each.id in pending]
-    return bool(asked) and asked[-1].answer == DONE
+    return bool(asked) and isinstance(asked[-1].decision, Done)
 
 
 def at_work(run: RunContext) -> set[str]:

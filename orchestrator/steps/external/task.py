@@ -17,10 +17,11 @@ from agents.ownership import owns
 from handoff.codec import render
 from handoff.preamble import fence
 from orchestrator.planning.pipeline import BoundStep
+from orchestrator.records.answers import EditByHand
 from orchestrator.records.sanitize import harmless
 from orchestrator.steps.external.folder import handoff_name, task_name
 from orchestrator.steps.external.sample import sample
-from orchestrator.steps.questions import EDIT, decided
+from orchestrator.steps.questions import decided
 from orchestrator.steps.staging import staged
 from schemas.base import JSON
 from schemas.contract import contract_of
@@ -128,7 +129,7 @@ def _gaps(run: RunContext) -> Iterable[str]:
 def _refused(run: RunContext, step: BoundStep) -> Iterable[str]:
     """Say where the last work of a model is that was refused, to begin from."""
     tree = run.tree(step.name)
-    left = staged(tree, lambda path: owns(step.agent, path)) if decided(run, step.name) == EDIT else []
+    left = staged(tree, lambda path: owns(step.agent, path)) if isinstance(decided(run, step.name), EditByHand) else []
     if left:
         listed = harmless("\n".join(left))
         yield f"## What a model left\n\nIt was refused; it lies in `{tree}`:\n\n{fence('text', listed)}"

@@ -20,6 +20,7 @@ from orchestrator.planning.choices import catalogue_of
 from orchestrator.planning.fingerprint import fingerprint
 from orchestrator.planning.pipeline import agents_of
 from orchestrator.planning.plan import Plan, make_plan
+from orchestrator.records.answers import GivePrd
 from orchestrator.records.outcome import StepOutcome
 from orchestrator.records.receipt import Receipt
 from orchestrator.steps.context import PRD, RunContext
@@ -128,8 +129,8 @@ async def intake(run: RunContext, attempt: StepAttempt, answer: Question | None)
 async def _planned(run: RunContext, answer: Question | None) -> Plan | StepOutcome:
     """Return the plan, or what is asked because there can be none yet."""
     try:
-        if answer is not None and answer.kind == "prd":
-            await take_answer(run, str(answer.answer))
+        if answer is not None and isinstance(answer.decision, GivePrd):
+            await take_answer(run, answer.decision.prd)
         elif run.services.model is not None and (asked := await _drafted(run, run.services.model)):
             return asked
         feature = understand(read_prd(run.prd), catalogue_of(run.services.registry, run.pipeline.toolchains))

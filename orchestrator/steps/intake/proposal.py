@@ -17,11 +17,12 @@ from handoff.provenance import Provenance, sha256, with_front_matter
 from handoff.source import decoded
 from handoff.store import write_atomically
 from orchestrator.planning.choices import catalogue_of
+from orchestrator.records.answers import APPROVE, EDIT, GIVE_UP, REJECT, RETRY, TEMPLATE, Approve, EditByHand
 from orchestrator.records.events import SkillStarted
 from orchestrator.records.outcome import StepOutcome
 from orchestrator.steps.context import RunContext
 from orchestrator.steps.intake.draft import DRAFTER, Drafted, drafted, said_in, shown
-from orchestrator.steps.questions import APPROVE, EDIT, GIVE_UP, REJECT, RETRY, TEMPLATE, ask, decided, objection
+from orchestrator.steps.questions import ask, decided, objection
 from orchestrator.storage.questions import Question
 from schemas.base import Document
 from schemas.contract import contract_of
@@ -59,12 +60,12 @@ async def propose(run: RunContext, node: str, model: ModelExecutor) -> StepOutco
     """
     given = run.prd.read_bytes()
     earlier = await _decided(run, node, sha256(given))
-    if earlier and earlier[-1].question.answer == APPROVE:
+    if earlier and isinstance(earlier[-1].question.decision, Approve):
         await replace_prd(run, earlier[-1].proposal.text.encode())
         return None
     if len(earlier) >= ROUNDS:
         return ask(run, node, "prd", f"{ROUNDS} drafts of the PRD were rejected. Write it yourself.\n{HOW}")
-    if decided(run, node) == EDIT:
+    if isinstance(decided(run, node), EditByHand):
         return ask(run, node, "prd", f"The PRD is prose, and you chose to write a structured one.\n{HOW}")
     prose = decoded(given, contract=CONTRACT, file=GIVEN)
     try:

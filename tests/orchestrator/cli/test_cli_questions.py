@@ -18,9 +18,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from orchestrator.steps.questions import SCHEMAS
+from orchestrator.records.answers import ANSWERS, QuestionKind, schema_of, words_of
 from orchestrator.storage.postgres import Server
-from orchestrator.storage.questions import AnswerRefused, Question, QuestionKind, refuse_invalid
+from orchestrator.storage.questions import AnswerRefused, Question, refuse_invalid
 from schemas.base import JSON
 from tests.orchestrator.cli.test_cli_commands import Said, baton
 from tests.support.small_agents import Compiles, Kit
@@ -293,11 +293,16 @@ def test_a_resume_says_what_changed_meanwhile(small: Kit, tmp_path: Path) -> Non
         functools.reduce(lambda each, _: [each], range(500), NESTED),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("kind", list(SCHEMAS))
+@pytest.mark.parametrize("kind", list(ANSWERS))
 def test_any_value_is_an_answer_or_refused_with_a_reason(kind: QuestionKind, value: JSON) -> None:
-    question = Question(id="q", run_id="r", node="n", kind=kind, text="t", answer_schema=SCHEMAS[kind])
-    fits = {"approval": {"reject"}, "draft": {"reject"}, "prd": {"Approve", "reject", "approve\n", "reject:"}}
-    if isinstance(value, str) and value in fits.get(kind, ()):
+    question = Question(id="q", run_id="r", node="n", kind=kind, text="t", answer_schema=schema_of(kind))
+    fits: dict[str, list[JSON]] = {
+        "approval": ["reject", "approve"],
+        "draft": ["reject", "approve"],
+        "prd": ["Approve", "reject", "approve\n", "reject:"],
+    }
+    value = words_of(kind, value)
+    if value in fits.get(kind, []):
         refuse_invalid(question, value)
     else:
         with pytest.raises(AnswerRefused, match="The question is still open"):

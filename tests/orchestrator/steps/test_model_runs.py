@@ -23,9 +23,9 @@ from orchestrator.planning.executors import ModelMissing, TapeMissing
 from orchestrator.planning.model_policy import ModelChange, ModelUnset, ModelUse
 from orchestrator.planning.pipeline import Pipeline
 from orchestrator.planning.policy import Policy, PolicyChange
+from orchestrator.records.answers import EDIT, GIVE_UP, RETRY, TEMPLATE
 from orchestrator.records.events import Event, ModelSpent, SkillFinished, StepRetried, WorkReturned
 from orchestrator.records.result import RunResult
-from orchestrator.steps.questions import EDIT, GIVE_UP, RETRY, TEMPLATE
 from orchestrator.storage.questions import AnswerRefused
 from skills.core.registry import SkillUnknown
 from skills.model.budget import Limits
