@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from decimal import Decimal
 from functools import reduce
 from operator import or_
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, cast
 
 from pydantic import ConfigDict, Field, TypeAdapter
 
@@ -145,14 +145,17 @@ def words_of(kind: QuestionKind, value: JSON | Answer) -> JSON:
 
     What is none is returned as JSON, for the question's schema to refuse.
     """
-    if not isinstance(value, _Answer):
-        if not isinstance(value, dict) or "answer" not in value:
-            return value
-        try:
-            value = _ADAPTER.validate_python(value)
-        except ValueError:
-            return value
-    return str(value) if isinstance(value, ANSWERS[kind]) else value.model_dump(mode="json")
+    answer = value if isinstance(value, _Answer) else _read(value)
+    if answer is None:
+        return cast("JSON", value)
+    return str(answer) if isinstance(answer, ANSWERS[kind]) else answer.model_dump(mode="json")
+
+
+def _read(value: JSON) -> Answer | None:
+    try:
+        return _ADAPTER.validate_python(value)
+    except ValueError:
+        return None
 
 
 def answer_of(kind: QuestionKind, words: JSON) -> Answer:

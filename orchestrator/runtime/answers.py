@@ -13,6 +13,14 @@ from orchestrator.steps import question_files
 from orchestrator.storage.questions import AnswerRefused, Question
 from orchestrator.storage.repositories import Ledger
 from schemas.base import JSON
+from schemas.errors import InputError
+
+
+class NothingToResume(InputError):
+    """The run waits for an answer."""
+
+    code = "nothing_to_resume"
+
 
 FOR_APPROVAL: tuple[QuestionKind, ...] = ("approval", "draft")
 

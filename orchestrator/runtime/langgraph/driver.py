@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from orchestrator.planning.pipeline import Pipeline
 from orchestrator.records.outcome import StepOutcome
+from orchestrator.runtime.answers import NothingToResume
 from orchestrator.runtime.langgraph.graph import GraphContext, Step, compile_graph, config, outcome_key
 from orchestrator.runtime.langgraph.saver import PostgresSaver  # first: it makes LangGraph strict
 from orchestrator.steps.intake.intake import NODE as INTAKE
 from orchestrator.storage.questions import Question
 from orchestrator.storage.repositories import Ledger
-from schemas.errors import InputError
 
 # isort: split
 from langgraph.types import Command
@@ -24,12 +24,6 @@ if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
 
 Begin: TypeAlias = dict[str, Any] | Command[Any] | None
-
-
-class NothingToResume(InputError):
-    """The run waits for an answer."""
-
-    code = "nothing_to_resume"
 
 
 class Graphs:

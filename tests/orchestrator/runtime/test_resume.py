@@ -16,7 +16,7 @@ from orchestrator.planning.pipeline import Pipeline
 from orchestrator.planning.policy import Policy, PolicyChange
 from orchestrator.records.events import Event, HandoffPublished, QuestionAnswered, SkillFinished, StepFinished
 from orchestrator.records.result import RunResult
-from orchestrator.runtime.langgraph.driver import NothingToResume
+from orchestrator.runtime.answers import NothingToResume
 from orchestrator.runtime.run import Run
 from orchestrator.steps.workspace import WorkspaceConflict
 from orchestrator.storage.questions import AnswerRefused
