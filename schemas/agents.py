@@ -13,7 +13,6 @@ from pydantic import ConfigDict
 from schemas.base import Document, Field
 from schemas.feature import Feature
 from schemas.handoffs import (
-    ArchitectOutput,
     DatabaseAgentOutput,
     FrontendAgentOutput,
     PrdEntity,
@@ -138,7 +137,6 @@ class DatabaseAgentInput(Document):
     """What the Database agent reads."""
 
     feature: Feature
-    architect: ArchitectOutput | None = None
 
 
 class DatabaseAgentResult(Document):

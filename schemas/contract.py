@@ -138,7 +138,7 @@ _OWN = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*-handoff")
 AGENT_MODELS: Mapping[str, tuple[type[Document], str]] = MappingProxyType({
     "@python-specialist.input": (agents.PythonSpecialistInput, "1"),
     "@python-specialist.output": (agents.PythonSpecialistOutput, "1"),
-    "@database-agent.input": (agents.DatabaseAgentInput, "1"),
+    "@database-agent.input": (agents.DatabaseAgentInput, "2"),
     "@database-agent.output": (agents.DatabaseAgentResult, "1"),
     "@frontend-agent.input": (agents.FrontendAgentInput, "1"),
     "@frontend-agent.output": (agents.FrontendAgentResult, "1"),

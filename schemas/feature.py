@@ -90,10 +90,11 @@ class Entity(Document):
 
 
 class Gap(Document):
-    """Something the PRD asks for that no template implements.
+    """Something that is asked for and that no template implements.
 
-    `kind` is `business rule`, `stack` or the key of an entity's label (`no overlap`); `subject` the entity or the part
-    of the stack, empty for the whole app; `text` the PRD's own words.
+    `kind` is `business rule`, `stack`, the key of an entity's label (`no overlap`), or of what was agreed beforehand
+    `endpoint` or `decision`; `subject` the entity, the part of the stack or what is decided, empty for the whole app;
+    `text` the words of the PRD or of the decision.
     """
 
     kind: str

@@ -44,7 +44,6 @@ ROLE = Role(
             name="prd",
             question="I need the feature's entities and their fields. Where is the feature PRD?",
         ),
-        Reads(contract="architect-output", name="architect", required=False),
     ),
     writes="database-agent-output",
     compose=compose,

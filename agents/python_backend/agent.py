@@ -60,6 +60,7 @@ ROLE = Role(
             question="I need the database schema. Was the Database Agent phase completed?",
         ),
         Reads(contract="architect-output", name="architect", required=False),
+        Reads(contract="api-contract", name="agreed", required=False),
         Reads(
             contract="feature-prd",
             name="prd",

@@ -29,6 +29,7 @@ from orchestrator.records.events import QuestionAnswered, RunResumed, RunStatus
 from orchestrator.runtime.answers import give_answer
 from orchestrator.runtime.engine import Engine
 from orchestrator.runtime.run import Run
+from orchestrator.steps.beforehand import with_beforehand
 from orchestrator.steps.context import PRD, RunContext
 from orchestrator.steps.external.collect import OutsideUnfinished, answer_finished
 from orchestrator.steps.external.status import waiting
@@ -186,7 +187,7 @@ async def restore(context: RunContext, before: RunDetails) -> Resumption:
         return Resumption(rule="continues")
     _refuse_changed_prd(context)
     feature = understand(read_prd(context.prd), catalogue_of(context.services.registry, context.pipeline.toolchains))
-    plan = make_plan(feature, context.pipeline, context.services.registry)
+    plan = make_plan(with_beforehand(context, feature), context.pipeline, context.services.registry)
     old, new = (
         Fingerprint.model_validate(before.fingerprint),
         fingerprint(context.pipeline, plan, context.state.policy.model),

@@ -9,12 +9,14 @@ import functools
 import shutil
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 from orchestrator.planning.plan import Plan
 from orchestrator.records.events import RunStarted
 from orchestrator.runtime.cancel import cancel_run
 from orchestrator.runtime.engine import Engine
 from orchestrator.runtime.run import Run
+from orchestrator.steps.beforehand import with_beforehand
 from orchestrator.steps.context import RunContext
 from orchestrator.steps.intake.intake import NODE as INTAKE
 from orchestrator.steps.intake.intake import adopt, refuse_conflicts
@@ -55,6 +57,8 @@ async def begin(
         WorkspaceBusy: Another run is in the workspace.
         WorkspaceConflict: Files stand there that Baton did not write.
         RunRefused: A run in the workspace waits for an answer.
+        HandoffInvalid: What was agreed beforehand is not of its contract.
+        DesignContradicted: It contradicts what the PRD leads to.
         HomeUnusable: There is no room for its files, or no permission.
     """
     ledger, workspace = context.services.ledger, context.workspace
@@ -63,6 +67,7 @@ async def begin(
         await _give_up_others(ledger, workspace)
         await context.load_written()
         if plan is not None:
+            plan = replace(plan, feature=with_beforehand(context, plan.feature))
             await refuse_conflicts(context, plan)
         await ledger.owner.hold()
         _keep_prd(context, prd)

@@ -18,6 +18,7 @@ from orchestrator.planning.pipeline import BoundStep
 from orchestrator.planning.plan import Plan
 from orchestrator.records.answers import UseTemplate
 from orchestrator.records.events import SkillStarted
+from orchestrator.steps.beforehand import changed_since
 from orchestrator.steps.context import RunContext
 from orchestrator.steps.questions import decided
 from orchestrator.steps.staging import stage_published
@@ -27,6 +28,8 @@ from skills.core.executor import SkillFailed, TemplateExecutor
 from skills.core.formatting import format_python
 from skills.core.paths import path_problems
 from skills.core.skill_context import Rework, SkillContext
+from skills.design.agreement import DesignContradicted
+from skills.design.contract import api_contract
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,22 @@ def read_handoffs(run: RunContext, step: BoundStep) -> dict[str, Handoff] | Brok
             problem = f"Files of `{run.handoffs.name(reads.contract)}` are missing or changed since:\n{listed}"
             return _broken(run, step, reads, problem)
         found[reads.name] = handoff
-    return found
+    return _disagreement(run, step, found) or found
+
+
+def _disagreement(run: RunContext, step: BoundStep, found: Mapping[str, Handoff]) -> Broken | None:
+    """Return what keeps the agent from its work: what was agreed beforehand is not what the run was begun with."""
+    assert run.state.plan is not None  # noqa: S101 - the intake comes first
+    try:
+        problem = changed_since(run, run.state.plan.feature, found)
+    except DesignContradicted as error:
+        problem = str(error)
+    if problem is None:
+        return None
+    return Broken(
+        f"The {step.agent.title} agent cannot keep what was agreed beforehand.\n{problem}\n"
+        "Then answer `done` and resume the run; or answer `give up`."
+    )
 
 
 def _broken(run: RunContext, step: BoundStep, reads: Reads, problem: str) -> Broken:
@@ -91,6 +109,7 @@ async def run_skills(
     """
     materials: dict[str, Document | JSON] = {name: handoff.data for name, handoff in handoffs.items()}
     materials["feature"] = plan.feature
+    materials["contract"] = api_contract(plan.feature)
     if plan.api_document and (document := run.tree(step.name) / plan.api_document).is_file():
         materials["openapi"] = cast("JSON", json.loads(document.read_bytes()))
     executor = TemplateExecutor() if isinstance(decided(run, step.name), UseTemplate) else run.services.executor

@@ -23,6 +23,7 @@ from orchestrator.planning.plan import Plan, make_plan
 from orchestrator.records.answers import GivePrd
 from orchestrator.records.outcome import StepOutcome
 from orchestrator.records.receipt import Receipt
+from orchestrator.steps.beforehand import with_beforehand
 from orchestrator.steps.context import PRD, RunContext
 from orchestrator.steps.external.status import at_work
 from orchestrator.steps.intake.proposal import HOW, propose, replace_prd
@@ -134,7 +135,7 @@ async def _planned(run: RunContext, answer: Question | None) -> Plan | StepOutco
         elif run.services.model is not None and (asked := await _drafted(run, run.services.model)):
             return asked
         feature = understand(read_prd(run.prd), catalogue_of(run.services.registry, run.pipeline.toolchains))
-        return make_plan(feature, run.pipeline, run.services.registry)
+        return make_plan(with_beforehand(run, feature), run.pipeline, run.services.registry)
     except InputError as error:
         return ask(run, NODE, "prd", f"The PRD cannot be used.\n{error}\n{HOW}")
 
