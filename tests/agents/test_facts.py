@@ -9,7 +9,18 @@ import pytest
 from agents.checks.results import LiveSchema, ServedApi
 from agents.contracts import NotMeasured
 from agents.custom import claims, compose
-from schemas.handoffs import Endpoint, OwnAgentOutput, Page, Table, Unreachable, WorkNotes
+from agents.gaps import business_rules, open_gaps
+from schemas.feature import BUSINESS_RULE, Gap
+from schemas.handoffs import (
+    BusinessRule,
+    Endpoint,
+    OwnAgentOutput,
+    Page,
+    Table,
+    Unimplemented,
+    Unreachable,
+    WorkNotes,
+)
 from skills.core.contribution import Contribution
 from tests.support.agent_material import feature, work
 
@@ -69,3 +80,18 @@ def test_the_words_of_an_own_agents_skills_become_its_notes() -> None:
     assert handoff.notes == "One.\n\nTwo."
     assert compose(work(feature(), outputs={"outside": claims(handoff)})).notes == handoff.notes
     assert isinstance(handoff, OwnAgentOutput)
+
+
+def test_what_is_open_are_the_prds_gaps_with_the_last_word_on_each_and_what_is_stated_beyond() -> None:
+    gaps = tuple(Gap(kind=BUSINESS_RULE, subject="", text=text, reason="prose") for text in ("One.", "Two.", "Three."))
+    rule = BusinessRule(text="One.", files=("a.py",), tests=("t.py::test_a",))
+    said = Unimplemented(text="Two.", reason="there is no mail server")
+    beyond = Unimplemented(text="Printing", reason="nobody asked")
+    done = work(
+        feature().model_copy(update={"gaps": gaps}),
+        outputs={"a": Contribution(business_rules=(rule,)), "outside": Contribution(declined=(said, beyond))},
+    )
+
+    assert business_rules(done) == (rule,)
+    assert open_gaps(done) == (said, Unimplemented(text="Three.", reason="prose"), beyond)
+    assert open_gaps(work(feature())) is None
