@@ -49,6 +49,22 @@ class AspectInvalid(InputError):
         return f"the aspects cannot be used ({len(self.problems)} found):\n{listed}"
 
 
+class ColumnTaken(InputError):
+    """An aspect adds a field to an entity which has another of that name."""
+
+    code = "column_taken"
+
+    def __init__(self, entity: str, field: str, aspect: str) -> None:
+        super().__init__(entity, field, aspect)
+        self.entity, self.field, self.aspect = entity, field, aspect
+
+    def __str__(self) -> str:
+        return (
+            f"`{self.entity}.{self.field}`: the aspect `{self.aspect}` adds a field of that name; rename the one of the"
+            " PRD, or drop the label"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Aspects:
     """Aspects in an order that keeps each after those it follows, otherwise by name."""
@@ -61,17 +77,23 @@ class Aspects:
         return SubjectAspects(self.each, subject)
 
     def designed(self, feature: Feature) -> Feature:
-        """Return a feature whose entities have the fields that aspects add to them."""
+        """Return a feature whose entities have the fields that aspects add to them.
+
+        Raises:
+            ColumnTaken: The PRD has another field of that name.
+        """
         return feature.model_copy(
             update={"entities": tuple(self._with_columns(feature, entity) for entity in feature.entities)}
         )
 
     def _with_columns(self, feature: Feature, entity: Entity) -> Entity:
         subject = Subject(feature=feature, entity=entity)
-        added = tuple(field for aspect in self.each for field in aspect.columns(subject))
-        there = {field.name for field in entity.fields}
-        new = tuple(field for field in added if field.name not in there)
-        return entity.model_copy(update={"fields": (*entity.fields, *new)}) if new else entity
+        fields = {field.name: field for field in entity.fields}
+        for aspect in self.each:
+            for field in aspect.columns(subject):
+                if fields.setdefault(field.name, field) != field:
+                    raise ColumnTaken(entity.name, field.name, aspect.name)
+        return entity.model_copy(update={"fields": tuple(fields.values())})
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from schemas.feature import Feature
 from skills.core.executor import run_template
 from skills.core.registry import Registry
 from skills.design.aspect import Aspect
-from skills.design.aspects import AspectInvalid, built_in, find_aspects
+from skills.design.aspects import AspectInvalid, ColumnTaken, built_in, find_aspects
 from tests.support.core_build import build
 from tests.support.entity_prd import class_body
 from tests.support.front_build import BACKEND
@@ -75,6 +75,13 @@ def test_a_label_that_says_no_changes_nothing(tmp_path: Path) -> None:
 
     assert feature == labelled(Registry(), "")
     assert build(feature, registry) == build(feature)
+
+
+def test_a_field_of_the_prd_that_a_label_adds_too_is_refused_by_name(tmp_path: Path) -> None:
+    registry = Registry([write_the_example(tmp_path)])
+    feature = labelled(registry, "**Stamped:** yes", "| stamp | string | no | |")
+    with pytest.raises(ColumnTaken, match=r"`Todo\.stamp`: the aspect `stamped` adds a field of that name"):
+        build(feature, registry)
 
 
 def test_every_hook_of_an_aspect_finds_its_place() -> None:

@@ -21,10 +21,10 @@ from tests.support.front_build import BACKEND
 ARCHIVE = Path(__file__).parent / "archive_label"  # a label whose aspect uses every hook
 
 
-def labelled(registry: Registry, label: str) -> Feature:
-    """Return the todo lists, todos having one label more."""
+def labelled(registry: Registry, label: str, row: str = "") -> Feature:
+    """Return the todo lists, todos having one label more, and a field if `row` is one."""
     text = (EXAMPLES / "todo-lists.md").read_text("utf-8")
-    prd = text.replace("**Filter:** todo_list", f"{label}\n**Filter:** todo_list")
+    prd = text.replace("**Filter:** todo_list", f"{label}\n**Filter:** todo_list").rstrip("\n") + f"\n{row}\n"
     return read_feature(parse(contract_of("feature-prd"), prd), catalogue_of(registry, Toolchains()))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from schemas.contract import contract_of
 from schemas.feature import Feature, Gap
 from schemas.stack import Stack
 from skills.core.registry import Registry
+from tests.support.outside_labels import ARCHIVE
 from tests.support.small_agents import PRD, Kit
 
 
@@ -63,6 +65,14 @@ def test_any_file_of_a_skill_counts_until_its_step_is_done(
         file.write("\n# more\n")
     found = compare(before, taken(small), done)
     assert (found.rule, found.reasons) == (rule, (reason,))
+
+
+def test_an_aspect_from_outside_counts_as_every_skill_that_loops_over_it(small: Kit) -> None:
+    before = taken(small)
+    shutil.copytree(ARCHIVE / "archive", small.skills / "archive")
+    found = compare(before, taken(small), {"one-agent"})
+    assert found.rule == "migrates"
+    assert "skill make-one of one-agent changed: its step is done" in found.reasons
 
 
 def without_reads(pipeline: Pipeline) -> Pipeline:
