@@ -39,9 +39,9 @@ from orchestrator.runtime.cancel import cancel_run
 from orchestrator.runtime.engine import Connection, Engine
 from orchestrator.runtime.retention import Pruned, prune
 from orchestrator.runtime.run import Run
-from orchestrator.runtime.start import begin
+from orchestrator.runtime.start import start_run
 from orchestrator.steps.context import RunContext
-from orchestrator.steps.intake.intake import PrdInput, given_of, read_given, understand
+from orchestrator.steps.intake.intake import PrdInput, input_of, read_input, understand
 from orchestrator.steps.workspace import Workspace
 from orchestrator.storage.event_log import follow, last
 from orchestrator.storage.home import home as default_home
@@ -139,7 +139,7 @@ class Orchestrator:
         policy = self._engine.executors.settle(policy or Policy())
         modelled = policy.model is not None
         # A file is read once: it may come through a pipe, or change.
-        given = given_of(prd, modelled=modelled) if isinstance(prd, bytes) else read_given(Path(prd), modelled=modelled)
+        given = input_of(prd, modelled=modelled) if isinstance(prd, bytes) else read_input(Path(prd), modelled=modelled)
         pipeline = self.pipeline if workflow is None else self.workflows.pipeline(workflow)
         pipeline = pipeline if agents is None else pipeline.subset(agents)
         plan = self._plan(given, pipeline)
@@ -149,7 +149,7 @@ class Orchestrator:
         context = await self._new(opened, pipeline=pipeline, policy=policy, workspace=place, prd=given.raw)
         if given.prd is not None:
             context.handoffs.remember(given.prd)
-        return await begin(self._engine, context, given.raw, plan)
+        return await start_run(self._engine, context, given.raw, plan)
 
     async def fork(
         self, run_id: str, *, workspace: str | Path, from_agent: str | None = None, policy: Policy | None = None
@@ -172,7 +172,7 @@ class Orchestrator:
         pipeline = resume.pipeline_of(source, self.workflows)
         raw = (await opened.ledger.content.get([source.prd]))[source.prd]
         policy = self._engine.executors.settle(policy or Policy.model_validate(source.policy))
-        given = given_of(raw, name=source.id, modelled=policy.model is not None)
+        given = input_of(raw, name=source.id, modelled=policy.model is not None)
         plan = self._plan(given, pipeline)
         self._engine.prepare(plan)
         context = await self._new(
@@ -184,7 +184,7 @@ class Orchestrator:
         )
         again = set() if from_agent is None else set(pipeline.downstream(pipeline.step(from_agent).name))
         kept = [name for name in pipeline.names if name not in again]
-        return await begin(self._engine, context, raw, plan, source=source.id, kept=kept)
+        return await start_run(self._engine, context, raw, plan, source=source.id, kept=kept)
 
     def run_many(self, requests: Iterable[Request], *, concurrency: int = 8) -> AsyncGenerator[RequestResult, None]:
         """Run many PRDs, `concurrency` at a time, and yield what came of each as it comes.

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.records.sanitize import harmless
+from orchestrator.records.sanitize import sanitize
 
 _UNFOLDED = 400  # columns
 _WIDEST = 10_000  # characters of a line
@@ -28,19 +28,19 @@ def say_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, right: 
     for heading in headings:
         table.add_column(heading, justify="right" if heading in right else "left", no_wrap=True)
     for row in rows:
-        table.add_row(*(Text(harmless(cell)) for cell in row))
+        table.add_row(*(Text(sanitize(cell)) for cell in row))
     out = Console(markup=False, highlight=False, emoji=False, width=_WIDEST)
     out.print(table)
 
 
 def say(text: str = "") -> None:
     """Print text to standard output."""
-    sys.stdout.write(f"{harmless(text)}\n")
+    sys.stdout.write(f"{sanitize(text)}\n")
 
 
 def say_aside(text: str) -> None:
     """Print text to standard error: what is said about the output, and is not part of it."""
-    sys.stderr.write(f"{harmless(text)}\n")
+    sys.stderr.write(f"{sanitize(text)}\n")
 
 
 def say_json(text: str) -> None:
@@ -51,7 +51,7 @@ def say_json(text: str) -> None:
 
 def say_error(text: str) -> None:
     """Print an error to standard error, without secrets."""
-    sys.stderr.write(f"baton: {harmless(redacted(text))}\n")
+    sys.stderr.write(f"baton: {sanitize(redacted(text))}\n")
 
 
 def redacted(text: str) -> str:

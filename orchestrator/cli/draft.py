@@ -27,7 +27,7 @@ from orchestrator.cli.signals import carry_out
 from orchestrator.planning.choices import built_in
 from orchestrator.planning.executors import Executors
 from orchestrator.steps.intake.draft import Drafted, account, drafted, said_in
-from orchestrator.steps.intake.intake import NODE, read_given
+from orchestrator.steps.intake.intake import NODE, read_input
 from schemas.errors import InputError
 from skills.core.registry import Registry
 from skills.model.budget import Meter
@@ -76,7 +76,7 @@ def draft(
 
 
 async def _draft(path: Path, output: Path | None, use: ModelUse) -> int:
-    text = decoded(read_given(path, modelled=True).raw, contract=CONTRACT, file=str(path))
+    text = decoded(read_input(path, modelled=True).raw, contract=CONTRACT, file=str(path))
     if not is_prose(text):
         raise DraftRefused(f"`{path}` is a structured PRD already: `baton run {path}` builds it.")
     said = said_in(text)

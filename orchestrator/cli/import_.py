@@ -11,7 +11,7 @@ import typer
 from orchestrator.cli.console import say, say_json
 from orchestrator.interop.import_ import Imported, import_project
 from orchestrator.interop.project import MAPPING, project_at
-from orchestrator.records.sanitize import harmless
+from orchestrator.records.sanitize import sanitize
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -50,11 +50,11 @@ def _line(found: Imported) -> str:
 
 def _show(found: Imported) -> None:
     for warning in found.warnings[:_SHOWN]:
-        say(f"warning: {harmless(warning)}")
+        say(f"warning: {sanitize(warning)}")
     if len(found.warnings) > _SHOWN:
         say(f"… and {len(found.warnings) - _SHOWN} more warnings; `--json` lists them all")
     for each in found.skipped:
-        say(f"skipped: {harmless(each.source)}: {harmless(each.reason)}")
+        say(f"skipped: {sanitize(each.source)}: {sanitize(each.reason)}")
     for name in found.gone:
         say(f"gone: {name}")
     mapping = found.mapping

@@ -37,7 +37,7 @@ from orchestrator.records.events import (
     StepStatus,
     WorkReturned,
 )
-from orchestrator.records.sanitize import harmless
+from orchestrator.records.sanitize import sanitize
 from skills.model.budget import Spending
 
 MARKS: dict[StepStatus, str] = {"published": "✓", "skipped": "-", "failed": "✗", "waiting": "?", "rejected": "✗"}
@@ -213,8 +213,8 @@ class LiveView:
                 doing = f"{doing}; {row.spent.calls} calls of the model, {row.spent.tokens:,} tokens"
             done = f"{row.files} files, {row.passed} checks" if row.mark == "✓" else ""
             took = "" if seconds is None else f"{seconds:.1f} s"
-            table.add_row(*(Text(harmless(text)) for text in (row.mark, row.title, took, doing or done or row.note)))
-        return Group(Text(harmless(self._title), style="bold"), table)
+            table.add_row(*(Text(sanitize(text)) for text in (row.mark, row.title, took, doing or done or row.note)))
+        return Group(Text(sanitize(self._title), style="bold"), table)
 
 
 def _call(spent: Spending) -> str:

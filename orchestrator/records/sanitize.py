@@ -8,7 +8,7 @@ _STEERING = {"Cc", "Cf", "Co", "Cs"}
 _KEPT = {"\n", "\t", "\N{ZERO WIDTH JOINER}", "\N{ZERO WIDTH NON-JOINER}"}
 
 
-def harmless(text: str) -> str:
+def sanitize(text: str) -> str:
     """Return `text` with control and direction-changing characters replaced by their escapes."""
     if text.isprintable():
         return text

@@ -34,7 +34,7 @@ class HomeUnusable(RunError):
     code = "home_unusable"
 
 
-async def begin(
+async def start_run(
     engine: Engine,
     context: RunContext,
     prd: bytes,

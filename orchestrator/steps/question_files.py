@@ -24,7 +24,7 @@ from handoff.preamble import fence
 from handoff.store import FOLDER as HANDOFFS
 from handoff.store import UnsafePath, safe_path
 from orchestrator.records.answers import APPROVE, GIVE_UP, REJECT
-from orchestrator.records.sanitize import harmless
+from orchestrator.records.sanitize import sanitize
 from orchestrator.steps.external import folder as outside
 from orchestrator.storage.questions import Question, Questions
 
@@ -45,8 +45,8 @@ async def show(questions: Questions, workspace: Path, asked: Iterable[str] = ())
     """
     ids = {*asked, *_ids(workspace)}
     if ids and workspace.is_dir():
-        standing = await questions.standing(ids)
-        await asyncio.to_thread(_bring, workspace, standing)
+        pending = await questions.pending(ids)
+        await asyncio.to_thread(_bring, workspace, pending)
 
 
 def hide(workspace: Path, run_id: str) -> None:
@@ -74,7 +74,7 @@ def page(question: Question) -> str:
     head = yaml.safe_dump({**front, "answer_schema": question.answer_schema}, sort_keys=False, width=120)
     ways = "\n".join(f"    {each}" for each in commands(question.run_id, question))
     return (
-        f"---\n{head}---\n\n# {question.node} asks\n\n{fence('text', harmless(question.text))}\n\n"
+        f"---\n{head}---\n\n# {question.node} asks\n\n{fence('text', sanitize(question.text))}\n\n"
         f"{_unanswered(question)}\n\n## To answer\n\nOne of these commands:\n\n{ways}\n\n"
         f"then, when nothing else is asked:\n\n    baton resume {question.run_id}\n\n"
         f"An answer satisfies this JSON Schema:\n\n{fence('json', json.dumps(question.answer_schema, indent=2))}\n"
@@ -97,9 +97,9 @@ def _ids(workspace: Path) -> set[str]:
     return shown | {name.removesuffix(_ARRIVING).removeprefix(".") for name in names if name.endswith(_ARRIVING)}
 
 
-def _bring(workspace: Path, standing: Mapping[str, Question | None]) -> None:
+def _bring(workspace: Path, pending: Mapping[str, Question | None]) -> None:
     # A folder that cannot be written to, or that a link leads out of the workspace, keeps nobody from answering.
-    for question_id, question in standing.items():
+    for question_id, question in pending.items():
         with suppress(OSError, UnsafePath):
             place = safe_path(workspace, f"{FOLDER}/{question_id}{_SHOWN}")
             arriving = safe_path(workspace, f"{FOLDER}/.{question_id}{_ARRIVING}")

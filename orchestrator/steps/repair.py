@@ -24,7 +24,7 @@ from orchestrator.steps.questions import ask
 from orchestrator.steps.run_checks import Measured
 from orchestrator.steps.staging import clear
 from orchestrator.steps.state import Salvage
-from orchestrator.steps.verify import Refusal, examine
+from orchestrator.steps.verify import Refusal, verify
 from schemas.errors import BatonError
 from skills.core.contribution import ContributionConflict
 from skills.core.executor import SkillFailed
@@ -109,7 +109,7 @@ async def _one_round(
         if not this.modelled.intersection(this.outputs):
             raise
         return Refusal(problems=(str(error),))
-    return await examine(run, plan, step, handoffs, outputs, made)
+    return await verify(run, plan, step, handoffs, outputs, made)
 
 
 def responsible(this: Round, problems: Sequence[str]) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ class Refusal:
     log: str | None = None
 
 
-async def examine(
+async def verify(
     run: RunContext,
     plan: Plan,
     step: BoundStep,

@@ -101,7 +101,7 @@ class Questions:
         )
         return [_question(row) for row in rows]
 
-    async def standing(self, ids: Collection[str]) -> dict[str, Question | None]:
+    async def pending(self, ids: Collection[str]) -> dict[str, Question | None]:
         """Return which questions steps wait for, by id: None for one that has its answer or that nobody waits for.
 
         Ids that are not known are left out.

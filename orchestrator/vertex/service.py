@@ -81,8 +81,8 @@ class RunService:
             await self._engine.__aexit__(None, None, None)
             raise
         self._ledger = opened.ledger
-        self._picking_up = PickingUp(self._engine, self._ledger, self._workspaces, self._attend)
-        self._in_background(self._picking_up.keep_looking())
+        self._recovery = PickingUp(self._engine, self._ledger, self._workspaces, self._attend)
+        self._in_background(self._recovery.keep_looking())
         self._in_background(self._capabilities.look(opened.server))
         return self
 
@@ -100,17 +100,17 @@ class RunService:
         """Start a run; what can be refused is refused here, with nothing begun."""
         prd = given.prd.encode()
         run = await self._engine.start(prd, agents=given.agents, policy=given.policy, workspace=self._workspaces.new())
-        self._picking_up.began(run)
+        self._recovery.began(run)
         return await self._status(run.id)
 
     async def retry(self, given: contracts.RetryCall) -> Reply:
         """Do steps of a run again."""
-        await self._picking_up.retry(given.run, given.from_agent)
+        await self._recovery.retry(given.run, given.from_agent)
         return await self._status(given.run)
 
     async def cancel(self, given: contracts.RunCall) -> Reply:
         """Give a run up. What it published stays."""
-        await self._picking_up.mine(given.run)
+        await self._recovery.mine(given.run)
         await self._engine.cancel(given.run)
         return await self._status(given.run)
 
@@ -118,8 +118,8 @@ class RunService:
 
     async def status(self, given: contracts.RunCall) -> Reply:
         """Return where a run stands and what it asks; one that nobody works on is picked up first."""
-        await self._picking_up.mine(given.run)
-        await self._picking_up.take(given.run)
+        await self._recovery.mine(given.run)
+        await self._recovery.take(given.run)
         return await self._status(given.run)
 
     async def runs(self, given: contracts.RunsCall) -> Reply:
@@ -130,13 +130,13 @@ class RunService:
     async def events(self, given: contracts.EventsCall) -> AsyncGenerator[Reply, None]:
         """Yield a run's events until it is over or pauses, also if its instance dies meanwhile."""
         number = given.after
-        await self._picking_up.mine(given.run)
+        await self._recovery.mine(given.run)
         while True:
-            await self._picking_up.take(given.run)
+            await self._recovery.take(given.run)
             async for event in self._engine.events(given.run, after=number):
                 number += 1
                 yield {"n": number, **event.model_dump(mode="json")}
-            if (refusal := self._picking_up.refusals.get(given.run)) is not None:
+            if (refusal := self._recovery.refusals.get(given.run)) is not None:
                 raise refusal
             if (await self._ledger.runs.get(given.run)).status != "running":
                 return
@@ -147,7 +147,7 @@ class RunService:
 
         With the step that a run ends with, the run has ended, too.
         """
-        await self._picking_up.mine(given.run)
+        await self._recovery.mine(given.run)
         while True:
             seen = await self._engine.last_event(given.run)
             outcome = await self._outcome(given.run, given.step)
@@ -181,14 +181,14 @@ class RunService:
 
     async def result(self, given: contracts.RunCall) -> Reply:
         """Return what a run came to, once it is over or pauses."""
-        run = await self._picking_up.mine(given.run)
+        run = await self._recovery.mine(given.run)
         if not isinstance(run.result, dict):
             raise NotOver(f"run `{run.id}` is at work. Follow its `events`, or ask for its `status`.")
         return dict(run.result)
 
     async def handoffs(self, given: contracts.RunCall) -> Reply:
         """Return the handoffs that a run has published, as people read them."""
-        run = await self._picking_up.mine(given.run)
+        run = await self._recovery.mine(given.run)
         files = await published(self._ledger, run.id)
         return {
             "run": run.id,
@@ -212,19 +212,19 @@ class RunService:
 
     async def answer(self, given: contracts.AnswerCall) -> Reply:
         """Answer a question; the run goes on once it has all its answers."""
-        run = await self._picking_up.mine(given.run)
+        run = await self._recovery.mine(given.run)
         question = given.question or (await self._asked(run)).id
         await self._refuse_path(run.id, question, given.value)
         await self._engine.answer(run.id, question, given.value)
-        await self._picking_up.take(run.id)
+        await self._recovery.take(run.id)
         return await self._status(run.id)
 
     async def approve(self, given: contracts.ApproveCall) -> Reply:
         """Approve of what a run plans to do, or reject it."""
-        run = await self._picking_up.mine(given.run)
+        run = await self._recovery.mine(given.run)
         question = given.question or (await self._asked(run, kinds=("approval", "draft"))).id
         await self._engine.answer(run.id, question, Approve() if given.approved else Reject(reason=given.reason or ""))
-        await self._picking_up.take(run.id)
+        await self._recovery.take(run.id)
         return await self._status(run.id)
 
     async def _refuse_path(self, run_id: str, question_id: str, value: JSON) -> None:
@@ -255,7 +255,7 @@ class RunService:
 
     async def download(self, given: contracts.DownloadCall) -> Reply:
         """Return a part of a run's workspace as an archive."""
-        run = await self._picking_up.mine(given.run)
+        run = await self._recovery.mine(given.run)
         found = None
         if given.archive is not None:
             found = await self._artifacts.part(_name(run.id, given.archive), given.offset, given.size)
@@ -315,7 +315,7 @@ class RunService:
 
     async def _status(self, run_id: str) -> Reply:
         run = await self._ledger.runs.get(run_id)
-        refusal = self._picking_up.refusals.get(run_id)
+        refusal = self._recovery.refusals.get(run_id)
         result: Mapping[str, Any] = run.result if isinstance(run.result, dict) else {}
         return {
             **_standing(run),

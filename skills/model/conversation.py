@@ -37,7 +37,7 @@ from skills.model.models import PROVIDERS, model_name
 from skills.model.prompt import SUBMIT, Prompt, data
 from skills.model.replies import as_kept, fault, is_whole, refusal, without_calls
 from skills.model.tools import DESCRIPTIONS
-from skills.model.workspace import Desk
+from skills.model.workspace import ModelWorkspace
 
 LONGEST_RESULT = 40_000  # characters of a tool's output that a model is shown at once
 
@@ -58,7 +58,9 @@ class Turn:
 class Conversation:
     """The messages so far, and the agent that goes on with them."""
 
-    def __init__(self, model: BaseChatModel, skill: str, prompt: Prompt, desk: Desk, patience: Patience) -> None:
+    def __init__(
+        self, model: BaseChatModel, skill: str, prompt: Prompt, desk: ModelWorkspace, patience: Patience
+    ) -> None:
         self._supervision = _Supervision(skill, desk, patience)
         tools = FilesystemMiddleware(
             backend=_Files(desk.folder),
@@ -125,7 +127,7 @@ class _Files(FilesystemBackend):
 class _Supervision(AgentMiddleware[Any, Any, Any]):
     """Stands between the loop and the model, and between the loop and the tools."""
 
-    def __init__(self, skill: str, desk: Desk, patience: Patience) -> None:
+    def __init__(self, skill: str, desk: ModelWorkspace, patience: Patience) -> None:
         super().__init__()
         self.fault: str | None = None  # of the latest reply
         self.stated: Mapping[str, JSON] | None = None  # once `submit` was called

@@ -29,7 +29,7 @@ from skills.model.extension import Extension, extension_prompt
 from skills.model.models import AGENTS_EXTRA, AGENTS_PACKAGE, chat_model, model_name
 from skills.model.prompt import Prompt, feedback, prompt_of
 from skills.model.verdict import Extended, Judge, WholeSkill
-from skills.model.workspace import Desk, desk, laid_out
+from skills.model.workspace import ModelWorkspace, laid_out, open_workspace
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -93,7 +93,7 @@ class ModelExecutor:
         )
         fixed = (*assembled.files, *blueprint.given)
         begun = bench.rework.contribution.files if bench.rework is not None else ()
-        with desk(bench, fixed, prompt.attachments, begun=begun) as place:
+        with open_workspace(bench, fixed, prompt.attachments, begun=begun) as place:
             return await self._done(skill, prompt, place, WholeSkill(skill.name, blueprint, assembled, gaps))
 
     async def extend(self, skill: Skill, extension: Extension, bench: SkillContext) -> Contribution:
@@ -104,10 +104,10 @@ class ModelExecutor:
         """
         prompt = extension_prompt(skill, extension, bench)
         begun = extension.begun(bench.rework.contribution if bench.rework is not None else None)
-        with desk(bench, extension.fixed, {}, begun=begun, places=extension.writable) as place:
+        with open_workspace(bench, extension.fixed, {}, begun=begun, places=extension.writable) as place:
             return await self._done(skill, prompt, place, Extended(skill.name, extension))
 
-    async def _done(self, skill: Skill, prompt: Prompt, place: Desk, judge: Judge) -> Contribution:
+    async def _done(self, skill: Skill, prompt: Prompt, place: ModelWorkspace, judge: Judge) -> Contribution:
         work = _Work(skill.name, place, judge, self._repairs)
         try:
             return await self._in_time(work, skill, prompt, place)
@@ -116,7 +116,7 @@ class ModelExecutor:
                 raise
             raise type(error)(error.skill, error.detail, work.attempts) from error
 
-    async def _in_time(self, work: _Work, skill: Skill, prompt: Prompt, place: Desk) -> Contribution:
+    async def _in_time(self, work: _Work, skill: Skill, prompt: Prompt, place: ModelWorkspace) -> Contribution:
         """Do the work in the minutes that are left, and count them: those of the calls are counted already."""
         meter, step = place.bench.meter, place.bench.spender
         started, before = time.monotonic(), meter.skill(step, skill.name).seconds
@@ -133,7 +133,7 @@ class ModelExecutor:
             meter.add(step, skill.name, Spending(seconds=max(0.0, time.monotonic() - started - counted)))
         raise meter.out_of_time(step, skill.name) from late
 
-    def _conversation(self, skill: Skill, prompt: Prompt, place: Desk) -> Conversation:
+    def _conversation(self, skill: Skill, prompt: Prompt, place: ModelWorkspace) -> Conversation:
         try:
             from skills.model.conversation import Conversation  # noqa: PLC0415  # an extra, and slow to import
         except ImportError as error:
@@ -144,7 +144,7 @@ class ModelExecutor:
 class _Work:
     """One skill's work, attempt by attempt."""
 
-    def __init__(self, skill: str, place: Desk, judge: Judge, repairs: int) -> None:
+    def __init__(self, skill: str, place: ModelWorkspace, judge: Judge, repairs: int) -> None:
         self.attempts: list[Attempt] = []
         self._skill, self._desk, self._judge, self._repairs = skill, place, judge, repairs
 

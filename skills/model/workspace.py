@@ -35,7 +35,7 @@ class Changes:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Desk:
+class ModelWorkspace:
     """A copy to work on.
 
     `before` are the files that may not change, by path; `places` the only paths that may, unless it is None.
@@ -82,14 +82,14 @@ class Desk:
 
 
 @contextmanager
-def desk(
+def open_workspace(
     bench: SkillContext,
     fixed: Sequence[ContributedFile],
     attachments: Mapping[str, str],
     *,
     begun: Sequence[ContributedFile] = (),
     places: Collection[str] | None = None,
-) -> Iterator[Desk]:
+) -> Iterator[ModelWorkspace]:
     """Lay out a copy of the staged tree, remove it at the end.
 
     The agent's own files in the tree are left of an earlier attempt and not laid out: the skill makes them anew, or
@@ -109,7 +109,7 @@ def desk(
         before |= {path: text.encode() for path, text in attachments.items()}
         _write(folder, before)
         _write(folder, {file.path: file.content.encode() for file in begun})
-        yield Desk(folder=folder, bench=bench, before=before, places=places)
+        yield ModelWorkspace(folder=folder, bench=bench, before=before, places=places)
 
 
 def laid_out(bench: SkillContext) -> list[str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from agents.contracts import Agent
 from agents.ownership import owns
 from orchestrator.planning.choices import built_in
-from orchestrator.steps.intake.draft import DRAFTER, desk_of, materials_of, said_in
+from orchestrator.steps.intake.draft import DRAFTER, context_of, materials_of, said_in
 from schemas.base import JSON, Document
 from schemas.handoffs import DatabaseAgentOutput, PythonBackendAgentOutput
 from skills.core.contribution import Contribution, merge
@@ -77,7 +77,7 @@ def _drafting() -> Prompt:
     blueprint = skill.blueprint()
     request = request_of(skill, blueprint, materials_of(said_in(NOTE), built_in()))
     with tempfile.TemporaryDirectory() as name:
-        bench = desk_of("intake", Path(name), Meter())
+        bench = context_of("intake", Path(name), Meter())
         return prompt_of(skill, blueprint, request, bench, there=(), fixed=())
 
 

@@ -20,16 +20,16 @@ from orchestrator.planning.pipeline import BoundStep
 from orchestrator.planning.plan import Plan
 from orchestrator.records.answers import Answer, Done
 from orchestrator.records.outcome import StepOutcome
-from orchestrator.records.sanitize import harmless
+from orchestrator.records.sanitize import sanitize
 from orchestrator.steps.context import RunContext
 from orchestrator.steps.execute import assemble
 from orchestrator.steps.external import folder, task
-from orchestrator.steps.external.scan import WorkspaceScan, survey
+from orchestrator.steps.external.scan import WorkspaceScan, scan
 from orchestrator.steps.external.status import at_work, waiting
 from orchestrator.steps.questions import ask
 from orchestrator.steps.run_checks import Measured
 from orchestrator.steps.staging import clear
-from orchestrator.steps.verify import Refusal, examine
+from orchestrator.steps.verify import Refusal, verify
 from orchestrator.storage.questions import Question
 from schemas.base import facts
 from schemas.errors import InputError, RunError
@@ -79,7 +79,7 @@ class OutsideUnfinished(InputError):
 def ask_outside(run: RunContext, node: str, problems: Sequence[str] = (), log: str | None = None) -> StepOutcome:
     """Ask for the work of an agent, or once more for what cannot be taken; lay the task where people find it."""
     step = run.plan.bound[node]
-    problems = tuple(harmless(each) for each in problems)
+    problems = tuple(sanitize(each) for each in problems)
     _lay(run, step, problems)
     refused = StepOutcome.failure(problems, log) if problems else None
     return ask(run, node, "outside", _text(run, step, problems), of=refused)
@@ -104,7 +104,7 @@ async def work_outside(
         return Refusal(problems=error.problems)
     run.step(step.name).collected = found.hashes
     await asyncio.to_thread(clear, run.tree(step.name), lambda path: owns(step.agent, path))
-    return await examine(run, plan, step, handoffs, outputs, made)
+    return await verify(run, plan, step, handoffs, outputs, made)
 
 
 async def answer_finished(
@@ -137,12 +137,12 @@ async def _found(run: RunContext, step: BoundStep) -> tuple[Handoff, WorkspaceSc
     if handed_in.unfinished:
         raise NotTaken(handed_in.problems)
     async with run.state.publishing:  # what other agents publish at this moment is not to be seen half
-        found = await asyncio.to_thread(survey, run, step, at_work(run))
+        found = await asyncio.to_thread(scan, run, step, at_work(run))
     problems = [*handed_in.problems, *found.problems]
     if handed_in.handoff is not None:
         problems += _claimed(step, handed_in.handoff, found)
     if problems or handed_in.handoff is None:
-        raise NotTaken(tuple(harmless(each) for each in problems))
+        raise NotTaken(tuple(sanitize(each) for each in problems))
     return handed_in.handoff, found
 
 

@@ -35,7 +35,7 @@ class WorkspaceScan:
     size: int = 0  # bytes
 
 
-def survey(run: RunContext, step: BoundStep, elsewhere: Collection[str]) -> WorkspaceScan:
+def scan(run: RunContext, step: BoundStep, elsewhere: Collection[str]) -> WorkspaceScan:
     """Return what stands in the paths of `agent`, and every problem with it and with the files of others.
 
     Args:

@@ -18,7 +18,7 @@ from handoff.codec import render
 from handoff.preamble import fence
 from orchestrator.planning.pipeline import BoundStep
 from orchestrator.records.answers import EditByHand
-from orchestrator.records.sanitize import harmless
+from orchestrator.records.sanitize import sanitize
 from orchestrator.steps.external.folder import handoff_name, task_name
 from orchestrator.steps.external.sample import sample
 from orchestrator.steps.questions import decided
@@ -82,7 +82,7 @@ def _waiting(run: RunContext, step: BoundStep) -> str:
 def _wrong(problems: Sequence[str]) -> Iterable[str]:
     if problems:
         more = [f"… and {len(problems) - MOST_PROBLEMS} more"] if len(problems) > MOST_PROBLEMS else []
-        listed = harmless("\n".join([*problems[:MOST_PROBLEMS], *more]))
+        listed = sanitize("\n".join([*problems[:MOST_PROBLEMS], *more]))
         yield "## What is wrong so far\n\nNothing was published, and nothing of yours was changed."
         yield fence("text", listed)
 
@@ -122,7 +122,7 @@ def _files(step: BoundStep) -> str:
 def _gaps(run: RunContext) -> Iterable[str]:
     gaps = run.state.plan.feature.gaps if run.state.plan else ()
     if gaps:
-        listed = harmless("\n".join(f"{gap.text} ({gap.reason})" for gap in gaps))
+        listed = sanitize("\n".join(f"{gap.text} ({gap.reason})" for gap in gaps))
         yield f"## What templates do not do\n\nThe PRD asks for it, too:\n\n{fence('text', listed)}"
 
 
@@ -131,7 +131,7 @@ def _refused(run: RunContext, step: BoundStep) -> Iterable[str]:
     tree = run.tree(step.name)
     left = staged(tree, lambda path: owns(step.agent, path)) if isinstance(decided(run, step.name), EditByHand) else []
     if left:
-        listed = harmless("\n".join(left))
+        listed = sanitize("\n".join(left))
         yield f"## What a model left\n\nIt was refused; it lies in `{tree}`:\n\n{fence('text', listed)}"
 
 
@@ -157,5 +157,5 @@ def _judged(step: BoundStep) -> str:
 
 def _guidance(run: RunContext, step: BoundStep) -> Iterable[str]:
     for skill in run.state.plan.skills.get(step.name, ()) if run.state.plan else ():
-        text = fence("markdown", harmless(skill.instructions().strip()))
+        text = fence("markdown", sanitize(skill.instructions().strip()))
         yield f"## Guidance: {skill.name}\n\n{text}"

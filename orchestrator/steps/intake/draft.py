@@ -115,7 +115,7 @@ async def drafted(
         rework = Rework(contribution=output, problems=draft)
 
 
-def desk_of(agent: str, tree: Path, meter: Meter, rework: Rework | None = None) -> SkillContext:
+def context_of(agent: str, tree: Path, meter: Meter, rework: Rework | None = None) -> SkillContext:
     """Return the place where a draft is written: an empty folder, `tree`, and one file in it."""
     return SkillContext(
         agent=agent, tree=tree, owned=lambda path: path == FILE, owns=(FILE,), meter=meter, rework=rework
@@ -126,7 +126,7 @@ async def _asked(
     model: ModelExecutor, materials: Mapping[str, Document | JSON], agent: str, meter: Meter, rework: Rework | None
 ) -> Output:
     with tempfile.TemporaryDirectory(prefix="baton-draft-") as folder:
-        output = await model.execute(_drafter(), materials, desk_of(agent, Path(folder), meter, rework))
+        output = await model.execute(_drafter(), materials, context_of(agent, Path(folder), meter, rework))
     assert isinstance(output, Output)  # noqa: S101 - the skill's own output contract
     return output
 

@@ -64,7 +64,7 @@ class PrdInput:
     prd: Handoff | None
 
 
-def read_given(path: Path, *, modelled: bool) -> PrdInput:
+def read_input(path: Path, *, modelled: bool) -> PrdInput:
     """Return the PRD at `path`, which is read once. With `modelled`, there is a model that can read prose.
 
     Raises:
@@ -73,8 +73,8 @@ def read_given(path: Path, *, modelled: bool) -> PrdInput:
     return _given(_found(path), path, modelled=modelled)
 
 
-def given_of(raw: bytes, *, name: str = NAME, modelled: bool) -> PrdInput:
-    """Return the PRD that `raw` is, called `name` in errors. Raises as `read_given` does."""
+def input_of(raw: bytes, *, name: str = NAME, modelled: bool) -> PrdInput:
+    """Return the PRD that `raw` is, called `name` in errors. Raises as `read_input` does."""
     return _given(Found(raw=raw, size=len(raw)), Path(name), modelled=modelled)
 
 

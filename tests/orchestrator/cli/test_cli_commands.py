@@ -19,7 +19,7 @@ import pytest
 from orchestrator.cli.main import COMMANDS, main
 from orchestrator.cli.summary import show_result
 from orchestrator.records.result import RunResult
-from orchestrator.records.sanitize import harmless
+from orchestrator.records.sanitize import sanitize
 from orchestrator.storage.postgres import Server
 
 pytestmark = pytest.mark.slow
@@ -304,8 +304,8 @@ def test_a_signal_ends_a_run_cleanly_and_it_can_be_resumed(tmp_path: Path, sent:
 
 
 def test_text_that_steers_a_terminal_is_shown_and_not_obeyed() -> None:
-    assert harmless("\x1b[31mred\x07\r\u202e[bold]") == "\\x1b[31mred\\x07\\x0d\\x202e[bold]"
-    assert harmless("a\nb\tcäé🎉") == "a\nb\tcäé🎉"
+    assert sanitize("\x1b[31mred\x07\r\u202e[bold]") == "\\x1b[31mred\\x07\\x0d\\x202e[bold]"
+    assert sanitize("a\nb\tcäé🎉") == "a\nb\tcäé🎉"
 
 
 def test_the_log_of_a_failure_is_named_once(capsys: pytest.CaptureFixture[str]) -> None:
