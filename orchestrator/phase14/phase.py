@@ -32,7 +32,7 @@ from schemas.contract import contract_of
 from schemas.errors import InputError
 from schemas.handoffs import FeaturePrd, PythonBackendAgentOutput, TestAgentOutput
 from skills.core.registry import Registry
-from skills.design.endpoints import endpoints
+from skills.design.contract import api_contract
 
 if TYPE_CHECKING:
     from orchestrator.orchestrator import Orchestrator
@@ -147,8 +147,7 @@ def _language(prd: FeaturePrd) -> BackendLanguage:
 def _with_endpoint_wishes(request: SpecialistRequest) -> SpecialistRequest:
     if request.missing or not request.prd.entities or request.language != "Python":
         return request
-    planned = endpoints(feature_of(request.prd, built_in()))
-    wishes = endpoint_wishes(request.expected, [(each.method, each.path) for each in planned])
+    wishes = endpoint_wishes(request.expected, api_contract(feature_of(request.prd, built_in())))
     prd = request.prd.model_copy(update={"business_rules": (*request.prd.business_rules, *wishes)})
     return request.model_copy(update={"prd": prd})
 

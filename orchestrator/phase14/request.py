@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from schemas.agents import ApiEndpoint, BackendLanguage, PythonSpecialistInput
 from schemas.base import Document
 from schemas.errors import InputError
-from schemas.handoffs import FeaturePrd, PrdChoice
+from schemas.handoffs import ApiContract, ApiOperation, FeaturePrd, PrdChoice
 
 MAX_BYTES = 1_000_000
 
@@ -109,21 +109,36 @@ def understand(document: PythonSpecialistInput, prd: FeaturePrd | None) -> Speci
     )
 
 
-def endpoint_wishes(expected: Iterable[ApiEndpoint], planned: Sequence[tuple[str, str]]) -> tuple[str, ...]:
-    """Return a sentence for each expected endpoint that no planned `(method, path)` serves, with the nearest one."""
-    served = {(method, _shape(path)) for method, path in planned}
-    return tuple(
-        _endpoint_wish(endpoint, planned)
-        for endpoint in expected
-        if (endpoint.method, _shape(endpoint.path)) not in served
-    )
+def endpoint_wishes(expected: Iterable[ApiEndpoint], contract: ApiContract) -> tuple[str, ...]:
+    """Return a sentence for each expected endpoint that the API contract lacks, and for what it says otherwise."""
+    known = {(each.method, _shape(each.path)): each for each in contract.endpoints}
+    wishes: list[str] = []
+    for endpoint in expected:
+        designed = known.get((endpoint.method, _shape(endpoint.path)))
+        wishes += _other_wishes(endpoint, designed) if designed else [_endpoint_wish(endpoint, contract)]
+    return tuple(wishes)
 
 
-def _endpoint_wish(endpoint: ApiEndpoint, planned: Sequence[tuple[str, str]]) -> str:
+def _endpoint_wish(endpoint: ApiEndpoint, contract: ApiContract) -> str:
     wish = f"The endpoint `{endpoint.method} {endpoint.path}` exists."
     tail = _tail(endpoint.path)
-    near = [path for method, path in planned if method == endpoint.method and _tail(path) == tail]
+    near = [each.path for each in contract.endpoints if each.method == endpoint.method and _tail(each.path) == tail]
     return f"{wish} (Baton's own is `{endpoint.method} {near[0]}`.)" if near else wish
+
+
+def _other_wishes(endpoint: ApiEndpoint, designed: ApiOperation) -> Iterator[str]:
+    """Yield a sentence for each thing that an expected endpoint says and that is otherwise in the API contract."""
+    name = f"The endpoint `{designed.method} {designed.path}`"
+    if "auth_required" in endpoint.model_fields_set and endpoint.auth_required != designed.auth_required:
+        yield f"{name} {'needs' if endpoint.auth_required else 'does not need'} a signed-in caller."
+    if endpoint.request_model not in (None, designed.request):
+        yield f"{name} takes `{endpoint.request_model}`. (Baton's own is {_schema(designed.request)}.)"
+    if endpoint.response_model not in (None, designed.response):
+        yield f"{name} answers `{endpoint.response_model}`. (Baton's own is {_schema(designed.response)}.)"
+
+
+def _schema(name: str | None) -> str:
+    return f"`{name}`" if name else "no JSON body"
 
 
 def _tail(path: str) -> str:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from schemas.base import Document
 from schemas.feature import BUSINESS_RULE, Feature
-from schemas.handoffs import DatabaseAgentOutput, Endpoint
+from schemas.handoffs import ApiContract, DatabaseAgentOutput, Endpoint
 from schemas.stack import NONE
 from skills.core.contribution import ContributedFile, merge
 from skills.core.extension_points import ExtensionPoints
@@ -71,9 +71,14 @@ GIVEN = ("requirements.lock", "requirements-dev.lock")
 
 
 class Input(Document):
-    """`ruled` names the entities whose records business rules are asked about."""
+    """`ruled` names the entities whose records business rules are asked about.
+
+    The app is held to `contract`. The template keeps it by itself, for both follow from the feature; a model has to
+    know its names.
+    """
 
     feature: Feature
+    contract: ApiContract | None = None
     database: DatabaseAgentOutput
     assembled: AppParts
     ruled: tuple[str, ...] = ()

@@ -21,6 +21,7 @@ from skills.core.contribution import Contribution, merge
 from skills.core.executor import request_of, run_template
 from skills.core.registry import Registry
 from skills.core.skill_context import SkillContext
+from skills.design.contract import api_contract
 from skills.model.budget import Meter
 from skills.model.prompt import Prompt, prompt_of
 from skills.model.workspace import laid_out
@@ -38,7 +39,7 @@ def prompts() -> Iterator[tuple[str, Prompt]]:
     """Yield each built-in skill's prompt, with what templates left before it as its inputs."""
     feature = example(PRD)
     document: dict[str, JSON] = openapi(feature)
-    materials: dict[str, Document | JSON] = {"feature": feature, "openapi": document}
+    materials: dict[str, Document | JSON] = {"feature": feature, "contract": api_contract(feature), "openapi": document}
     with tempfile.TemporaryDirectory() as name:
         tree = Path(name)
         for agent in (DATABASE, PYTHON_BACKEND, FRONTEND, TEST):

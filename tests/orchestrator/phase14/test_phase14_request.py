@@ -106,6 +106,19 @@ def test_an_expected_endpoint_that_is_served_is_no_gap_whatever_its_parameter_is
     assert feature_of(request.prd, built_in()).gaps == ()
 
 
+def test_an_expected_endpoint_that_is_served_otherwise_becomes_a_gap_for_each_difference(tmp_path: Path) -> None:
+    expected: JSON = [
+        {"path": "/api/v1/todos", "method": "POST", "auth_required": False, "response_model": "TodoOut"},
+        {"path": "/api/v1/todos", "method": "GET", "auth_required": True, "response_model": "TodoPage"},
+    ]
+    request = read_request(written(tmp_path, {**F08, "entities": [TODO], "api_endpoints": expected}))
+
+    assert [gap.text for gap in feature_of(request.prd, built_in()).gaps] == [
+        "The endpoint `POST /api/v1/todos` does not need a signed-in caller.",
+        "The endpoint `POST /api/v1/todos` answers `TodoOut`. (Baton's own is `TodoResponse`.)",
+    ]
+
+
 def test_what_a_prd_has_no_words_for_becomes_a_gap(tmp_path: Path) -> None:
     document: dict[str, JSON] = {
         **F08,
