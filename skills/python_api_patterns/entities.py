@@ -67,6 +67,7 @@ def entity_routes(feature: Feature) -> list[Route]:
 def entity_code(subject: Subject, aspects: Aspects, ruled: Collection[str] = ()) -> EntityCode:
     """Return what the templates of one entity's service, router and rules need."""
     entity, added = subject.entity, aspects.of(subject)
+    create, arguments = _create(added)
     public = entity.access.read == "public"
     return EntityCode(
         model=subject.model,
@@ -90,26 +91,28 @@ def entity_code(subject: Subject, aspects: Aspects, ruled: Collection[str] = ())
         orders=added.orders(),
         constants=added.code(lambda aspect, of: aspect.constants(of)),
         read_raises=added.raises("read"),
-        create=_create(added),
+        create=create,
+        arguments=arguments,
         update=_update(added),
         delete=_delete(added),
         routes=added.routes(),
     )
 
 
-def _create(added: SubjectAspects) -> ChangeCode:
+def _create(added: SubjectAspects) -> tuple[ChangeCode, str]:
+    """Return what making a record takes, and the arguments it is made with."""
     before = added.code(lambda aspect, of: aspect.before_create(of))
     sent = added.code(lambda aspect, of: aspect.sent(of))
     named = Code((*before.lines, *sent.lines)).names("values")
     *comments, expression = sent.lines or ("**values" if named else "**data.model_dump()",)
-    arguments = ", ".join((expression, *added.arguments()))
-    return ChangeCode(
+    change = ChangeCode(
         raises=added.raises("create"),
         before=Code(("values = data.model_dump()", *before.lines), before.imports) if named else before,
-        change=Code((*comments, f"record = {added.subject.model}({arguments})"), sent.imports),
+        change=Code(tuple(comments), sent.imports),
         after=added.code(lambda aspect, of: aspect.after_create(of)),
         committed=added.code(lambda aspect, of: aspect.committed(of, "create")),
     )
+    return change, ", ".join((expression, *added.arguments()))
 
 
 def _update(added: SubjectAspects) -> ChangeCode:

@@ -17,7 +17,7 @@ class ChangeCode:
     raises: tuple[Raised, ...]
     authorize: Code = NOTHING
     before: Code = NOTHING
-    change: Code = NOTHING  # of a create and a delete
+    change: Code = NOTHING  # how a delete removes the record; comments on how a create makes it
     after: Code = NOTHING
     committed: Code = NOTHING
 
@@ -57,6 +57,7 @@ class EntityCode:
     constants: Code
     read_raises: tuple[Raised, ...]
     create: ChangeCode
+    arguments: str  # of a new record
     update: ChangeCode
     delete: ChangeCode
     routes: tuple[EntityRoute, ...]
@@ -74,4 +75,4 @@ class EntityCode:
     @property
     def create_caller(self) -> bool:
         """Whether making a record needs to know who makes it, beyond being let in."""
-        return self.create.whole.names("caller")
+        return Code((*self.create.whole.lines, self.arguments)).names("caller")
