@@ -97,7 +97,9 @@ def make_plan(feature: Feature, pipeline: Pipeline, registry: Registry) -> Plan:
     Raises:
         StackIncomplete: An agent that the stack cannot do without has no skill for it.
         ToolchainMissing: An agent has skills for the feature's stack, but no toolchain says where it works.
+        ColumnTaken: A label adds a field to an entity that has another of that name.
     """
+    registry.aspects.designed(feature)  # refused here, and not in the first step
     selections = registry.select(feature.stack)
     _refuse_incomplete(pipeline, selections, feature.stack)
     steps = tuple(_planned(step, selections) for step in pipeline.steps)

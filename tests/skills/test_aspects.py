@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from handoff.prd_labels import LabelInvalid
+from orchestrator.planning.plan import make_plan
+from orchestrator.planning.workflows import Workflows
 from schemas.feature import Feature
 from skills.core.executor import run_template
 from skills.core.registry import Registry
@@ -81,7 +83,7 @@ def test_a_field_of_the_prd_that_a_label_adds_too_is_refused_by_name(tmp_path: P
     registry = Registry([write_the_example(tmp_path)])
     feature = labelled(registry, "**Stamped:** yes", "| stamp | string | no | |")
     with pytest.raises(ColumnTaken, match=r"`Todo\.stamp`: the aspect `stamped` adds a field of that name"):
-        build(feature, registry)
+        make_plan(feature, Workflows().pipeline(), registry)
 
 
 def test_every_hook_of_an_aspect_finds_its_place() -> None:
