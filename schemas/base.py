@@ -9,7 +9,7 @@ Not here: reading markdown (`handoff.codec`), the registry of contracts (`schema
 from __future__ import annotations
 
 from collections.abc import Container
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
@@ -33,9 +33,20 @@ def facts(document: Document, kind: type[_Fact], *, without: Container[str] = ()
     return tuple(each for each in stated if isinstance(each, kind))
 
 
+def may_state(model: type[Document], kind: type[Document]) -> bool:
+    """Return whether documents of `model` may hold what `facts` returns of one kind."""
+    annotations = [field.annotation for field in model.model_fields.values()]
+    while annotations:
+        annotation = annotations.pop()
+        if annotation is kind:
+            return True
+        annotations += get_args(annotation)
+    return False
+
+
 def markdown(**hints: JSON) -> dict[str, JSON]:
     """Return the `json_schema_extra` that tells the codec how a property is laid out (`x-markdown`)."""
     return {"x-markdown": hints}
 
 
-__all__ = ["JSON", "Document", "Field", "facts", "markdown"]
+__all__ = ["JSON", "Document", "Field", "facts", "markdown", "may_state"]

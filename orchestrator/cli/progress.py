@@ -19,6 +19,7 @@ from orchestrator.records.events import (
     CheckFinished,
     CheckStarted,
     Event,
+    FindingsReturned,
     GuardFinished,
     HandoffPublished,
     ModelSpent,
@@ -40,7 +41,14 @@ from orchestrator.records.events import (
 from orchestrator.records.sanitize import sanitize
 from skills.model.budget import Spending
 
-MARKS: dict[StepStatus, str] = {"published": "✓", "skipped": "-", "failed": "✗", "waiting": "?", "rejected": "✗"}
+MARKS: dict[StepStatus, str] = {
+    "published": "✓",
+    "skipped": "-",
+    "failed": "✗",
+    "waiting": "?",
+    "rejected": "✗",
+    "returned": "↺",
+}
 
 
 class Display(Protocol):
@@ -98,6 +106,9 @@ def line(event: Event) -> str | None:  # noqa: C901, PLR0911, PLR0912 - one a ki
         case WorkReturned():
             first = event.problems[0].partition("\n")[0]
             return f"{event.step}: back to {', '.join(event.skills)} ({event.round}): {first}"
+        case FindingsReturned():
+            first = event.findings[0].splitlines()[0]
+            return f"{event.step}: back to {event.owner} ({event.round}): {first}"
         case GuardFinished() if event.violations:
             return f"{event.step}: guard {event.guard}: {event.violations} violations"
         case CheckFinished():

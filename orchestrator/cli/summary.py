@@ -90,6 +90,8 @@ def show_outcome(result: RunResult) -> None:
         _show_work(result)
     for gap in result.gaps:
         say(f"not implemented: {gap.text} ({gap.reason})")
+    for finding in result.findings:
+        say(f"found ({finding.severity}): {finding}")
     for problem in result.problems:
         say(problem)
     if result.log and not any(result.log in problem for problem in result.problems):

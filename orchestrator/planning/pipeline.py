@@ -17,8 +17,10 @@ from agents.binding import bind
 from agents.contracts import Agent, Reads, Role
 from agents.toolchains.registry import Toolchains
 from orchestrator.planning.workflow import FEATURE, PRD, Workflow, WorkflowStep
-from schemas.base import JSON
+from schemas.base import JSON, may_state
+from schemas.contract import model_of
 from schemas.errors import InputError
+from schemas.findings import Finding
 from schemas.stack import Stack
 from skills.core.skill import Skill
 
@@ -39,6 +41,11 @@ class Step:
     agent: Role
     task: str = ""
     skills: tuple[str, ...] | None = None
+
+    @property
+    def may_return(self) -> bool:
+        """Whether it reviews: its handoff may state findings, which go back to the steps that own the files."""
+        return may_state(model_of(self.agent.writes), Finding)
 
     def uses(self, skill: Skill) -> bool:
         """Return whether a skill does work of this step, if it applies."""

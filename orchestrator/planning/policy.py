@@ -11,6 +11,8 @@ from schemas.base import Document
 
 Approve = Literal["never", "plan", "each-agent"]
 
+MOST_ROUNDS = 10
+
 
 class Policy(Document):
     """Decided when a run starts, and kept.
@@ -20,7 +22,7 @@ class Policy(Document):
     for ever. `check_seconds`: a check's tool that takes longer is ended; without it, the limit grows with the files it
     works on. `step_seconds`: a step that takes longer fails; without it, none does that makes progress. `model`: who
     does what templates cannot do; without one, it is listed as not implemented. `outside`: agents whose work is done by
-    people or other systems; the run asks for it.
+    people or other systems; the run asks for it. `review_rounds`: how often a review may send findings back.
     """
 
     approve: Approve = "never"
@@ -30,6 +32,7 @@ class Policy(Document):
     step_seconds: float | None = Field(default=None, gt=0)
     model: ModelUse | None = None
     outside: tuple[str, ...] = ()
+    review_rounds: int = Field(default=1, ge=0, le=MOST_ROUNDS)
 
 
 class PolicyChange(Document):

@@ -14,6 +14,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import AfterValidator, Field, TypeAdapter
 
 from schemas.base import Document
+from schemas.findings import Finding
 from schemas.handoffs import Unimplemented
 from skills.core.redaction import redact
 from skills.model.budget import Spending
@@ -24,7 +25,7 @@ RedactedText: TypeAlias = Annotated[str, AfterValidator(redact)]
 RunStatus: TypeAlias = Literal[
     "running", "waiting", "stopped", "completed", "completed with gaps", "failed", "cancelled"
 ]
-StepStatus: TypeAlias = Literal["published", "skipped", "failed", "waiting", "rejected"]
+StepStatus: TypeAlias = Literal["published", "skipped", "failed", "waiting", "rejected", "returned"]
 
 
 def _now() -> datetime:
@@ -81,6 +82,13 @@ def _without_secrets(gap: Unimplemented) -> Unimplemented:
 
 
 RedactedGap: TypeAlias = Annotated[Unimplemented, AfterValidator(_without_secrets)]
+
+
+def _harmless_finding(finding: Finding) -> Finding:
+    return finding.model_copy(update={"rule": redact(finding.rule), "evidence": redact(finding.evidence)})
+
+
+RedactedFinding: TypeAlias = Annotated[Finding, AfterValidator(_harmless_finding)]
 
 
 class PlanMade(_Event):
@@ -148,6 +156,15 @@ class WorkReturned(_StepEvent):
     skills: tuple[str, ...]
     round: int
     problems: tuple[RedactedText, ...]
+
+
+class FindingsReturned(_StepEvent):
+    """A review found what the step `owner` has to put right, which is done again. `round` counts how often, from 1."""
+
+    type: Literal["findings_returned"] = "findings_returned"
+    owner: str
+    round: int
+    findings: tuple[RedactedText, ...]
 
 
 class GuardFinished(_StepEvent):
@@ -220,6 +237,7 @@ Event: TypeAlias = Annotated[
     | ModelSpent
     | SkillFinished
     | WorkReturned
+    | FindingsReturned
     | GuardFinished
     | CheckStarted
     | CheckFinished

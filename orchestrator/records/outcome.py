@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from orchestrator.records.events import RedactedText, StepStatus
+from collections.abc import Mapping
+
+from orchestrator.records.events import RedactedFinding, RedactedText, StepStatus
 from schemas.base import Document
 from skills.core.redaction import redact
 
@@ -15,7 +17,8 @@ class StepOutcome(Document):
 
     `question` is the id of the question that a waiting step asks, `proposal` the SHA-256 of what it proposes in it,
     `log` the path of a failing tool's output. A step is
-    rejected if a person said that it should not be done, or not be tried again.
+    rejected if a person said that it should not be done, or not be tried again. `findings` are what a review states,
+    `returned` those that go back, by the step that has to put them right.
     """
 
     status: StepStatus
@@ -27,6 +30,8 @@ class StepOutcome(Document):
     proposal: str | None = None
     problems: tuple[RedactedText, ...] = ()
     log: str | None = None
+    findings: tuple[RedactedFinding, ...] = ()
+    returned: Mapping[str, tuple[RedactedFinding, ...]] = {}
 
     @classmethod
     def failure(cls, problems: tuple[str, ...], log: str | None = None) -> StepOutcome:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from handoff.provenance import CheckRun
 from schemas.base import Document, Field
+from schemas.findings import Finding
 
 
 class CheckRecord(Document):
@@ -21,7 +22,8 @@ class Receipt(Document):
     """What a step is about to publish, or has published: stored before the first file is moved.
 
     `files` and `handoff_sha256` are SHA-256; paths are relative to the workspace; `handoff` is a contract id.
-    `replaces` holds the SHA-256 of what people left for a step done outside; it stands where `files` will.
+    `replaces` holds the SHA-256 of what people left for a step done outside; it stands where `files` will. `findings`
+    are what the handoff states.
     """
 
     agent: str
@@ -31,3 +33,4 @@ class Receipt(Document):
     handoff: str | None = None
     handoff_sha256: str | None = None
     evidence: tuple[CheckRecord, ...] = ()
+    findings: tuple[Finding, ...] = ()

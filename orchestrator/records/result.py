@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from orchestrator.records.events import RedactedGap, RedactedText, RunStatus
+from orchestrator.records.events import RedactedFinding, RedactedGap, RedactedText, RunStatus
 from orchestrator.records.receipt import CheckRecord
 from schemas.base import Document, Field
 from skills.model.budget import Spending
@@ -43,7 +43,8 @@ class RunResult(Document):
     """What a run came to.
 
     `files` holds the SHA-256 of every published file by path; `timings` seconds by agent, and of the whole run under
-    `total`; `work` who did each skill and what that took, if a model took part; `problems` and `log` say why a run
+    `total`; `work` who did each skill and what that took, if a model took part; `findings` are what reviews found last
+    and nobody has put right; `problems` and `log` say why a run
     failed.
     """
 
@@ -56,6 +57,7 @@ class RunResult(Document):
     evidence: tuple[CheckRecord, ...] = ()
     work: tuple[SkillWork, ...] = ()
     gaps: tuple[RedactedGap, ...] = ()
+    findings: tuple[RedactedFinding, ...] = ()
     timings: Mapping[str, float] = {}
     questions: tuple[OpenQuestion, ...] = ()
     problems: tuple[RedactedText, ...] = ()

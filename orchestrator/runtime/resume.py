@@ -236,7 +236,8 @@ def steps_again(context: RunContext, agent: str | None) -> tuple[str, ...]:
     if agent is None:
         if INTAKE not in done:
             return (INTAKE, *context.pipeline.names)
-        undone = [name for name in context.pipeline.names if name not in done]
+        returned = {owner for name in context.pipeline.names for owner in context.step(name).returns_to}
+        undone = [name for name in context.pipeline.names if name not in done or name in returned]
         if not undone:
             raise RunRefused(f"every step of run `{run_id}` is done. Name the first one to do again with `--from`.")
         return tuple(dict.fromkeys(each for name in undone for each in context.pipeline.downstream(name)))

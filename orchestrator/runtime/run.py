@@ -22,6 +22,7 @@ from orchestrator.records.result import OpenQuestion, PublishedHandoff, RunResul
 from orchestrator.runtime.answers import give_answer
 from orchestrator.steps import question_files
 from orchestrator.steps.context import RunContext
+from orchestrator.steps.findings import open_findings
 from orchestrator.steps.gaps import open_gaps
 from orchestrator.steps.step import step
 from orchestrator.storage import runs
@@ -209,7 +210,8 @@ class Run:
         for node, outcome in ended.items():
             status: RunStatus = "failed" if any(each.status == "failed" for each in ended.values()) else "cancelled"
             return status, tuple(f"{node}: {problem}" for problem in outcome.problems), outcome.log
-        return ("completed with gaps" if open_gaps(self._context) else "completed"), (), None
+        blocked = any(each.is_blocking for each in open_findings(self._context))
+        return ("completed with gaps" if blocked or open_gaps(self._context) else "completed"), (), None
 
     async def _step(self, node: str) -> StepOutcome:
         try:
@@ -251,6 +253,7 @@ class Run:
             files={path: sha256 for receipt in order.values() for path, sha256 in receipt.files.items()},
             evidence=tuple(each for receipt in order.values() for each in receipt.evidence),
             gaps=open_gaps(run),
+            findings=open_findings(run),
             timings=dict(run.events.seconds),
             questions=tuple(
                 OpenQuestion(id=each.id, node=each.node, kind=each.kind, text=each.text, options=each.options)

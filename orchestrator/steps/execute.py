@@ -20,6 +20,7 @@ from orchestrator.records.answers import UseTemplate
 from orchestrator.records.events import SkillStarted
 from orchestrator.steps.beforehand import changed_since
 from orchestrator.steps.context import RunContext
+from orchestrator.steps.findings import findings_for
 from orchestrator.steps.questions import decided
 from orchestrator.steps.staging import stage_published
 from schemas.base import JSON, Document
@@ -110,6 +111,7 @@ async def run_skills(
     materials: dict[str, Document | JSON] = {name: handoff.data for name, handoff in handoffs.items()}
     materials["feature"] = plan.feature
     materials["contract"] = api_contract(plan.feature)
+    materials["findings"] = [each.model_dump(mode="json") for each in findings_for(run, step.name)]
     if plan.api_document and (document := run.tree(step.name) / plan.api_document).is_file():
         materials["openapi"] = cast("JSON", json.loads(document.read_bytes()))
     executor = TemplateExecutor() if isinstance(decided(run, step.name), UseTemplate) else run.services.executor

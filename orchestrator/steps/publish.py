@@ -22,7 +22,9 @@ from orchestrator.steps.context import RunContext
 from orchestrator.steps.run_checks import Measured
 from orchestrator.storage import steps
 from orchestrator.storage.steps import StepAttempt
+from schemas.base import facts
 from schemas.contract import contract_of
+from schemas.findings import Finding
 
 T = TypeVar("T")
 
@@ -82,6 +84,7 @@ def make_receipt(
         handoff=step.agent.writes,
         handoff_sha256=sha256(handoff),
         evidence=measured.evidence,
+        findings=facts(document, Finding),
     )
     return receipt, {**contents, run.handoffs.name(step.agent.writes): handoff}
 

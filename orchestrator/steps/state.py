@@ -20,6 +20,7 @@ from orchestrator.records.receipt import Receipt
 from orchestrator.storage.questions import Question
 from orchestrator.storage.repositories import Ledger
 from orchestrator.storage.steps import StepAttempt
+from schemas.findings import Finding
 from skills.core.contribution import Contribution
 
 
@@ -39,6 +40,7 @@ class StepRun:
     `pending` are the ids of its questions that no retry has overtaken. `salvage` is kept from an attempt that a server
     did not let finish, `early` is its work if that began before the graph asked for it, and `collected` the SHA-256 of
     what people left for it, by path.
+    `returns` is how often it sent findings back, `returned` what it sent last, by the step that gets it.
     """
 
     attempt: StepAttempt | None = None
@@ -47,11 +49,28 @@ class StepRun:
     salvage: Salvage | None = None
     early: asyncio.Task[StepOutcome] | None = None
     collected: Mapping[str, str] = field(default_factory=dict)
+    returns: int = 0
+    returned: Mapping[str, tuple[Finding, ...]] = field(default_factory=dict)
 
     @property
     def is_done(self) -> bool:
         """Whether it need not be done again."""
         return self.attempt is not None and self.attempt.status in {"published", "skipped"}
+
+    @property
+    def done_with(self) -> StepOutcome | None:
+        """How it ended, if it need not be done again."""
+        return self.attempt.outcome if self.attempt is not None and self.is_done else None
+
+    @property
+    def returns_to(self) -> tuple[str, ...]:
+        """The steps that have to put its findings right, if those were not taken back yet."""
+        is_returned = self.attempt is not None and self.attempt.status == "returned"
+        return tuple(self.returned) if is_returned else ()
+
+    def note_returned(self, outcome: StepOutcome) -> None:
+        """Remember that it sent findings back."""
+        self.returns, self.returned = self.returns + 1, outcome.returned
 
     @property
     def receipt(self) -> Receipt | None:
@@ -98,6 +117,9 @@ class RunState:
             step.attempt = attempt
             if attempt.outcome is not None and attempt.outcome.question is not None:
                 step.pending.add(attempt.outcome.question)
+        for attempt in await ledger.steps.attempts(run_id, superseded=True):
+            if attempt.status == "returned" and attempt.outcome is not None:
+                self.step(attempt.step).note_returned(attempt.outcome)
         for name, number in (await ledger.steps.last_attempts(run_id)).items():
             self.step(name).attempts = number
         self.questions = {each.id: each for each in await ledger.questions.of(run_id)}

@@ -27,6 +27,7 @@ from orchestrator.steps.execute import Broken, read_handoffs
 from orchestrator.steps.external import folder
 from orchestrator.steps.external.collect import ask_outside, work_outside
 from orchestrator.steps.external.status import is_handed_in, is_outside
+from orchestrator.steps.findings import findings_for, take_back, tell_returned, to_return
 from orchestrator.steps.intake.intake import NODE as INTAKE
 from orchestrator.steps.intake.intake import intake, skill_plan
 from orchestrator.steps.publish import make_receipt, publish, recall, record
@@ -58,6 +59,8 @@ async def step(run: RunContext, node: str) -> StepOutcome:
 
 async def _step(run: RunContext, node: str) -> StepOutcome:
     bind(run=run.id, **({} if node == INTAKE else {"agent": run.agent_name(node), "step": node}))
+    if node == INTAKE:
+        await take_back(run)
     known = run.step(node).attempt
     answer = None
     if known is not None and known.outcome is not None:
@@ -82,6 +85,8 @@ async def _attempt(run: RunContext, node: str, known: StepAttempt | None, answer
         )
     await run.events.commit(*rows, event=None if node == INTAKE else _finished(run, node, outcome, started))
     run.step(node).attempt = attempt.model_copy(update={"status": outcome.status, "outcome": outcome})
+    if outcome.status == "returned":
+        run.step(node).note_returned(outcome)
     if outcome.question is not None:
         await question_files.show(run.services.ledger.questions, run.workspace.root, [outcome.question])
     return outcome
@@ -130,11 +135,15 @@ async def work(run: RunContext, plan: Plan, step: BoundStep) -> StepOutcome:
     await publish(run, receipt, contents)
     if is_outside(run, step.name):
         folder.clear(run.workspace.root, step, run.handoffs)
+    returned = to_return(run, step, receipt.findings)
+    tell_returned(run, step, returned)
     return StepOutcome(
-        status="published",
+        status="returned" if returned else "published",
         files=len(receipt.files),
         handoff=run.handoffs.name(step.agent.writes),
         handoff_sha256=receipt.handoff_sha256,
+        findings=receipt.findings,
+        returned=returned,
     )
 
 
@@ -155,7 +164,7 @@ async def make(run: RunContext, plan: Plan, step: BoundStep) -> tuple[Receipt, d
         return receipt, await recall(run, receipt)
     attempt, outside = _begin(run, step.name, inputs), is_outside(run, step.name)
     if outside and not is_handed_in(run, step.name):
-        return ask_outside(run, step.name)
+        return ask_outside(run, step.name, tuple(map(str, findings_for(run, step.name))))
     measured = await (work_outside if outside else execute_with_repairs)(run, plan, step, handoffs)
     if isinstance(measured, Refusal):
         if outside:

@@ -20,7 +20,7 @@ from schemas.base import JSON, Document
 if TYPE_CHECKING:
     import asyncpg
 
-AttemptStatus = Literal["begun", "published", "skipped", "failed", "waiting", "rejected"]
+AttemptStatus = Literal["begun", "published", "skipped", "failed", "waiting", "rejected", "returned"]
 
 _BEGIN = SqlStatement(
     "INSERT INTO baton.steps (run_id, step, attempt, status, input_hash) VALUES ($1, $2, $3, 'begun', $4)"
@@ -30,7 +30,8 @@ _BEGIN = SqlStatement(
 _RECEIPT = SqlStatement("UPDATE baton.steps SET receipt = $4 WHERE run_id = $1 AND step = $2 AND attempt = $3", rank=3)
 _FINISH = SqlStatement(
     "UPDATE baton.steps SET status = $4, outcome = $5, finished_at = now(),"
-    " published_at = CASE WHEN $4 = 'published' THEN now() END WHERE run_id = $1 AND step = $2 AND attempt = $3",
+    " published_at = CASE WHEN $4 = ANY('{published,returned}'::text[]) THEN now() END"
+    " WHERE run_id = $1 AND step = $2 AND attempt = $3",
     rank=4,
 )
 _HANDOFF = SqlStatement(

@@ -31,11 +31,11 @@ class Graphs:
 
     def __init__(self, ledger: Ledger) -> None:
         self._saver = PostgresSaver(ledger.database, ledger.writer)
-        self._compiled: dict[tuple[tuple[str, tuple[str, ...]], ...], CompiledStateGraph[Any, GraphContext]] = {}
+        self._compiled: dict[tuple[tuple[str, tuple[str, ...], bool], ...], CompiledStateGraph[Any, GraphContext]] = {}
 
     def graph(self, pipeline: Pipeline) -> CompiledStateGraph[Any, GraphContext]:
         """Return the graph of `pipeline`."""
-        shape = tuple((name, pipeline.before(name)) for name in pipeline.names)
+        shape = tuple((step.name, pipeline.before(step.name), step.may_return) for step in pipeline.steps)
         if shape not in self._compiled:
             self._compiled[shape] = compile_graph(pipeline, self._saver)
         return self._compiled[shape]

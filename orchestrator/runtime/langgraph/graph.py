@@ -5,7 +5,9 @@
 Each agent has a node that works and a node that only asks: LangGraph runs an interrupted node again from its first
 line, so a node that asks must do nothing else. An agent that works after several others waits at `done-…` nodes, one of
 each: an edge that joins fires when a node has run, and one that asked has run without being done. A step that fails
-ends the run by an edge, not by an exception. The shape does not depend on the PRD; which agents are skipped is the
+ends the run by an edge, not by an exception. A step whose handoff may state findings has an edge back to the intake:
+what is done answers from the ledger, so that joins fire again, and what findings went back to is done anew
+(`orchestrator.steps.findings` bounds how often). The shape does not depend on the PRD; which agents are skipped is the
 steps' own decision.
 
 Not here: what a step does (`orchestrator.steps.step`), answering and resuming
@@ -33,7 +35,9 @@ from langgraph.types import interrupt
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
 
-RECURSION_LIMIT = 200  # supersteps; LangGraph's own default is ten thousand
+RECURSION_LIMIT = 2_000  # supersteps, those of all rounds of reviews; LangGraph's own default is ten thousand
+
+_LONG = {"findings", "returned"}  # of an outcome: they are in the ledger
 
 State = dict[str, Any]
 Step = Callable[[str], Awaitable[StepOutcome]]
@@ -78,8 +82,8 @@ def lay_out(graph: Any, pipeline: Pipeline, work: Callable[[str], Node], ask: Ca
         if any(node in needed and len(needed) > 1 for needed in before.values()):
             graph.add_node(_done(node), _nothing)
             next_nodes.append(_done(node))
-        route = _router(node, next_nodes or [END])
-        graph.add_conditional_edges(node, route, [_ask(node), END, *next_nodes])
+        back = [INTAKE] if node != INTAKE and pipeline.step(node).may_return else []
+        graph.add_conditional_edges(node, _router(node, next_nodes or [END]), [_ask(node), END, *next_nodes, *back])
     for name, needed in before.items():
         if len(needed) > 1:
             graph.add_edge([_done(node) for node in needed], name)
@@ -117,7 +121,7 @@ def _worker(node: str) -> Callable[[State, Runtime[GraphContext]], Awaitable[Sta
             raise
         except Exception as error:  # noqa: BLE001 - whatever it was, its text must not reach the checkpoint
             raise StepCrashed(node, type(error).__name__) from None
-        return {outcome_key(node): outcome.model_dump(mode="json", exclude_defaults=True)}
+        return {outcome_key(node): outcome.model_dump(mode="json", exclude_defaults=True, exclude=_LONG)}
 
     return work
 
@@ -140,6 +144,8 @@ def _router(node: str, following: list[str]) -> Callable[[State], list[str]]:
         status = StepOutcome.model_validate(state[outcome_key(node)]).status
         if status == "waiting":
             return [_ask(node)]
+        if status == "returned":
+            return [INTAKE]
         return [END] if status in {"failed", "rejected"} else following
 
     route.__name__ = f"after {node}"
