@@ -39,7 +39,7 @@ class Ailment(Exception):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
+class Diagnosis:
     """What a look found. `said`: what there is, or what is wrong and what to do."""
 
     name: str
@@ -76,11 +76,11 @@ def doctor(
         raise typer.Exit(FAILED)
 
 
-async def _look(name: str, look: Callable[[], Awaitable[str]]) -> Finding:
+async def _look(name: str, look: Callable[[], Awaitable[str]]) -> Diagnosis:
     try:
-        return Finding(name=name, ok=True, said=await look())
+        return Diagnosis(name=name, ok=True, said=await look())
     except (Ailment, BatonError, OSError) as error:
-        return Finding(name=name, ok=False, said=str(error))
+        return Diagnosis(name=name, ok=False, said=str(error))
 
 
 async def _isolation() -> str:

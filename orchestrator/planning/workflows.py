@@ -22,7 +22,7 @@ from agents.contracts import Role
 from agents.registry import find_agents
 from agents.toolchains.registry import Toolchains
 from orchestrator.planning.pipeline import Pipeline
-from orchestrator.planning.workflow import FEATURE, Workflow
+from orchestrator.planning.workflow import FEATURE, PRD, Workflow
 from schemas.contract import is_handoff
 from schemas.errors import InputError
 from skills.core.executor import refusals
@@ -143,7 +143,9 @@ def _read(path: Path) -> Workflow:
         raise WorkflowInvalid(tuple(f"{path}: {each}" for each in refusals("workflow", error))) from error
     except (yaml.YAMLError, UnicodeDecodeError, OSError, ValueError, RecursionError) as error:
         raise WorkflowInvalid((f"{path}: cannot be read: {error}",)) from error
-    named = [workflow.entry, *(each for step in workflow.steps for each in (*(step.reads or ()), step.writes) if each)]
+    if workflow.entry != PRD:
+        raise WorkflowInvalid((f"{path}: starts from `{workflow.entry}`; runs start from `{PRD}` so far",))
+    named = [*(each for step in workflow.steps for each in (*(step.reads or ()), step.writes) if each)]
     unknown = [each for each in dict.fromkeys(named) if not is_handoff(each)]
     if unknown:
         raise WorkflowInvalid(tuple(f"{path}: there is no handoff `{each}`" for each in unknown))

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from agents.ownership import owns
 from handoff.store import Handoff
 from orchestrator.planning.pipeline import BoundStep
 from orchestrator.planning.plan import Plan
@@ -22,7 +21,7 @@ from orchestrator.steps.context import RunContext
 from orchestrator.steps.execute import Round, assemble, run_skills
 from orchestrator.steps.questions import ask
 from orchestrator.steps.run_checks import Measured
-from orchestrator.steps.staging import clear
+from orchestrator.steps.staging import clear_step
 from orchestrator.steps.state import Salvage
 from orchestrator.steps.verify import Refusal, verify
 from schemas.errors import BatonError
@@ -101,7 +100,7 @@ def _hashes(handoffs: Mapping[str, Handoff]) -> tuple[str, ...]:
 async def _one_round(
     run: RunContext, plan: Plan, step: BoundStep, handoffs: Mapping[str, Handoff], this: Round
 ) -> Measured | Refusal:
-    clear(run.tree(step.name), lambda path: owns(step.agent, path))
+    clear_step(run.tree(step.name), step, handoffs.values())
     try:
         outputs = await run_skills(run, plan, step, handoffs, this)
         made = await assemble(outputs)

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from agents.ownership import owns
 from handoff.store import Handoff, safe_path
+from orchestrator.planning.pipeline import BoundStep
 from skills.model.workspace import SKIPPED
 
 
@@ -27,6 +29,12 @@ def clear(tree: Path, whose: Callable[[str], bool]) -> None:
     """Remove the files of the tree whose path is `whose`: what an earlier attempt left is no part of the next one."""
     for path in staged(tree, whose):
         (tree / path).unlink()
+
+
+def clear_step(tree: Path, step: BoundStep, handoffs: Iterable[Handoff]) -> None:
+    """Remove what an attempt at a step left; what the handoffs that it reads list stays, also if its agent made it."""
+    listed = {path for handoff in handoffs if handoff.provenance for path in handoff.provenance.files}
+    clear(tree, lambda path: owns(step.agent, path) and path not in listed)
 
 
 def stage(tree: Path, files: Mapping[str, str]) -> None:

@@ -5,6 +5,7 @@ Whoever did the work, this is the same for it.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -48,7 +49,8 @@ async def verify(
     Raises:
         RunError: A check could not be run at all.
     """
-    if problems := guard(run, step, made, handoffs) or await refuse_fixed(run, step, made):
+    problems = guard(run, step, made, handoffs) or _of_other_steps(run, step, made)
+    if problems := problems or await refuse_fixed(run, step, made):
         return Refusal(problems=problems)
     todo = Work(
         task=plan.feature.title,
@@ -66,3 +68,14 @@ async def verify(
     if problems := guard(run, step, derived, handoffs) or await refuse_fixed(run, step, measured.files):
         return Refusal(problems=problems)
     return measured
+
+
+def _of_other_steps(run: RunContext, step: BoundStep, made: Mapping[str, str]) -> tuple[str, ...]:
+    """Return a problem for each file that would change what another step has published: its handoff would lie."""
+    others = {name: receipt.files for name, receipt in run.state.receipts().items() if name != step.name}
+    return tuple(
+        f"`{path}` is what the step `{name}` published; a step leaves the files of other steps as they are"
+        for name, files in others.items()
+        for path, sha256 in files.items()
+        if path in made and hashlib.sha256(made[path].encode()).hexdigest() != sha256
+    )

@@ -14,7 +14,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 
-from agents.ownership import owns
 from handoff.store import Handoff, UnsafePath
 from orchestrator.planning.pipeline import BoundStep
 from orchestrator.planning.plan import Plan
@@ -28,7 +27,7 @@ from orchestrator.steps.external.scan import WorkspaceScan, scan
 from orchestrator.steps.external.status import at_work, waiting
 from orchestrator.steps.questions import ask
 from orchestrator.steps.run_checks import Measured
-from orchestrator.steps.staging import clear
+from orchestrator.steps.staging import clear_step
 from orchestrator.steps.verify import Refusal, verify
 from orchestrator.storage.questions import Question
 from schemas.base import facts
@@ -103,7 +102,7 @@ async def work_outside(
     except (NotTaken, FormattingFailed, SkillFailed) as error:
         return Refusal(problems=error.problems)
     run.step(step.name).collected = found.hashes
-    await asyncio.to_thread(clear, run.tree(step.name), lambda path: owns(step.agent, path))
+    await asyncio.to_thread(clear_step, run.tree(step.name), step, handoffs.values())
     return await verify(run, plan, step, handoffs, outputs, made)
 
 

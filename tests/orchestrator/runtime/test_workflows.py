@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +18,7 @@ from orchestrator.records.result import RunResult
 from tests.support.small_agents import Kit
 from tests.support.toy_house import build_house
 
+KILLS = Path(__file__).parents[3] / "tests/support/review_kills.py"
 Engine = Callable[..., Orchestrator]
 DONE = {"draft": "writer-agent", "review": "reviewer-agent", "polish": "writer-agent"}
 
@@ -103,3 +108,28 @@ async def test_a_run_goes_on_with_the_workflow_that_it_was_started_with(toy: Eng
         await engine.answer(result.run, result.questions[0].id, "approve")
         result = await (await engine.resume(result.run)).result()
         assert {handoff.step: handoff.agent for handoff in result.handoffs} == DONE
+
+
+@pytest.mark.slow
+def test_a_run_killed_while_findings_go_back_comes_to_the_same_when_resumed(kit: Kit, tmp_path: Path) -> None:  # noqa: ARG001 - its database and its PRD
+    words = [sys.executable, str(KILLS), str(tmp_path / "prd.md"), str(tmp_path / "houses")]
+    said = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert said.returncode == 0, said.stderr
+    whole, *killed = [json.loads(line) for line in said.stdout.splitlines()]
+    assert whole["status"] == "completed", whole
+    assert sum(line["killed"] for line in killed) > 5
+    for line in killed:
+        moment = f"at moment {line['moment']}: {line.get('error')}"
+        assert (line["status"], line["owner"], line["files"]) == ("completed", None, whole["files"]), moment
+        assert line["events"] == whole["events"], moment
+        ended = Counter((row["step"], row["status"]) for row in line["attempts"] if row["status"] != "begun")
+        assert ended == Counter((row["step"], row["status"]) for row in whole["attempts"]), moment
+
+
+async def test_a_step_does_not_change_what_another_one_of_the_same_agent_published(toy: Engine, tmp_path: Path) -> None:
+    async with toy() as engine:
+        skill = tmp_path / "app/.baton/agents/writer/skills/polish_notes/blueprint.py"
+        skill.write_text(skill.read_text().replace("notes/polished.md", "notes/today.md"))
+        result = await run(engine, tmp_path / "prd.md")
+        assert result.status == "failed"
+        assert "`notes/today.md` is what the step `draft` published" in result.problems[0]
