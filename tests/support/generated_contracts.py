@@ -250,6 +250,10 @@ def admitted(schema: Any, root: dict[str, Any]) -> st.SearchStrategy[Any]:  # no
             )
         case "array":
             return st.lists(admitted(schema["items"], root), max_size=3)
+        case "string" if "pattern" in schema:
+            # Python's `$` matches before a last line break, JSON Schema's does not.
+            matching = st.from_regex(schema["pattern"], alphabet=st.characters(codec="ascii", min_codepoint=32))
+            return matching.filter(lambda text: not text.endswith("\n"))
         case "string":
             return texts().filter(lambda text: len(text) >= schema.get("minLength", 0))
         case "integer":
