@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         CheckFinished,
         CheckStarted,
         Event,
+        FindingsReturned,
         GuardFinished,
         HandoffPublished,
         ModelSpent,
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from orchestrator.storage.runs import RunBusy, RunDetails, RunRecord, RunRefused, RunUnknown
     from orchestrator.telemetry.logs import configure_logging
     from schemas.errors import BatonError, InputError, RunError
+    from schemas.findings import Finding
 
 _MODULES = {
     "orchestrator.orchestrator": ("Orchestrator",),
@@ -86,6 +88,7 @@ _MODULES = {
         "CheckFinished",
         "CheckStarted",
         "Event",
+        "FindingsReturned",
         "GuardFinished",
         "HandoffPublished",
         "ModelSpent",
@@ -113,6 +116,7 @@ _MODULES = {
     "orchestrator.storage.runs": ("RunBusy", "RunDetails", "RunRecord", "RunRefused", "RunUnknown"),
     "orchestrator.telemetry.logs": ("configure_logging",),
     "schemas.errors": ("BatonError", "InputError", "RunError"),
+    "schemas.findings": ("Finding",),
 }
 __all__ = [
     "AgentUnknown",
@@ -126,6 +130,8 @@ __all__ = [
     "Done",
     "EditByHand",
     "Event",
+    "Finding",
+    "FindingsReturned",
     "GivePrd",
     "GiveUp",
     "GuardFinished",

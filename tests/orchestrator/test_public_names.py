@@ -17,12 +17,12 @@ DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 SURFACES = ("orchestrator.vertex.app", "orchestrator.phase14.phase")  # each a way in of its own
 PUBLIC = """
 AgentUnknown Answer AnswerRefused Approve BatonError CheckFinished CheckStarted DatabaseLost Done EditByHand
-Event GivePrd GiveUp GuardFinished HandoffPublished InputError ModelChange ModelSpent ModelUse NothingToResume
-OpenQuestion Orchestrator OutsideUnfinished Pipeline PlanMade Policy PolicyChange PublishedHandoff Question
-QuestionAnswered QuestionAsked Reject Request RequestResult Retry Run RunBusy RunDetails RunError RunFinished
-RunRecord RunRefused RunResult RunResumed RunStarted RunUnknown SkillFinished SkillStarted SpendingLimits
-StackIncomplete StepFinished StepRetried StepStarted UseTemplate WorkReturned Workflow WorkflowUnknown
-Workflows WorkspaceBusy WorkspaceConflict built_in configure_logging
+Event Finding FindingsReturned GivePrd GiveUp GuardFinished HandoffPublished InputError ModelChange ModelSpent
+ModelUse NothingToResume OpenQuestion Orchestrator OutsideUnfinished Pipeline PlanMade Policy PolicyChange
+PublishedHandoff Question QuestionAnswered QuestionAsked Reject Request RequestResult Retry Run RunBusy
+RunDetails RunError RunFinished RunRecord RunRefused RunResult RunResumed RunStarted RunUnknown SkillFinished
+SkillStarted SpendingLimits StackIncomplete StepFinished StepRetried StepStarted UseTemplate WorkReturned
+Workflow WorkflowUnknown Workflows WorkspaceBusy WorkspaceConflict built_in configure_logging
 """
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from orchestrator.planning.pipeline import Pipeline
 from orchestrator.records.outcome import StepOutcome
 from orchestrator.runtime.answers import NothingToResume
-from orchestrator.runtime.langgraph.graph import GraphContext, Step, compile_graph, config, outcome_key
+from orchestrator.runtime.langgraph.graph import GraphContext, Step, compile_graph, config, outcome_key, supersteps_of
 from orchestrator.runtime.langgraph.saver import PostgresSaver  # first: it makes LangGraph strict
 from orchestrator.steps.intake.intake import NODE as INTAKE
 from orchestrator.storage.questions import Question
@@ -75,7 +75,8 @@ class Driver:
         Raises:
             StepCrashed: A step raised.
         """
-        state = await self._graph.ainvoke(begin, config(self._thread), context=GraphContext(step), durability="sync")
+        bounded = config(self._thread, supersteps_of(self._pipeline))
+        state = await self._graph.ainvoke(begin, bounded, context=GraphContext(step), durability="sync")
         if "__interrupt__" in state:
             return None
         nodes = (INTAKE, *self._pipeline.names)

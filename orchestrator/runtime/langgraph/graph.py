@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from orchestrator.planning.pipeline import Pipeline
+from orchestrator.planning.policy import MOST_ROUNDS
 from orchestrator.records.outcome import StepOutcome
 from orchestrator.runtime.langgraph.saver import PostgresSaver  # first: it makes LangGraph strict
 from orchestrator.steps.intake.intake import NODE as INTAKE
@@ -35,7 +36,7 @@ from langgraph.types import interrupt
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
 
-RECURSION_LIMIT = 2_000  # supersteps, those of all rounds of reviews; LangGraph's own default is ten thousand
+RECURSION_LIMIT = 200  # supersteps of a way through; LangGraph's own default is ten thousand
 
 _LONG = {"findings", "returned"}  # of an outcome: they are in the ledger
 
@@ -90,9 +91,15 @@ def lay_out(graph: Any, pipeline: Pipeline, work: Callable[[str], Node], ask: Ca
     graph.add_edge(START, INTAKE)
 
 
-def config(thread: str) -> RunnableConfig:
+def config(thread: str, limit: int = RECURSION_LIMIT) -> RunnableConfig:
     """Return the config of a thread. Nothing else may go in: LangGraph stores every scalar of it in clear."""
-    return {"configurable": {"thread_id": thread}, "recursion_limit": RECURSION_LIMIT}
+    return {"configurable": {"thread_id": thread}, "recursion_limit": limit}
+
+
+def supersteps_of(pipeline: Pipeline) -> int:
+    """Return how many supersteps a run of `pipeline` may take: each review sends back only so often."""
+    reviews = sum(step.may_return for step in pipeline.steps)
+    return RECURSION_LIMIT * (1 + MOST_ROUNDS * reviews)
 
 
 def outcome_key(node: str) -> str:

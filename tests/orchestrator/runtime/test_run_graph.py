@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,7 +26,9 @@ from orchestrator.runtime.langgraph.graph import (
     outcome_key,
 )
 from orchestrator.runtime.langgraph.saver import PostgresSaver
-from schemas.base import JSON
+from schemas.base import JSON, Document
+from schemas.contract import register
+from schemas.findings import Finding
 from schemas.handoffs import ArchitectOutput
 
 if TYPE_CHECKING:
@@ -38,8 +41,8 @@ def agent(name: str, reads: tuple[str, ...] = ()) -> Agent:
     return Agent(
         name=name,
         title=name,
-        reads=tuple(Reads(contract=f"{each}-output", name=each) for each in reads),
-        writes=f"{name}-output",
+        reads=tuple(Reads(contract=f"{each}-handoff", name=each) for each in reads),
+        writes=f"{name}-handoff",
         owns=(),
         guards=(),
         checks=(),
@@ -254,3 +257,23 @@ async def test_state_keys_are_all_known_to_the_graph(database: Database) -> None
     graph = compile_graph(pipeline("one"), PostgresSaver(database))
     channels = set(graph.channels)
     assert {outcome_key("one"), answer_key("one"), outcome_key("intake"), answer_key("intake"), "run"} <= channels
+
+
+async def test_what_a_review_sends_back_begins_anew_and_every_join_fires_again(database: Database) -> None:
+    saver = PostgresSaver(database)
+
+    class GraphReview(Document):
+        findings: tuple[Finding, ...] = ()
+
+    register("graph-review", GraphReview)
+    top, left, right, bottom = diamond().agents
+    reviewed = Pipeline.of((top, left, right, replace(bottom, writes="graph-review")))
+    returned = StepOutcome(status="returned", findings=(Finding(severity="advice", rule="r", file="f", evidence="e"),))
+    script = Script(bottom=lambda calls: returned if calls.count("bottom") == 1 else PUBLISHED)
+    state = await invoke(compile_graph(reviewed, saver), {"run": "r"}, script)
+    assert sorted(script.calls) == sorted(["intake", "top", "left", "right", "bottom"] * 2)
+    assert state[outcome_key("bottom")]["status"] == "published"
+    assert "findings" not in state[outcome_key("bottom")]
+    edges = {(edge.source, edge.target) for edge in compile_graph(reviewed, saver).get_graph().edges}
+    assert ("bottom", "intake") in edges
+    assert ("top", "intake") not in edges
