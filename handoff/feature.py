@@ -29,7 +29,7 @@ from handoff.prd_labels import Known, PrdLabels, Said
 from handoff.prd_names import slug_of
 from handoff.prd_references import check_account_references, check_circles, check_named_fields
 from handoff.prd_report import PROSE_RULE, Cursor, Diagnostics
-from handoff.prd_rules import read_rules
+from handoff.prd_rules import check_rule_words, read_rules
 from handoff.prd_stack import read_stack
 from handoff.prd_types import read_type
 from handoff.problems import HandoffInvalid
@@ -216,6 +216,7 @@ def _field(row: PrdField, known: Mapping[str, None], spot: Cursor) -> FeatureFie
     named = check_field_name(row.name, spot.at("name"))
     type_ = read_type(row.type, known, spot.at("type"))
     if type_ is None:
+        check_rule_words(row.rules, spot.at("rules"))
         return None
     rules = read_rules(row.rules, type_, required=row.required, spot=spot.at("rules"))
     return FeatureField(name=row.name, type=type_, required=row.required, **asdict(rules)) if named else None

@@ -67,7 +67,7 @@ def read_rules(text: str, type_: FieldType, *, required: bool, spot: Cursor) -> 
     for rule in _split(text):
         form, match = _form(rule)
         if form is None or match is None:
-            spot.unknown("rule", rule, [form.shape for form in _FORMS])
+            _unknown(rule, spot)
         elif type_.kind not in form.kinds:
             spot.problem(
                 f"the rule `{form.shape}` does not apply to the type `{type_.kind}`", got=rule, expected=_applies(form)
@@ -82,6 +82,17 @@ def read_rules(text: str, type_: FieldType, *, required: bool, spot: Cursor) -> 
                 spot.problem(f"the rule `{form.shape}` has a bad value", got=rule, expected=str(error))
     _check(rules, type_, required=required, spot=spot)
     return rules
+
+
+def check_rule_words(text: str, spot: Cursor) -> None:
+    """Report each rule that is unknown whatever the type, for a field whose type could not be read."""
+    for rule in _split(text):
+        if _form(rule)[0] is None:
+            _unknown(rule, spot)
+
+
+def _unknown(rule: str, spot: Cursor) -> None:
+    spot.unknown("rule", rule, [form.shape for form in _FORMS])
 
 
 def _split(text: str) -> Iterator[str]:

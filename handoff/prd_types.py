@@ -8,6 +8,7 @@ from collections.abc import Collection
 from typing import Final, cast
 
 from handoff.prd_report import Cursor
+from handoff.prd_type_words import meant_by
 from schemas.feature import FieldType, Kind
 
 PLAIN: Final = (
@@ -37,6 +38,9 @@ def read_type(text: str, entities: Collection[str], spot: Cursor) -> FieldType |
     reference = _REFERENCE.fullmatch(text)
     if reference and reference[1] in entities:
         return FieldType(kind="references" if reference[2] else "reference", target=reference[1])
+    if text.casefold() not in {name.casefold() for name in (*PLAIN, *entities)} and (meaning := meant_by(text)):
+        spot.problem(f"unknown type `{text}`", expected=_EXPECTED, hint=f"write {meaning}")
+        return None
     spot.unknown(
         "type", text, [*PLAIN, "decimal(p,s)", "enum(a, b, c)", *entities, *_lists(text, entities)], expected=_EXPECTED
     )

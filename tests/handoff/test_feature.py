@@ -249,6 +249,58 @@ def test_a_mistake_in_a_row_is_named_with_its_line(row: str, message: str) -> No
 
 
 @pytest.mark.parametrize(
+    ("word", "meaning"),
+    [
+        ("timestamp", "`datetime`"),
+        ("timestamp with time zone", "`datetime`"),
+        ("timestamp(6)", "`datetime`"),
+        ("varchar(50)", "`string` with the rule `max 50`"),
+        ("VARCHAR", "`string`"),
+        ("string(50)", "`string` with the rule `max 50`"),
+        ("text(500)", "`text` with the rule `max 500`"),
+        ("char", "`string` with the rule `1..1 chars`"),
+        ("char(2)", "`string` with the rule `2..2 chars`"),
+        ("int", "`integer`"),
+        ("bigint", "`integer`"),
+        ("number", "`integer` for whole numbers, `decimal(12,2)` for exact fractions"),
+        ("number(8,2)", "`decimal(8,2)`"),
+        ("numeric(8, 2)", "`decimal(8,2)`"),
+        ("Decimal(8,2)", "`decimal(8,2)`"),
+        ("money", "`decimal(12,2)`"),
+        ("double", "`float`"),
+        ("double precision", "`float`"),
+        ("bool", "`boolean`"),
+        ("tinyint(1)", "`boolean`"),
+        ("uuid4", "`uuid`"),
+        ("jsonb", "`json`"),
+        ("image", "a `url` that leads to it: files and images are not stored"),
+        ("file", "a `url` that leads to it: files and images are not stored"),
+        ("string[]", "an entity of its own and `Entity[]`, or `json`"),
+        ("foreign key", "the entity's name, as `Room`"),
+        ("many-to-many", "the entity's name and `[]`, as `Tag[]`"),
+        ("interval", "`integer` with the unit in the field's name"),
+    ],
+)
+def test_a_type_word_of_another_language_is_refused_with_what_keeps_its_meaning(word: str, meaning: str) -> None:
+    text = problems(prd(f"| a | {word} | no | |"))
+    assert f"unknown type `{word}`" in text
+    assert f"write {meaning}" in text
+    assert "did you mean" not in text
+
+
+def test_an_entity_is_nearer_than_the_meaning_of_its_name_elsewhere() -> None:
+    text = problems(prd("| a | image | no | |").replace("### Room", "### Image"))
+    assert "did you mean `Image`?" in text
+
+
+def test_a_row_with_a_wrong_type_is_told_its_wrong_rules_as_well() -> None:
+    text = problems(prd("| title | sting | yes | 1..200 chrs; unique; readonly |"))
+    assert "(3 problems)" in text
+    for message in ("unknown type `sting`", "unknown rule `1..200 chrs`", "unknown rule `readonly`"):
+        assert f"{FILE}:20: {message}" in text
+
+
+@pytest.mark.parametrize(
     ("rows", "message"),
     [
         (("| a | string | no | |", "| a | text | no | |"), "the field `a` is there twice"),
