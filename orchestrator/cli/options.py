@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -55,6 +56,13 @@ RunName = Annotated[
 QuestionName = Annotated[
     str | None,
     typer.Argument(metavar="[QUESTION]", help=f"The question's id; {_ONE}.", autocompletion=question_ids),
+]
+Workspace = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Folder of the app; made if missing. By default the current one, if it is empty or the app's already.",
+    ),
 ]
 WorkflowName = Annotated[
     str, typer.Option("--workflow", metavar="NAME", help="The workflow; `baton workflows` lists them.")

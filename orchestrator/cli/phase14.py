@@ -18,12 +18,14 @@ from orchestrator.cli.options import (
     OnFailure,
     StepTimeout,
     Verbose,
+    Workspace,
     policy_of,
 )
 from orchestrator.cli.plan import show_plan
 from orchestrator.cli.session import View, follow, view_of
 from orchestrator.cli.signals import carry_out
 from orchestrator.cli.summary import EXIT_CODES, exit_code, say_result, show_result
+from orchestrator.cli.unnamed import refuse_unnamed
 from orchestrator.orchestrator import Orchestrator
 from orchestrator.phase14.phase import Explanation, explain, output, read_request, start
 from orchestrator.phase14.request import SpecialistRequest
@@ -55,7 +57,7 @@ def explain_command(source: Source, prd: Prd = None, json: Json = False) -> None
 def run_command(
     source: Source,
     prd: Prd = None,
-    workspace: Annotated[Path, typer.Option(help="Folder of the app; made if missing.")] = Path(),
+    workspace: Workspace = None,
     output_file: Annotated[
         Path | None, typer.Option("--output", help="Write the `@python-specialist.output` document here.")
     ] = None,
@@ -89,9 +91,11 @@ def run_command(
 
 
 async def _run(
-    request: SpecialistRequest, workspace: Path, output_file: Path | None, policy: Policy, view: View
+    request: SpecialistRequest, workspace: Path | None, output_file: Path | None, policy: Policy, view: View
 ) -> int:
-    async with Orchestrator(workspace) as engine:
+    async with Orchestrator(workspace or Path()) as engine:
+        if workspace is None:
+            await refuse_unnamed(engine, request.prd.title)
         result = await follow(engine, await start(engine, request, policy), view)
     code = exit_code(result.status)
     if not result.status.startswith("completed"):

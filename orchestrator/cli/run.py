@@ -31,13 +31,16 @@ from orchestrator.cli.options import (
     StepTimeout,
     Verbose,
     WorkflowName,
+    Workspace,
     names_of,
     policy_of,
 )
 from orchestrator.cli.project import engine_of
 from orchestrator.cli.session import View, attend, view_of
 from orchestrator.cli.signals import carry_out
+from orchestrator.cli.unnamed import refuse_unnamed
 from orchestrator.planning.workflow import FEATURE
+from orchestrator.steps.intake.intake import title_of
 
 if TYPE_CHECKING:
     from orchestrator.orchestrator import Orchestrator
@@ -49,7 +52,7 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 @app.command()
 def run(
     prd: Annotated[Path, typer.Argument(help="The feature PRD.")],
-    workspace: Annotated[Path, typer.Option(help="Folder of the app; made if missing.")] = Path(),
+    workspace: Workspace = None,
     workflow: WorkflowName = FEATURE,
     agents: Annotated[str, typer.Option(help="Only these agents, names separated by commas.")] = "",
     approve: ApproveOption = None,
@@ -100,9 +103,13 @@ def run(
         model=use,
         outside=names_of(outside),
     )
-    raise typer.Exit(carry_out(_run(engine_of(workspace, workflow=workflow), prd, names_of(agents), policy, view)))
+    entering = engine_of(workspace or Path(), workflow=workflow)
+    named = workspace is not None
+    raise typer.Exit(carry_out(_run(entering, prd, names_of(agents), policy, view, named=named)))
 
 
-async def _run(entering: Orchestrator, prd: Path, agents: list[str], policy: Policy, view: View) -> int:
+async def _run(entering: Orchestrator, prd: Path, agents: list[str], policy: Policy, view: View, *, named: bool) -> int:
     async with entering as engine:
+        if not named:
+            await refuse_unnamed(engine, title_of(prd))
         return await attend(engine, await engine.start(prd, agents=agents or None, policy=policy), view)

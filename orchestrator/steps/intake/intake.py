@@ -73,6 +73,12 @@ def read_input(path: Path, *, modelled: bool) -> PrdInput:
     return _given(_found(path), path, modelled=modelled)
 
 
+def title_of(path: Path) -> str | None:
+    """Return the title of the PRD at `path`; None if it is prose without one. Raises as `read_input` does."""
+    given = read_input(path, modelled=True).prd
+    return None if given is None else FeaturePrd.model_validate(given.data).title
+
+
 def input_of(raw: bytes, *, name: str = NAME, modelled: bool) -> PrdInput:
     """Return the PRD that `raw` is, called `name` in errors. Raises as `read_input` does."""
     return _given(Found(raw=raw, size=len(raw)), Path(name), modelled=modelled)

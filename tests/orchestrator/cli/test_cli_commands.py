@@ -154,6 +154,31 @@ def test_bad_places_and_names_are_explained(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("database")
+def test_a_folder_that_is_not_empty_is_only_written_to_if_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prd, mine, empty = (tmp_path / name for name in ("prd.md", "mine", "empty"))
+    prd.write_text("# Feature PRD: Thoughts\n\nPeople think.\n")
+    for folder in (mine, empty):
+        folder.mkdir()
+    (mine / "notes.txt").write_text("mine")
+    monkeypatch.chdir(mine)
+    for words in (("run", prd), ("run", prd, "--json"), ("phase14", "run", TODO)):
+        done = baton(*words)
+        assert done.returncode == 2
+        assert "`--workspace .`" in done.stderr + done.stdout
+        assert [each.name for each in mine.iterdir()] == ["notes.txt"]
+    assert baton("run", prd, "--workspace", ".").returncode == 3
+    monkeypatch.chdir(empty)
+    assert baton("run", TODO, "--approve", "plan").returncode == 3
+    assert baton("cancel", "latest").returncode == 0
+    (empty / "more.txt").write_text("beside the app")
+    assert baton("run", TODO, "--approve", "plan").returncode == 3  # the same app's: it was here before
+    assert baton("cancel", "latest").returncode == 0
+    assert baton("run", prd).returncode == 2
+
+
+@pytest.mark.usefixtures("database")
 def test_with_json_a_refusal_is_json_too(tmp_path: Path) -> None:
     for words in (("plan", tmp_path / "none.md"), ("run", tmp_path / "none.md"), ("show", "nope"), ("resume", "nope")):
         done = baton(*words, "--json")
