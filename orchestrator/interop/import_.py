@@ -19,7 +19,7 @@ import yaml
 
 from agents.registry import find_agents
 from handoff.store import UnsafePath, safe_path, write_atomically
-from orchestrator.interop.project import MAPPING, SKILLS, Mapping, OwnAgent, OwnSkill, read_mapping
+from orchestrator.interop.project import MAPPING, SKILLS, Mapping, OwnAgent, OwnSkill, imported_skills, read_mapping
 from orchestrator.interop.read import Piece, Skipped, read_project
 from schemas.errors import InputError
 from skills.core.registry import Registry
@@ -69,7 +69,7 @@ def import_project(root: Path) -> Imported:
         raise NothingToImport(
             f"there is nothing to import in `{root}`: neither `.claude/agents/*.md` nor `.claude/skills/*/SKILL.md`."
         )
-    named, warnings = _named(pieces, before)
+    named, warnings = _named(pieces, before, _own_names(root))
     mapping, gone = _merged(named, before)
     _write(root, mapping, named)
     return Imported(
@@ -82,10 +82,18 @@ def import_project(root: Path) -> Imported:
     )
 
 
-def _named(pieces: Sequence[Piece], before: Mapping) -> tuple[dict[str, Piece], list[str]]:
+def _own_names(root: Path) -> set[str]:
+    """Return the names that folders of `.baton/skills` have which no import wrote."""
+    own = {path.name for path in (root / SKILLS).glob("*/")} - {path.name for path in imported_skills(root)}
+    return {name.replace("_", "-") for name in own}
+
+
+def _named(pieces: Sequence[Piece], before: Mapping, own: set[str]) -> tuple[dict[str, Piece], list[str]]:
     """Return the pieces by names that nobody else has; one that was imported before keeps its name."""
     had = {each.source: name for name, each in before.skills.items()}  # each agent is a skill, too
-    taken = {skill.name for skill in Registry().skills} | {agent.name for agent in find_agents()} | {*had.values()}
+    taken = (
+        own | {skill.name for skill in Registry().skills} | {agent.name for agent in find_agents()} | {*had.values()}
+    )
     named: dict[str, Piece] = {}
     warnings = []
     for piece in pieces:
@@ -124,8 +132,8 @@ def _write(root: Path, mapping: Mapping, named: MappingOf[str, Piece]) -> None:
         folder = safe_path(root, SKILLS)
         folder.mkdir(parents=True, exist_ok=True)
         wanted = {name.replace("-", "_"): name for name, each in mapping.skills.items() if each.agent}
-        for place in folder.iterdir():
-            if place.name not in wanted and place.is_dir() and not place.is_symlink():
+        for place in imported_skills(root):
+            if place.name not in wanted and not place.is_symlink():
                 shutil.rmtree(place)
         for at, name in wanted.items():
             place = safe_path(root, f"{SKILLS}/{at}/SKILL.md")

@@ -2,8 +2,8 @@
 
 `.baton/project.yaml` says who owns and reads what, `.baton/skills` what to do, `.baton/toolchains` with which tools.
 
-`baton import` writes the first two from what a project has for its coding agent. The YAML file is the project's to
-edit.
+`baton import` writes the YAML file, which is the project's to edit, and skills, from what a project has for its coding
+agent. Skills and labels that stand beside those in `.baton/skills` are the project's own, and no import touches them.
 
     agents:
       copy-editor:
@@ -37,6 +37,7 @@ from agents.contracts import Agent, Role
 from agents.custom import own_agent
 from agents.registry import find_agents, skill_folders
 from agents.toolchains.registry import Toolchains
+from orchestrator.interop import lenient_front_matter
 from orchestrator.planning.workflows import Workflows
 from schemas.base import Document
 from schemas.contract import is_handoff
@@ -124,7 +125,7 @@ def project_at(root: Path) -> Project | None:
         ProjectInvalid: With every problem found.
         InputError: An agent, a workflow, a skill or a toolchain of the project cannot be used.
     """
-    if not any((root / name).exists() for name in (MAPPING, AGENTS, WORKFLOWS, TOOLCHAINS)):
+    if not any((root / name).exists() for name in (MAPPING, SKILLS, AGENTS, WORKFLOWS, TOOLCHAINS)):
         return None
     mapping = read_mapping(root)
     agents, toolchains = find_agents(_folders(root / AGENTS)), Toolchains(_folders(root / TOOLCHAINS))
@@ -133,9 +134,19 @@ def project_at(root: Path) -> Project | None:
         raise ProjectInvalid(MAPPING, problems)
     own = tuple(_agent(name, each) for name, each in mapping.agents.items() if each.owns)
     registry = Registry((*_folders(root / SKILLS), *skill_folders(agents)))
-    _refuse_old(mapping, registry, root / SKILLS)
+    _refuse_old(mapping, registry, imported_skills(root))
     workflows = Workflows(_folders(root / WORKFLOWS), agents=(*agents, *own), toolchains=toolchains)
     return Project(workflows=workflows, registry=registry)
+
+
+def imported_skills(root: Path) -> tuple[Path, ...]:
+    """Return the folders of skills that an import wrote: each says from what."""
+    return tuple(path.parent for path in sorted((root / SKILLS).glob("*/SKILL.md")) if _has_source(path))
+
+
+def _has_source(path: Path) -> bool:
+    metadata = lenient_front_matter.read(path.read_bytes()).front.get("metadata") if path.is_file() else None
+    return isinstance(metadata, dict) and "source" in metadata
 
 
 def _folders(place: Path) -> tuple[Path, ...]:
@@ -182,13 +193,13 @@ def _literal(pattern: str) -> str:
     return pattern[:end]
 
 
-def _refuse_old(mapping: Mapping, registry: Registry, folder: Path) -> None:
+def _refuse_old(mapping: Mapping, registry: Registry, imported: Sequence[Path]) -> None:
     """Refuse skills that were imported before the project's file was edited.
 
     Raises:
         ProjectInvalid: They are for other agents than the file says.
     """
-    there = {skill.name: skill.agents for skill in registry.skills if skill.folder.parent == folder}
+    there = {skill.name: skill.agents for skill in registry.skills if skill.folder in imported}
     wanted = {name: tuple(each.agent.split()) for name, each in mapping.skills.items() if each.agent}
     changed = sorted(name for name in {*there, *wanted} if there.get(name) != wanted.get(name))
     if changed:

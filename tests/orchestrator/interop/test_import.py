@@ -177,6 +177,26 @@ def test_importing_again_keeps_what_people_said_and_drops_what_is_gone(tmp_path:
     assert not (tmp_path / ".baton/skills/copy_editor").exists()
 
 
+def test_a_skill_that_people_wrote_beside_imported_ones_is_used_and_never_touched(tmp_path: Path) -> None:
+    written = (
+        "---\nname: house-style\ndescription: Ours.\nmetadata:\n  agent: test-agent\n  provides: style=House\n---\n"
+    )
+    put(tmp_path, ".baton/skills/house_style/SKILL.md", written)
+    alone = project_at(tmp_path)
+    assert alone is not None
+    assert alone.registry.skill("house-style").provides == (("style", "House"),)
+
+    put(tmp_path, ".claude/skills/house-style/SKILL.md", SKILL)
+    agent(tmp_path, AGENT, "copy-editor")
+    edit(tmp_path, skills={"own-house-style": {"agent": "test-agent"}})
+    import_project(tmp_path)
+
+    project = project_at(tmp_path)
+    assert project is not None
+    assert {"house-style", "own-house-style"} <= {skill.name for skill in project.registry.skills}
+    assert (tmp_path / ".baton/skills/house_style/SKILL.md").read_text() == written
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
