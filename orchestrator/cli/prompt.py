@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING, Protocol
 from orchestrator.cli.answers import value_of
 from orchestrator.cli.console import say, say_error
 from orchestrator.cli.project import catalogue_at
+from orchestrator.records.answers import APPROVE, Reject
 from schemas.errors import InputError
 
 if TYPE_CHECKING:
     from orchestrator.storage.questions import Question
     from schemas.base import JSON
+
+KEYS = "Enter or y approves, n asks why and rejects, e shows it all again."
 
 _CHUNK = 65_536
 
@@ -45,32 +48,64 @@ async def ask_person(engine: Asking, run_id: str) -> bool:
 
 
 async def _ask(engine: Asking, question: Question) -> bool:
-    say(f"\n{question.node} asks:\n\n{question.text}\n")
-    for number, option in enumerate(question.options, 1):
-        say(f"  {number}  {option}")
+    _show(question)
     if question.deadline is not None:
         say(f"Unanswered by {question.deadline.astimezone():%Y-%m-%d %H:%M:%S}, the answer is `{question.default}`.")
     while True:
         try:
             async with asyncio.timeout(_left(question)):
-                text = await read_line("answer: ")
+                text = await _typed(question)
         except TimeoutError:
             say(f"\nnobody answered in time: `{question.default}`")
             return True
         if text is None:
             return False
-        if not text.strip():
-            continue
-        try:
-            typed = chosen(question.options, text.strip())
-            value = value_of(question, typed, catalogue_at())
-            await engine.answer(question.run_id, question.id, value)
-        except InputError as error:
-            say_error(str(error))
-            if not await _is_open(engine, question):
-                return True
-        else:
+        if await _settled(engine, question, text):
             return True
+
+
+def _show(question: Question) -> None:
+    say(f"\n{question.node} asks:\n\n{question.text}\n")
+    if is_approval(question):
+        say(f"{KEYS}\n")
+    for number, option in enumerate(() if is_approval(question) else question.options, 1):
+        say(f"  {number}  {option}")
+
+
+async def _settled(engine: Asking, question: Question, text: str) -> bool:
+    """Answer with what was typed; return whether the question has its answer now."""
+    try:
+        value = value_of(question, chosen(question.options, text), catalogue_at())
+        await engine.answer(question.run_id, question.id, value)
+    except InputError as error:
+        is_open = await _is_open(engine, question)
+        say_error(KEYS if is_open and is_approval(question) else str(error))
+        return not is_open
+    return True
+
+
+async def _typed(question: Question) -> str | None:
+    """Return what was typed as an answer; None if the person left."""
+    while (line := await read_line("answer: ")) is not None:
+        text = line.strip()
+        if not is_approval(question):
+            if text:
+                return text
+        elif text.casefold() in {"", "y", "yes"}:
+            return APPROVE
+        elif text.casefold() in {"n", "no"}:
+            why = await read_line("why not? (Enter gives no reason) ")
+            return None if why is None else str(Reject(reason=why))
+        elif text.casefold() in {"e", "explain"}:
+            _show(question)
+        else:
+            return text
+    return None
+
+
+def is_approval(question: Question) -> bool:
+    """Say whether a question is answered by yes or no."""
+    return APPROVE in question.options
 
 
 async def _is_open(engine: Asking, question: Question) -> bool:

@@ -29,7 +29,7 @@ from orchestrator.steps.external.collect import ask_outside, work_outside
 from orchestrator.steps.external.status import is_handed_in, is_outside
 from orchestrator.steps.findings import findings_for, take_back, tell_returned, to_return
 from orchestrator.steps.intake.intake import NODE as INTAKE
-from orchestrator.steps.intake.intake import intake, skill_plan
+from orchestrator.steps.intake.intake import intake, shown_plan
 from orchestrator.steps.publish import make_receipt, publish, recall, record
 from orchestrator.steps.questions import answered, ask, is_approved, refusal
 from orchestrator.steps.repair import ask_about_model, execute_with_repairs
@@ -127,7 +127,7 @@ async def work(run: RunContext, plan: Plan, step: BoundStep) -> StepOutcome:
         return StepOutcome(status="skipped")
     if run.state.policy.approve == "each-agent" and not is_approved(run, step.name):
         _begin(run, step.name, "")
-        return ask(run, step.name, "approval", f"{skill_plan(run, step.name)}\nShall it work with these skills?")
+        return ask(run, step.name, "approval", f"{shown_plan(run, step.name)}\nShall it do this?")
     made = await with_retries(lambda: make(run, plan, step), on_retry=_Retried(run, step.name))
     if isinstance(made, StepOutcome):
         return made

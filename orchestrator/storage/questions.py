@@ -163,25 +163,28 @@ def refuse_invalid(question: Question, value: JSON) -> None:
     """Refuse what is not an answer to a question.
 
     Raises:
-        AnswerRefused: With every reason.
+        AnswerRefused: It says what may be chosen.
     """
-    if reasons := _reasons(question, value):
-        listed = "".join(f"\n  {reason}" for reason in reasons)
-        choice = f" Choose one of: {', '.join(f'`{each}`' for each in question.options)}." if question.options else ""
+    problem = _problem(question, value)
+    if problem is not None:
+        ways = [f"`{each}`" for each in question.options] or ["the path of a PRD, or its whole text"]
+        if "reject" in question.options:
+            ways.append("`reject: WHY`")
         raise AnswerRefused(
-            f"this is not an answer to question `{question.id}`:{listed}\nThe question is still open.{choice}"
+            f"this is not an answer to question `{question.id}`{problem}. The question is still open.\n"
+            f"Choose one of: {', '.join(ways)}."
         )
 
 
-def _reasons(question: Question, value: JSON) -> list[str]:
-    """Return why `value` is not an answer: nothing if it is one."""
+def _problem(question: Question, value: JSON) -> str | None:
+    """Return what more there is to say of a `value` that is not an answer; None if it is one."""
     if problems := unwritable(value):
-        return [problem.message for problem in problems]
+        return f": {problems[0].message}"
     if "\\u0000" in json.dumps(value).replace("\\\\", ""):
-        return ["an answer cannot hold a NUL character"]
-    validator = jsonschema_rs.validator_for(question.answer_schema)
-    reasons = [error.message for error in validator.iter_errors(value)]
-    return reasons or (["an answer cannot be null"] if value is None else [])
+        return ": it holds a NUL character"
+    if value is None or not jsonschema_rs.is_valid(question.answer_schema, value):
+        return ""
+    return None
 
 
 def _question(row: asyncpg.Record) -> Question:

@@ -28,7 +28,7 @@ def run(program: str, folder: Path) -> list[str]:
 
 def test_the_program_that_approves_a_plan_completes(tmp_path: Path) -> None:
     said = run(PROGRAMS[0], tmp_path)
-    assert "Shall the agents work with these skills? ('approve', 'reject')" in said
+    assert "Shall this be built? ('approve', 'reject')" in said
     assert [line for line in said if line.startswith("run_")] == [
         "run_started",
         "run_finished",

@@ -26,6 +26,7 @@ from orchestrator.records.receipt import Receipt
 from orchestrator.steps.beforehand import with_beforehand
 from orchestrator.steps.context import PRD, RunContext
 from orchestrator.steps.external.status import at_work
+from orchestrator.steps.intake.plan_text import plan_text
 from orchestrator.steps.intake.proposal import HOW, propose, replace_prd
 from orchestrator.steps.publish import publish, record
 from orchestrator.steps.questions import ask, is_approved
@@ -126,7 +127,7 @@ async def intake(run: RunContext, attempt: StepAttempt, answer: Question | None)
         adopt(run, planned)
         run.events.emit(planned.event())
     if run.state.policy.approve == "plan" and not is_approved(run, NODE):
-        return ask(run, NODE, "approval", f"{skill_plan(run)}\nShall the agents work with these skills?")
+        return ask(run, NODE, "approval", f"{shown_plan(run)}\nShall this be built?")
     receipt, contents = Receipt(agent=NODE, files={PRD: run.state.prd_sha256}), {PRD: run.prd.read_bytes()}
     await record(run, attempt, receipt, contents)
     await publish(run, receipt, contents)
@@ -159,16 +160,10 @@ def adopt(run: RunContext, plan: Plan) -> None:
     run.events.note(runs.planned(run.id, plan.feature.title, stored, run.state.prd_sha256))
 
 
-def skill_plan(run: RunContext, only: str | None = None) -> str:
-    """Return the plan as people read it: each step, with its skills, or the one called `only`."""
-    assert run.state.plan is not None  # noqa: S101 - the intake made it
-    lines = []
-    for step in run.state.plan.steps:
-        if only in {None, step.step}:
-            name = "" if step.step == step.name else f", {step.step}"
-            lines.append(f"{step.title} agent{name}: {step.reason}")
-            lines += [f"  {'-' if skill.active else 'not'} {skill.name}: {skill.reason}" for skill in step.skills]
-    return "\n".join(lines)
+def shown_plan(run: RunContext, only: str | None = None) -> str:
+    """Return the run's plan as people read it, or the part of the step called `only`."""
+    services = run.services
+    return plan_text(run.plan, services.registry.aspects, only=only, modelled=services.model is not None)
 
 
 async def take_answer(run: RunContext, answer: str) -> None:

@@ -90,7 +90,7 @@ def test_off_a_terminal_a_plan_is_shown_with_the_commands_that_decide(tmp_path: 
     ):
         assert said in done.stdout
     assert done.stdout.splitlines()[-1] == f"Answer, then go on with: baton resume {run}"
-    assert done.stdout.count("Shall the agents work with these skills?") == 1
+    assert done.stdout.count("Shall this be built?") == 1
     assert not (tmp_path / "w/one").exists()
 
     approved = baton("approve", run)
@@ -252,7 +252,7 @@ def test_show_tells_of_attempts_answers_and_where_a_run_comes_from(tmp_path: Pat
     assert f"question {run}-intake-1 (approval): answered by a person: approve" in said
 
     fork = baton("fork", run, "--workspace", tmp_path / "copy", "--from", "three-agent")
-    assert (fork.returncode, "Shall the agents work with these skills?" in fork.stdout) == (3, True)
+    assert (fork.returncode, "Shall this be built?" in fork.stdout) == (3, True)
     assert baton("approve", "latest", "--resume").returncode == 0
     copy = json.loads(baton("runs", "--limit", "1", "--json").stdout)[0]
     assert copy["forked_from"] == run
@@ -328,7 +328,7 @@ def test_wrong_answers_are_refused_and_the_question_stays_open(tmp_path: Path, s
             (
                 ("answer", run, question, "perhaps"),
                 "is not an answer to question",
-                "Choose one of: `approve`, `reject`.",
+                "Choose one of: `approve`, `reject`, `reject: WHY`.",
             ),
             (("answer", run, question, "5"), "is not an answer to question", "still open"),
             (("answer", run, question, "null"), "is not an answer to question"),
@@ -442,23 +442,38 @@ def status() -> str:
     return str(json.loads(baton("runs", "--json").stdout)[0]["status"])
 
 
-def test_a_person_is_asked_on_the_terminal_and_the_run_goes_on_at_once(words: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("typed", ["y", "", "1"])
+def test_a_person_is_asked_on_the_terminal_and_the_run_goes_on_at_once(
+    words: list[str], tmp_path: Path, typed: str
+) -> None:
     with person(words, tmp_path) as terminal:
         terminal.until("intake asks:")
         asked = terminal.until("answer: ")
-        assert "Shall the agents work with these skills?" in asked
-        assert "  1  approve\n  2  reject\n" in asked
+        assert "Shall this be built?" in asked
+        assert "Enter or y approves, n asks why and rejects" in asked
         for wrong in ("maybe", "3"):
             terminal.type(f"{wrong}\n")
-            assert "Choose one of: `approve`, `reject`" in terminal.until("answer: ")
-        terminal.type("\n")
-        terminal.until("answer: ")
-        terminal.type("1\n")
+            said = terminal.until("answer: ")
+            assert "Enter or y approves" in said
+            assert "schema" not in said
+        terminal.type("e\n")
+        assert "make-one" in terminal.until("answer: ")
+        terminal.type(f"{typed}\n")
         said = terminal.until("completed: Small")
         assert "✓" in said
         assert terminal.end() == 0
     assert (tmp_path / "w/three/names.py").is_file()
     assert not (tmp_path / "w/.claude/handoff/questions").exists()
+
+
+def test_who_says_no_on_the_terminal_is_asked_why(words: list[str], tmp_path: Path) -> None:
+    with person(words, tmp_path) as terminal:
+        terminal.until("answer: ")
+        terminal.type("n\n")
+        terminal.until("why not? ")
+        terminal.type("too much\n")
+        terminal.until("intake: rejected: too much")
+        assert terminal.end() == 1
 
 
 def test_a_failed_step_is_asked_about_on_the_terminal(kit: Kit, tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ async def test_an_agent_plans_starts_answers_and_reads_what_was_handed_on(kit: K
         assert waiting["status"] == "waiting"
         assert waiting["next"].startswith("Show the questions to your user")
         (question,) = waiting["questions"]
-        assert question["text"].endswith("Shall the agents work with these skills?")
+        assert question["text"].endswith("Shall this be built?")
         assert question["options"] == ["approve", "reject"]
         assert not (place / "app/one").exists()
 

@@ -276,7 +276,7 @@ async def test_an_answer_that_is_none_leaves_the_question_open_and_the_first_val
         (question,) = result.questions
         wrongs: tuple[JSON, ...] = (None, {}, 1, "", "approved")
         for wrong in wrongs:
-            with pytest.raises(AnswerRefused, match=r"still open\. Choose one of: `approve`, `reject`"):
+            with pytest.raises(AnswerRefused, match=r"still open\.\nChoose one of: `approve`, `reject`"):
                 await engine.answer(result.run, question.id, wrong)
         answers = await asyncio.gather(
             engine.answer(result.run, question.id, "approve"),

@@ -40,7 +40,7 @@ async def test_a_question_is_an_interrupt_and_the_answer_goes_on(graph: Any, app
     paused = await graph.ainvoke({"prd": PRD, "policy": {"approve": "plan"}}, config("1"))
     (asked,) = paused["__interrupt__"]
     assert asked.value["question"]["options"] == ["approve", "reject"]
-    assert "Shall the agents work with these skills?" in asked.value["question"]["text"]
+    assert "Shall this be built?" in asked.value["question"]["text"]
 
     again = await graph.ainvoke(Command(resume="perhaps"), config("1"))
     (refused,) = again["__interrupt__"]

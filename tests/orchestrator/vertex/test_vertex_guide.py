@@ -28,7 +28,7 @@ def test_the_example_runs(
     exec(PROGRAM.replace("database-agent", "one-agent"), {})  # noqa: S102  # the guide's own program
 
     printed = capsys.readouterr().out
-    assert "Shall the agents work with these skills?" in printed
+    assert "Shall this be built?" in printed
     assert printed.splitlines()[-1] == "completed"
 
 
