@@ -41,6 +41,12 @@ def py(value: JSON | Decimal | tuple[JSON, ...]) -> str:
     return repr(value)
 
 
+def decimal_literal(value: Decimal) -> str:
+    """Return a number as `Decimal(…)`, its places kept, in the way that linters accept: a whole one without quotes."""
+    plain = f"{value:f}"
+    return f"Decimal({py(plain)})" if "." in plain else f"Decimal({int(value)})"
+
+
 def ts(value: JSON) -> str:
     """Return a value as a TypeScript literal that is JSON as well; inert inside a `<script>` element too.
 

@@ -19,6 +19,7 @@ from skills.codegen.imports import Import
 TYPES = "app.schemas.types"
 STRING = 255  # characters, unless the PRD bounds them
 MAX_INTEGER = 2**53 - 1
+MOST_PLAIN_PLACES = 6  # of a decimal that Python never writes with an exponent
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,11 +185,18 @@ _QUERY: dict[str, Callable[[FeatureField], Annotation]] = {
 
 _TEXT = _always(Annotation("str"))
 
+
+def _decimal_answer(f: FeatureField) -> Annotation:
+    if (f.type.scale or 0) > MOST_PLAIN_PLACES:
+        return _ours("Plain")
+    return Annotation("Decimal", (("decimal", "Decimal"),))
+
+
 _RESPONSE: dict[str, Callable[[FeatureField], Annotation]] = {
     "string": _TEXT,
     "text": _TEXT,
     "integer": _always(Annotation("int")),
-    "decimal": _always(Annotation("Decimal", (("decimal", "Decimal"),))),
+    "decimal": _decimal_answer,
     "float": _always(Annotation("float")),
     "boolean": _always(Annotation("bool")),
     "date": _always(Annotation("date", (("datetime", "date"),))),

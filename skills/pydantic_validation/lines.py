@@ -14,12 +14,12 @@ from uuid import UUID
 
 from schemas.base import JSON
 from schemas.feature import Entity, FeatureField
-from skills.codegen.escaping import py
+from skills.codegen.escaping import decimal_literal, py
 from skills.codegen.imports import Import
 from skills.codegen.naming import attribute, json_name
 from skills.design.aspect import QueryParameter, SortOrder
 from skills.design.fields import readable, writable
-from skills.pydantic_validation.annotations import Annotation, in_body, in_query, in_response
+from skills.pydantic_validation.annotations import MOST_PLAIN_PLACES, Annotation, in_body, in_query, in_response
 
 COMMON = "app.schemas.common"
 
@@ -150,7 +150,14 @@ def _default(lines: SchemaLines, f: FeatureField) -> list[str]:
         return [f"default_factory=lambda: json.loads({py(json.dumps(f.default, ensure_ascii=False))})"]
     expression, imports = _literal(f, f.default)
     lines.imports += imports
-    return [f"default={expression}"]
+    return [f"default={expression}", *_described_default(f)]
+
+
+def _described_default(f: FeatureField) -> list[str]:
+    """Return what keeps the published default a valid input, where Pydantic would write it with an exponent."""
+    if f.type.kind != "decimal" or (f.type.scale or 0) <= MOST_PLAIN_PLACES:
+        return []
+    return [f"json_schema_extra={{'default': {py(f'{_to_scale(f, str(f.default)):f}')}}}"]
 
 
 def _literal(f: FeatureField, value: JSON) -> DefaultValue:
@@ -160,8 +167,11 @@ def _literal(f: FeatureField, value: JSON) -> DefaultValue:
 
 
 def _decimal(f: FeatureField, text: str) -> DefaultValue:
-    exact = Decimal(text).quantize(Decimal(1).scaleb(-(f.type.scale or 0)))
-    return f"Decimal({py(str(exact))})", [("decimal", "Decimal")]
+    return decimal_literal(_to_scale(f, text)), [("decimal", "Decimal")]
+
+
+def _to_scale(f: FeatureField, text: str) -> Decimal:
+    return Decimal(text).quantize(Decimal(1).scaleb(-(f.type.scale or 0)))
 
 
 def _date(_: FeatureField, text: str) -> DefaultValue:

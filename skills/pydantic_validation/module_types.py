@@ -46,6 +46,10 @@ _GROUPS: dict[str, tuple[frozenset[str], tuple[Import, ...]]] = {
             ("pydantic_core", "core_schema"),
         ),
     ),
+    "plain": (
+        frozenset({"Plain"}),
+        (("decimal", "Decimal"), ("typing", "Annotated"), ("pydantic", "PlainSerializer")),
+    ),
     "written": (frozenset({"Moment", "Day", "TimeInput"}), (_REGEX, _BEFORE)),
     "datetime": (
         frozenset({"Moment"}),
