@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import keyword
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -152,6 +152,11 @@ class UniqueRule:
     def taken(self) -> str:
         return self._taken({})
 
+    def create(self, repeated: str) -> str:
+        """Return the statement that makes a first record; it has a name only where `repeated` uses it."""
+        made = f"await {self.suite.fixture}.create({self.given})"
+        return f"taken = {made}" if "taken[" in repeated else made
+
     def taken_but(self, link: Link) -> str:
         """Return the arguments that repeat the taken values, another record for `link` aside."""
         return self._taken({link.name: "other"})
@@ -160,6 +165,10 @@ class UniqueRule:
         names = [naming.json_name(field) for field in self.fields]
         repeated = {name: f'taken["{name}"]' for name in names}
         return ", ".join(argument(name, value) for name, value in {**repeated, **instead}.items())
+
+    def scope_arguments(self, link: Link) -> str:
+        """Return the parameters of a test that has another record for `link`."""
+        return "".join(dict.fromkeys((*(given.arguments for given in self._given_links), link.arguments)))
 
     @property
     def scopes(self) -> list[Link]:
@@ -174,9 +183,11 @@ class UniqueRule:
         return lines
 
     @property
-    def foreign_fixtures(self) -> list[str]:
-        found: Iterable[str] = (fixture for link in hidden_links(self.suite) for fixture in link.foreign_fixtures)
-        return list(dict.fromkeys(found))
+    def foreign_arguments(self) -> str:
+        """Return the parameters a test needs beside its own collection and bob, to make all that bob refers to."""
+        given = (link.arguments for link in self._given_links)
+        theirs = (f", {f}: Collection" for link in hidden_links(self.suite) for f in link.foreign_fixtures)
+        return "".join(dict.fromkeys((*given, *theirs)))
 
     @property
     def taken_by_bob(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from decimal import Decimal
 
@@ -18,6 +19,20 @@ def _quoted(*texts: str) -> tuple[str, ...]:
 
 def _refusing(**values: str) -> Iterator[Value]:
     yield from (Value(label=label.replace("_", " "), sent=sent) for label, sent in values.items())
+
+
+def counts_on(field: FeatureField) -> bool:
+    """Say whether new numbers are counted upwards without end, from the lowest on, which is left out."""
+    low, high = _whole_numbers(field)
+    return high - low >= _SERIAL_SPAN
+
+
+def _whole_numbers(field: FeatureField) -> tuple[int, int]:
+    """Return the smallest and largest whole number that counting keeps to."""
+    if field.type.kind == "integer":
+        return integers(field)
+    low, high = decimals(field) if field.type.kind == "decimal" else floats(field)
+    return math.ceil(max(low, 0)), math.floor(min(high, MAX_INTEGER))
 
 
 # ---- integer ------------------------------------------------------------------------------------------------------
@@ -107,9 +122,8 @@ def ordered_decimal(field: FeatureField) -> Iterator[str]:
 
 
 def fresh_decimal(field: FeatureField) -> str:
-    low, high = decimals(field)
     places = "." + "0" * (field.type.scale or 0) if field.type.scale else ""
-    number = _counted(int(-(-max(low, Decimal(0)) // 1)), int(high // 1))
+    number = _counted(*_whole_numbers(field))
     return f'f"{{{number}}}{places}"'
 
 
@@ -147,8 +161,7 @@ def ordered_float(field: FeatureField) -> Iterator[str]:
 
 
 def fresh_float(field: FeatureField) -> str:
-    low, high = floats(field)
-    return f"float({_counted(int(max(low, 0.0)), int(min(high, float(MAX_INTEGER))))})"
+    return f"float({_counted(*_whole_numbers(field))})"
 
 
 # ---- moments ------------------------------------------------------------------------------------------------------

@@ -74,6 +74,24 @@ class Row:
         return argument(self.field, self.value.sent)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change(Row):
+    """A change of one field. `start`: what the record is made with, where a new one may have the value already."""
+
+    start: str | None = None
+
+    @property
+    def before(self) -> str:
+        """Return the argument that makes the record."""
+        return "" if self.start is None else argument(self.field, self.start)
+
+    @property
+    def comparison(self) -> str:
+        """Return what follows the changed field in an assertion."""
+        returned = self.value.returned
+        return f"is {returned}" if returned in {"True", "False"} else f"== {returned}"
+
+
 @dataclass(frozen=True, eq=False)
 class EntitySuite:
     """One entity as its tests see it. `fixture` names its collection; `writer` the account that may create."""
@@ -236,7 +254,7 @@ class EntitySuite:
 
     @cached_property
     def unique_rules(self) -> tuple[UniqueRule, ...]:
-        """Return what is unique together, each group once, as far as a client can send it."""
+        """Return what is unique together, as far as a client can send it: no group that a smaller one implies."""
         groups: dict[tuple[str, ...], None] = {}
         for field in self.entity.fields:
             if field.unique:
@@ -244,7 +262,8 @@ class EntitySuite:
             for scope in field.unique_per:
                 groups[(scope, field.name)] = None
         groups.update(dict.fromkeys(self.entity.unique))
-        rules = (UniqueRule(self, group) for group in groups)
+        implied = {group for group in groups if any({*other} < {*group} for other in groups)}
+        rules = (UniqueRule(self, group) for group in groups if group not in implied)
         return tuple(rule for rule in rules if rule.testable)
 
     # ---- queries --------------------------------------------------------------------------------------------------
@@ -254,9 +273,9 @@ class EntitySuite:
         """Return parameter, field, a value to look for, and another value."""
         rows = []
         for field in self._filtered():
-            pair = [repr(v) for v in field.type.values[:2]] if field.type.kind == "enum" else values.ordered(field)[:2]
+            pair = values.different(field)
             if len(pair) > 1:
-                rows.append((naming.query_name(field.name), field.name, *pair))
+                rows.append((naming.query_name(field.name), field.name, pair[0], pair[1]))
         return rows
 
     @property
@@ -303,10 +322,22 @@ class EntitySuite:
     def moment_filters(self) -> list[str]:
         return [moment for moment in MOMENTS if moment in self.entity.filters]
 
-    @property
-    def sample(self) -> Row | None:
-        """Return a change to a record."""
-        return next((row for row in self.valid if row.value.sent != "None"), None)
+    @cached_property
+    def change(self) -> Change | None:
+        """Return a change of the first field whose value can be told from the one a new record has."""
+        shown = (field for field in self.inputs if not field.write_only)
+        return next((change for field in shown if (change := self._change(field))), None)
+
+    def _change(self, field: FeatureField) -> Change | None:
+        name = naming.json_name(field)
+        sent = name in dict(self.body_fields)
+        if values.never_fresh(field) if sent else not field.has_default:
+            value = next((value for value in values.accepted(field) if value.sent != "None"), None)
+            return None if value is None else Change(field=name, value=value)
+        pair = values.different(field)
+        if len(pair) < 2:  # noqa: PLR2004  # from one to another
+            return None
+        return Change(field=name, value=Value(label="another", sent=pair[1]), start=pair[0])
 
     def _filtered(self) -> Iterator[FeatureField]:
         plain = (f for f in self.inputs if f.type.kind not in {"reference", "references", "json"})

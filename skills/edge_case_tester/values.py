@@ -80,6 +80,10 @@ _FRESH: dict[Kind, Callable[[FeatureField], str]] = {
     "json": lambda _: '{"number": next(serial)}',
     "enum": scalars.fresh_enum,
 }
+_COUNTED_FROM_LOWEST: frozenset[Kind] = frozenset({"integer", "decimal", "float"})
+_NEVER_FRESH: frozenset[Kind] = frozenset(
+    {"string", "text", "email", "url", "date", "time", "datetime", "uuid", "json"}
+)
 
 
 def accepted(field: FeatureField) -> tuple[Value, ...]:
@@ -98,6 +102,20 @@ def refused(field: FeatureField) -> tuple[Value, ...]:
 def ordered(field: FeatureField) -> tuple[str, ...]:
     """Return up to three accepted values in ascending order, under any collation; none if the type has no order."""
     return tuple(_ORDERED[field.type.kind](field)) if field.type.kind in _ORDERED else ()
+
+
+def different(field: FeatureField) -> tuple[str, ...]:
+    """Return two accepted values that differ, the smaller one first; fewer if there are no two."""
+    if field.type.kind == "enum":
+        return tuple(repr(value) for value in field.type.values[:2])
+    return ordered(field)[:2]
+
+
+def never_fresh(field: FeatureField) -> bool:
+    """Say whether a value from `accepted` is never one that `fresh` gives."""
+    if field.type.kind in _COUNTED_FROM_LOWEST:
+        return scalars.counts_on(field)
+    return field.type.kind in _NEVER_FRESH and field.pattern is None and field.max_length != 1
 
 
 def fresh(field: FeatureField) -> str:

@@ -1,0 +1,89 @@
+"""Shapes of PRDs that the examples do not have: what is made of them can pass the app's own checks."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.support.app_lint import app_with_tests, lint
+from tests.support.entity_prd import feature_from, fields
+
+POST = "### Post\n\n**Owner:** yes\n**Access:** public read, owner write\n\n" + fields(
+    "title | string | yes | 1..80 chars"
+)
+TAG = "### Tag\n\n" + fields("label | string | yes | 1..40 chars")
+
+
+def like(unique: str, *rows: str) -> str:
+    return f"{POST}\n\n### Like\n\n**Owner:** yes\n**Unique:** {unique}\n\n" + fields(*rows)
+
+
+def alone(*rows: str, labels: str = "") -> str:
+    return f"### Thing\n\n{labels}\n\n" + fields(*rows)
+
+
+SHAPES = {
+    "unique of a reference and the owner": like("(post, owner)", "post | Post | yes | on delete cascade"),
+    "unique of an optional user and the owner": like("(fan, owner)", "fan | User | no | on delete set null"),
+    "unique alone and with the owner": like("(code, owner)", "code | string | yes | unique"),
+    "unique of a reference that may be empty": like(
+        "(post, fan)", "post | Post | no | on delete set null", "fan | User | yes | on delete cascade"
+    ),
+    "a boolean first": alone("done | boolean | yes |", labels="**Access:** signed-in read, signed-in write"),
+    "a boolean with a default first": alone(
+        "done | boolean | yes | default true", labels="**Access:** public read, signed-in write"
+    ),
+    "an enum with a default first": alone("status | enum(pending, paid) | yes | default pending", "note | text | no |"),
+    "decimals without places": alone("amount | decimal(4,0) | no | min -1; max 9; default 0"),
+    "decimals with many places": alone("amount | decimal(18,8) | yes | default 0; min 0", labels="**Filter:** amount"),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_what_is_made_passes_the_apps_own_linter(shape: str, tmp_path: Path) -> None:
+    assert not lint(app_with_tests(feature_from(SHAPES[shape])), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("first", "made_with", "changed_to"),
+    [
+        ("status | enum(pending, paid) | yes | default pending", "status='pending'", "status='paid'"),
+        ("status | enum(pending, paid) | yes |", "status='pending'", "status='paid'"),
+        ("status | enum(pending, paid) | no |", "", "status='pending'"),
+        ("done | boolean | yes | default true", "done=False", "done=True"),
+        ("share | decimal(5,4) | yes | min 0; max 1", "share='0.0000'", "share='0.0001'"),
+        ("stars | integer | yes | min 1; max 5", "stars=1", "stars=2"),
+        ("name | string | yes | default a", "name='a'", "name='b'"),
+        ("code | string | yes | matches ^[a-z]$", "code='a'", "code='b'"),
+        ("name | string | yes | 1..80 chars", "", "name='a'"),
+    ],
+)
+def test_a_change_differs_from_what_the_record_was_made_with(first: str, made_with: str, changed_to: str) -> None:
+    test = app_with_tests(feature_from(alone(first, "note | text | no |")))["tests/test_thing.py"]
+    moves = test.partition("async def test_update_moves_updated_at")[2].partition("async def")[0].replace('"', "'")
+    assert f"create({made_with})" in moves
+    assert f"update(before, {changed_to})" in moves
+
+
+def test_a_field_of_one_value_is_no_change_and_the_next_one_is() -> None:
+    test = app_with_tests(feature_from(alone("kind | enum(only) | yes |", "note | text | no |")))["tests/test_thing.py"]
+    assert re.search(r'update\(before, note="', test)
+
+
+def test_what_is_unique_alone_is_not_tried_as_if_another_owner_may_have_it() -> None:
+    test = app_with_tests(feature_from(like("(code, owner)", "code | string | yes | unique")))["tests/test_like.py"]
+    assert test.count("def test_code_cannot_be_taken_twice") == 1
+    assert "may_be_the_same_for_another_owner" not in test
+
+
+def test_a_decimal_of_many_places_is_answered_and_published_without_an_exponent() -> None:
+    files = app_with_tests(
+        feature_from(alone("amount | decimal(18,8) | yes | default 0", "cents | decimal(8,2) | yes |"))
+    )
+    schema = files["app/schemas/thing.py"]
+    assert "amount: Plain" in schema
+    assert "cents: Decimal" in schema
+    assert "E-" not in schema
+    assert 'f"{number:f}"' in files["app/schemas/types.py"]
