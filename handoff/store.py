@@ -16,6 +16,7 @@ from typing import cast
 from pydantic import ValidationError
 
 from handoff.codec import Parsed, parse, render
+from handoff.files import open_regular, read_regular
 from handoff.problems import HandoffInvalid, HandoffMissing, Problem
 from handoff.provenance import Provenance, sha256, with_front_matter
 from handoff.source import MAX_BYTES, decoded
@@ -111,7 +112,7 @@ def find(path: Path, contract_id: str, *, file: str = "", max_bytes: int = MAX_B
     """Return what is in a handoff file, whatever it is. Raises as `read_file` does of the file itself."""
     file = file or str(path)
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             size = os.fstat(stream.fileno()).st_size
             raw = stream.read(max_bytes + 1)
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -233,7 +234,7 @@ class HandoffStore:
     def _replace(self, path: Path, content: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_file():
-            earlier = path.read_bytes()
+            earlier = read_regular(path)
             if earlier == content:
                 return
             self._keep(path, earlier)
@@ -250,7 +251,7 @@ class HandoffStore:
 
 def _holds(path: Path, content: bytes) -> bool:
     try:
-        return path.stat().st_size == len(content) and path.read_bytes() == content
+        return path.stat().st_size == len(content) and read_regular(path) == content
     except OSError:
         return False
 

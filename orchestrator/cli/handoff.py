@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from handoff.files import open_regular
 from handoff.store import FOLDER, Handoff, as_data, read_file
 from orchestrator.cli.console import say, say_error, say_json
 from schemas.contract import HANDOFF_MODELS, is_handoff
@@ -96,8 +97,8 @@ def _contract_of(path: Path) -> str:
     if is_handoff(path.stem):
         return path.stem
     try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            head = file.read(4096)
+        with open_regular(path) as file:
+            head = file.read(4096).decode(errors="replace")
     except OSError as error:
         raise InputError(f"`{path}` cannot be read: {error.strerror}.") from error
     if "feature prd" in head.casefold():

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from pydantic import TypeAdapter, ValidationError
 
+from handoff.files import read_regular
 from orchestrator.planning.model_policy import ModelChange, ModelUse
 from schemas.errors import InputError
 from skills.core.executor import refusals
@@ -154,7 +155,7 @@ def _refuse_contradictions(*, all_model: bool, model_for: str, record: Path | No
 
 def _read_prices(path: Path) -> Mapping[str, Price]:
     try:
-        return _PRICES.validate_python(json.loads(path.read_bytes(), parse_float=Decimal))
+        return _PRICES.validate_python(json.loads(read_regular(path), parse_float=Decimal))
     except OSError as error:
         raise PricesUnreadable(f"the prices `{path}` cannot be read: {error.strerror}.") from error
     except ValidationError as error:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from handoff.files import read_regular
 from orchestrator.cli.answers import value_of
 from orchestrator.cli.console import say, say_error, say_json
 from orchestrator.cli.options import (
@@ -141,7 +142,7 @@ async def _run(
 
 def _text(prd: Path) -> str:
     try:
-        return prd.read_text("utf-8")
+        return read_regular(prd).decode()
     except (OSError, UnicodeError) as error:
         said = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise PrdUnreadable(f"the PRD `{prd}` cannot be read: {said}. `baton init DIR` writes one.") from error

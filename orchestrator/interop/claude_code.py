@@ -15,6 +15,7 @@ from pathlib import Path
 import yaml
 
 from agents.contracts import Agent
+from handoff.files import read_regular
 from orchestrator.interop import lenient_front_matter
 from orchestrator.planning.choices import catalogue_of
 from orchestrator.planning.pipeline import BoundStep, Pipeline, agents_of
@@ -60,7 +61,7 @@ def _own_text(agent: Agent) -> lenient_front_matter.Loose:
     """Return the `agent.md` in an agent's folder; nothing if there is none."""
     text = agent.folder / "agent.md" if agent.folder else None
     if text is not None and text.is_file():
-        return lenient_front_matter.read(text.read_bytes())
+        return lenient_front_matter.read(read_regular(text))
     return lenient_front_matter.Loose()
 
 

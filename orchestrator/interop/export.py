@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from handoff.files import read_regular
 from handoff.store import UnsafePath, safe_path, write_atomically
 from orchestrator.interop.claude_code import AGENTS, COMMANDS, SKILLS
 from orchestrator.interop.signature import marked, whose
@@ -82,7 +83,7 @@ def _state(place: Path, wanted: str | None) -> State:
         return "missing"
     if place.is_dir():
         return "not Baton's"
-    content = place.read_bytes()
+    content = read_regular(place)
     if wanted is not None and content.decode("utf-8", errors="replace").replace("\r\n", "\n") == wanted:
         return "up to date"
     match whose(content):
@@ -98,5 +99,10 @@ def _stale(root: Path, files: Mapping[str, str]) -> Iterator[str]:
     for pattern in (f"{AGENTS}/*.md", f"{COMMANDS}/*.md", f"{SKILLS}/*/SKILL.md"):
         for place in root.glob(pattern):
             path = place.relative_to(root).as_posix()
-            if path not in files and not place.is_symlink() and place.is_file() and whose(place.read_bytes()) == "ours":
+            if (
+                path not in files
+                and not place.is_symlink()
+                and place.is_file()
+                and whose(read_regular(place)) == "ours"
+            ):
                 yield path

@@ -37,6 +37,7 @@ from agents.contracts import Agent, Role
 from agents.custom import own_agent
 from agents.registry import find_agents, skill_folders
 from agents.toolchains.registry import Toolchains
+from handoff.files import read_regular
 from orchestrator.interop import lenient_front_matter
 from orchestrator.planning.workflows import Workflows
 from schemas.base import Document
@@ -108,7 +109,7 @@ def read_mapping(root: Path) -> Mapping:
     """
     place = root / MAPPING
     try:
-        found = yaml.safe_load(place.read_text(encoding="utf-8"))
+        found = yaml.safe_load(read_regular(place))
         return Mapping.model_validate(found or {})
     except FileNotFoundError:
         return Mapping()
@@ -145,7 +146,7 @@ def imported_skills(root: Path) -> tuple[Path, ...]:
 
 
 def _has_source(path: Path) -> bool:
-    metadata = lenient_front_matter.read(path.read_bytes()).front.get("metadata") if path.is_file() else None
+    metadata = lenient_front_matter.read(read_regular(path)).front.get("metadata") if path.is_file() else None
     return isinstance(metadata, dict) and "source" in metadata
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from handoff.files import open_regular
 from orchestrator.interop import lenient_front_matter
 from orchestrator.interop.formats import skill_problems, subagent_problems, words
 from orchestrator.interop.signature import whose
@@ -92,9 +93,7 @@ def _content(root: Path, place: Path) -> bytes | str:
     try:
         if place.is_symlink() and not place.resolve(strict=True).is_relative_to(root.resolve()):
             return "it is a link that leads out of the project"
-        if not place.is_file():
-            return "it is not a file"
-        with place.open("rb") as file:
+        with open_regular(place) as file:
             content = file.read(MAX_BYTES + 1)
     except (OSError, RuntimeError) as error:
         return f"it cannot be read: {getattr(error, 'strerror', None) or error}"

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
+from handoff.files import read_regular
 from handoff.store import safe_path
 from schemas.agents import Artifact, Artifacts
 
@@ -39,6 +40,6 @@ def collect(workspace: Path, paths: Iterable[str]) -> Artifacts:
     kinds: dict[Kind, list[Artifact]] = {}
     for path in sorted(paths):
         if not path.startswith("frontend/"):
-            content = safe_path(workspace, path).read_text(encoding="utf-8")
+            content = read_regular(safe_path(workspace, path)).decode()
             kinds.setdefault(kind_of(path), []).append(Artifact(file=path, content=content))
     return Artifacts.model_validate({kind: tuple(artifacts) for kind, artifacts in kinds.items()})

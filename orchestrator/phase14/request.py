@@ -17,6 +17,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from handoff.files import read_regular
 from schemas.agents import ApiEndpoint, BackendLanguage, PythonSpecialistInput
 from schemas.base import Document
 from schemas.errors import InputError
@@ -70,7 +71,7 @@ def read_document(path: Path) -> PythonSpecialistInput:
         RequestInvalid: Not JSON, too large, or not of the contract; with every problem.
     """
     try:
-        raw = path.read_bytes()
+        raw = read_regular(path)
     except OSError as error:
         raise RequestInvalid(str(path), (("", f"cannot be read: {error.strerror}"),)) from error
     if len(raw) > MAX_BYTES:

@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
+from handoff.files import read_regular
 from orchestrator.planning.model_policy import ModelUse
 from orchestrator.planning.pipeline import GRAPH_VERSION, Pipeline, Step, digest
 from orchestrator.planning.plan import Plan
@@ -210,6 +211,6 @@ def _folder_digest(folder: Path, signature: tuple[tuple[str, int, int], ...]) ->
     for name, _, _ in signature:
         path = Path(name)
         total.update(
-            f"{path.relative_to(folder).as_posix()}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode()
+            f"{path.relative_to(folder).as_posix()}\0{hashlib.sha256(read_regular(path)).hexdigest()}\n".encode()
         )
     return total.hexdigest()

@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from agents.contracts import Role
 from agents.registry import find_agents
 from agents.toolchains.registry import Toolchains
+from handoff.files import read_regular
 from orchestrator.planning.pipeline import Pipeline
 from orchestrator.planning.workflow import FEATURE, PRD, Workflow
 from schemas.contract import is_handoff
@@ -138,7 +139,7 @@ def _read(path: Path) -> Workflow:
         WorkflowInvalid: With every problem of the file.
     """
     try:
-        workflow = Workflow.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        workflow = Workflow.model_validate(yaml.safe_load(read_regular(path)))
     except ValidationError as error:
         raise WorkflowInvalid(tuple(f"{path}: {each}" for each in refusals("workflow", error))) from error
     except (yaml.YAMLError, UnicodeDecodeError, OSError, ValueError, RecursionError) as error:

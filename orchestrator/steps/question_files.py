@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from handoff.files import read_regular
 from handoff.preamble import fence
 from handoff.store import FOLDER as HANDOFFS
 from handoff.store import UnsafePath, safe_path
@@ -113,7 +114,7 @@ def _bring(workspace: Path, pending: Mapping[str, Question | None]) -> None:
 
 def _write(place: Path, arriving: Path, content: bytes) -> None:
     """Write a file as a whole. Its name on arrival is always the same, so a kill leaves nothing that stays."""
-    if place.is_file() and place.read_bytes() == content:
+    if place.is_file() and read_regular(place) == content:
         return
     place.parent.mkdir(parents=True, exist_ok=True)
     with arriving.open("wb") as file:

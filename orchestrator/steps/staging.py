@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from agents.ownership import owns
+from handoff.files import read_regular
 from handoff.store import Handoff, safe_path
 from orchestrator.planning.pipeline import BoundStep
 from skills.model.workspace import SKIPPED
@@ -58,7 +59,7 @@ def stage_published(tree: Path, workspace: Path, handoff: Handoff) -> tuple[str,
         if staged_sha256(tree, path) == sha256:
             continue
         place = safe_path(workspace, path)
-        content = place.read_bytes() if place.is_file() else b""
+        content = read_regular(place) if place.is_file() else b""
         if hashlib.sha256(content).hexdigest() == sha256:
             contents[path] = content
         else:
@@ -74,4 +75,4 @@ def stage_published(tree: Path, workspace: Path, handoff: Handoff) -> tuple[str,
 def staged_sha256(tree: Path, path: str) -> str | None:
     """Return the hash of a staged file, or None if it is not there."""
     place = safe_path(tree, path)
-    return hashlib.sha256(place.read_bytes()).hexdigest() if place.is_file() else None
+    return hashlib.sha256(read_regular(place)).hexdigest() if place.is_file() else None

@@ -20,6 +20,7 @@ from pathlib import Path, PurePosixPath
 
 from agents.contracts import Agent
 from agents.ownership import owns, owns_within
+from handoff.files import open_regular
 from schemas.errors import InputError, RunError
 
 # Made by tools in a working copy, never written by Baton.
@@ -147,7 +148,7 @@ class Workspace:
         place = self.root / path
         if place.is_symlink() or not place.is_file():
             return None
-        with place.open("rb") as file:
+        with open_regular(place, follow=False) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     def publish(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from handoff.files import read_regular
 from schemas.feature import Entity, Feature
 from skills.codegen.naming import module_name
 
@@ -36,7 +37,7 @@ class ExtensionPoints:
 
     def guidance(self, folder: Path) -> str:
         """Return the text of the guide of the skill in `folder`."""
-        return (folder / self.guide).read_text(encoding="utf-8").strip()
+        return read_regular(folder / self.guide).decode().strip()
 
     def code_of(self, entity: Entity) -> tuple[str, ...]:
         """Return the paths of an entity's places."""

@@ -18,6 +18,7 @@ from typing import Literal, cast
 
 import yaml
 
+from handoff.files import read_regular
 from schemas.errors import InputError
 from schemas.stack import Choice, Condition
 from skills.core.conditions import near, read_choices, read_conditions
@@ -89,12 +90,12 @@ def read_manifest(folder: Path) -> Manifest:
 
 def instructions(folder: Path) -> str:
     """Return the prose of `folder/SKILL.md`, below its front matter."""
-    return _FRONT_MATTER.sub("", (folder / "SKILL.md").read_text(encoding="utf-8"), count=1).lstrip("\n")
+    return _FRONT_MATTER.sub("", read_regular(folder / "SKILL.md").decode(), count=1).lstrip("\n")
 
 
 def _front_matter(path: Path, report: Callable[[str], None]) -> dict[str, object]:
     try:
-        found = _FRONT_MATTER.match(path.read_text(encoding="utf-8-sig"))
+        found = _FRONT_MATTER.match(read_regular(path).decode("utf-8-sig"))
         front = yaml.safe_load(found[1]) if found else None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         report(f"cannot be read: {error}")

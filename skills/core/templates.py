@@ -12,6 +12,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError, TemplateSyntaxError
 
+from handoff.files import read_regular
 from schemas.errors import RunError
 from skills.codegen import naming
 from skills.codegen.escaping import FILTERS
@@ -81,7 +82,7 @@ class Templates:
         if not path.resolve().is_relative_to(self._folder.resolve()):
             raise TemplateFailed(name, "is outside the skill's templates")
         try:
-            return path.read_text(encoding="utf-8")
+            return read_regular(path).decode()
         except (OSError, UnicodeDecodeError) as error:
             raise TemplateFailed(name, str(error)) from error
 

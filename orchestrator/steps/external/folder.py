@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from handoff.files import open_regular, read_regular
 from handoff.problems import HandoffInvalid, HandoffMissing
 from handoff.store import FOLDER as HANDOFFS
 from handoff.store import Handoff, HandoffStore, HandoffUnreadable, UnsafePath, read_file, safe_path, write_atomically
@@ -89,7 +90,7 @@ def clear(workspace: Path, step: BoundStep, handoffs: HandoffStore) -> None:
     with suppress(OSError, UnsafePath):
         place = safe_path(workspace, handoff_name(step))
         if place.is_file():
-            handoffs.keep(step.agent.writes, place.read_bytes())
+            handoffs.keep(step.agent.writes, read_regular(place))
             place.unlink()
         _drop(safe_path(workspace, task_name(step)))
 
@@ -121,8 +122,8 @@ def stat_of(place: Path) -> tuple[str, int, int] | None:
 def _front(place: Path) -> dict[str, str]:
     """Return the plain lines of a file's front matter; nothing if there is none."""
     try:
-        with place.open(encoding="utf-8", errors="replace", newline="") as file:
-            found = _FRONT.match(file.read(_LONGEST_FRONT))
+        with open_regular(place) as file:
+            found = _FRONT.match(file.read(_LONGEST_FRONT).decode(errors="replace"))
     except OSError:
         return {}
     lines = found[1].splitlines() if found else []

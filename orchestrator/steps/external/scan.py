@@ -9,13 +9,12 @@ other.
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from agents.ownership import matches, owns, owns_within
+from handoff.files import open_regular
 from handoff.provenance import sha256
 from orchestrator.planning.pipeline import BoundStep
 from orchestrator.steps.context import RunContext
@@ -98,11 +97,7 @@ def _content(place: Path) -> bytes | str:
     """Return a file's bytes, or why it is not one to take."""
     if place.is_symlink():
         return "is a symbolic link; put the file itself here"
-    # Not to be kept waiting by a pipe that came in between.
-    descriptor = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(descriptor, "rb") as file:  # noqa: PTH123  # what was opened without following links
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return "is not a regular file"
+    with open_regular(place, follow=False) as file:
         content = file.read(MAX_FILE + 1)
     return content if len(content) <= MAX_FILE else f"has more than {MAX_FILE:,} bytes; what agents hand on is source"
 

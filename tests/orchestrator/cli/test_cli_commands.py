@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -201,16 +200,14 @@ def test_a_path_is_never_broken_in_two(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("database")
-def test_a_prd_may_come_through_a_pipe(tmp_path: Path) -> None:
-    pipe = tmp_path / "prd.md"
-    os.mkfifo(pipe)
-    writer = threading.Thread(target=lambda: pipe.write_text("# Feature PRD: Piped\n\nPeople think.\n"))
-    writer.start()
-    done = baton("run", pipe, "--workspace", tmp_path / "w", "--json")
-    writer.join()
-    result = json.loads(done.stdout.splitlines()[-1])
-    assert (done.returncode, result["status"]) == (3, "waiting")
-    assert "Entities" in result["questions"][0]["text"]
+@pytest.mark.parametrize("place", ["prd.md", "w/.claude/handoff/database-agent-output.md", "w/.baton/project.yaml"])
+def test_a_pipe_is_refused_and_nobody_waits_for_its_writer(tmp_path: Path, place: str) -> None:
+    (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+    os.mkfifo(tmp_path / place)
+    prd = tmp_path / "prd.md" if place == "prd.md" else TODO
+    done = baton("run", prd, "--workspace", tmp_path / "w")
+    assert (done.returncode, "it is a pipe, not a regular file" in done.stderr) == (2, True), done.stderr
+    assert Path(place).name in done.stderr
 
 
 @pytest.mark.usefixtures("database")

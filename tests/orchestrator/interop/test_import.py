@@ -148,7 +148,7 @@ def test_what_is_no_agent_is_passed_over_and_said(tmp_path: Path) -> None:
         "out.md": "it is a link that leads out of the project",
         "gone.md": "it cannot be read: No such file or directory",
         "folder": "it is a link to a folder; links to folders are not followed",
-        "pipe.md": "it is not a file",
+        "pipe.md": "it cannot be read: it is a pipe, not a regular file",
     }
     assert sorted(found.mapping.agents) == ["deep-one", "own-deep-one"]
 

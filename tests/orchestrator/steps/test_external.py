@@ -159,7 +159,7 @@ async def test_everything_that_is_wrong_is_listed_at_once_and_nothing_is_lost(ki
             "two/latin.txt:2: is not UTF-8 text",
             "two/nul.txt:2: holds a NUL byte",
             "two/huge.txt: has more than 2,000,000 bytes",
-            "two/pipe: is not a regular file",
+            "two/pipe: cannot be read: it is a pipe, not a regular file",
             "two/link.py: is a symbolic link",
             "two/folder: is a symbolic link",
             "one/names.py: was changed, and belongs to one-agent",
