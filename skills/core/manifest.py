@@ -29,6 +29,7 @@ MAX_DESCRIPTION = 1024
 _FRONT_MATTER = re.compile(r"\A---\r?\n(.*?\r?\n)---[ \t]*(?:\r?\n|\Z)", re.DOTALL)
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _KEYS = ("name", "description", "license", "compatibility", "metadata", "allowed-tools")
+_TEXT = "tag:yaml.org,2002:str"  # YAML's name of the type
 _ECOSYSTEMS = ("python", "node")
 
 
@@ -96,7 +97,7 @@ def instructions(folder: Path) -> str:
 def _front_matter(path: Path, report: Callable[[str], None]) -> dict[str, object]:
     try:
         found = _FRONT_MATTER.match(read_regular(path).decode("utf-8-sig"))
-        front = yaml.safe_load(found[1]) if found else None
+        front = _loaded(found[1]) if found else None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         report(f"cannot be read: {error}")
         return {}
@@ -109,6 +110,17 @@ def _front_matter(path: Path, report: Callable[[str], None]) -> dict[str, object
     return front
 
 
+def _loaded(text: str) -> object:
+    """Return what the YAML in `text` says; the values of `metadata` as they are written: there, `1.0` is a text."""
+    loader = yaml.SafeLoader(text)
+    root = loader.get_single_node()
+    for key, value in root.value if isinstance(root, yaml.MappingNode) else ():
+        if key.value == "metadata" and isinstance(value, yaml.MappingNode):
+            for each in (node for pair in value.value for node in pair if isinstance(node, yaml.ScalarNode)):
+                each.tag = _TEXT
+    return None if root is None else loader.construct_document(root)
+
+
 def _manifest(front: dict[str, object], folder: Path, report: Callable[[str], None]) -> Manifest:
     name = _text(front, "name", MAX_NAME, report)
     if name and not _NAME.fullmatch(name):
@@ -117,9 +129,9 @@ def _manifest(front: dict[str, object], folder: Path, report: Callable[[str], No
         report(f"`name` is `{name}`, but the folder is `{folder.name}`; make them agree")
     metadata = front.get("metadata", {})
     if not isinstance(metadata, dict) or not all(isinstance(item, str) for pair in metadata.items() for item in pair):
-        report("`metadata` must map text to text (quote numbers and yes/no)")
+        report("`metadata` must map text to text; it holds a list or a map where a text has to be")
         metadata = {}
-    if not metadata.get("agent", "").strip():
+    elif not metadata.get("agent", "").strip():
         report("`metadata.agent` is missing; it names the agent that uses the skill, for example `database-agent`")
     if metadata.get("defaults") and not metadata.get("provides"):
         report("`metadata.defaults` come with what a skill provides; add `provides`, or drop them")

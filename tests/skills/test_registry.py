@@ -122,7 +122,7 @@ def test_an_unknown_skill_is_answered_with_the_nearest(tmp_path: Path) -> None:
         ("name: broken\nmetadata: {agent: a}", "`description` is missing or not text"),
         (f"name: broken\ndescription: {'d' * 1025}\nmetadata: {{agent: a}}", "has 1025 characters; at most 1024"),
         ("name: broken\ndescription: d", "`metadata.agent` is missing"),
-        ("name: broken\ndescription: d\nmetadata: {agent: a, after: 3}", "`metadata` must map text to text"),
+        ("name: broken\ndescription: d\nmetadata: {agent: [a]}", "`metadata` must map text to text"),
         (
             "name: broken\ndescription: d\nmetadata: {agent: a}\nlicence: x",
             "unknown front matter key `licence` (did you",
@@ -154,6 +154,19 @@ def test_a_broken_skill_is_refused_with_file_and_reason(tmp_path: Path, front: s
         Registry([tmp_path], built_in=False)
     assert message in str(caught.value)
     assert str(folder / "SKILL.md") in str(caught.value)
+
+
+def test_metadata_without_quotes_is_read_as_it_is_written(tmp_path: Path) -> None:
+    front = "name: fine\ndescription: d\nmetadata:\n  agent: a\n  version: 1.0\n  since: 2026-12-01\n  1: yes\n  note:"
+    write_skill(tmp_path, "fine", front=front)
+    assert [skill.name for skill in Registry([tmp_path], built_in=False).skills] == ["fine"]
+
+
+def test_metadata_of_another_shape_is_one_problem(tmp_path: Path) -> None:
+    write_skill(tmp_path, "broken", front="name: broken\ndescription: d\nmetadata: {agent: a, more: [1.0]}")
+    with pytest.raises(SkillInvalid) as caught:
+        Registry([tmp_path], built_in=False)
+    assert len(caught.value.problems) == 1
 
 
 def test_every_problem_of_every_skill_is_reported_at_once(tmp_path: Path) -> None:
