@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json as jsonlib
 from pathlib import Path
 from typing import Annotated
@@ -9,8 +10,11 @@ from typing import Annotated
 import typer
 
 from handoff.files import open_regular
+from handoff.provenance import split
 from handoff.store import FOLDER, Handoff, as_data, read_file
-from orchestrator.cli.console import say, say_error, say_json
+from orchestrator.cli.console import say, say_aside, say_error, say_json
+from orchestrator.cli.project import engine_of
+from orchestrator.runtime.resume import workspace_root
 from schemas.contract import HANDOFF_MODELS, is_handoff
 from schemas.errors import BatonError, InputError
 
@@ -66,12 +70,35 @@ def _fault(file: Path, contract: str, *, json: bool) -> str:
 
 @app.command()
 def show(
-    path: Annotated[Path, typer.Argument(help="A handoff file.")],
-    contract: _Contract = "",
+    what: Annotated[str, typer.Argument(metavar="FILE|RUN", help="A handoff file; or a run: its id, or `latest`.")],
+    contract: Annotated[
+        str, typer.Option(help="The contract, if the file's name does not say it; of a run, which handoff.")
+    ] = "",
+    json: Annotated[bool, typer.Option("--json", help="Print its data, and where it comes from, as JSON.")] = False,  # noqa: FBT002
 ) -> None:
-    """Print a handoff's data, and where it comes from, as JSON."""
+    """Print a handoff as people read it, without its front matter: of a run, the one that was written last."""
+    path = Path(what) if Path(what).exists() or Path(what).suffix else asyncio.run(_last_of(what, contract))
     found = read_file(path, contract or _contract_of(path))
-    say_json(jsonlib.dumps(_shown(found), indent=2))
+    if json:
+        say_json(jsonlib.dumps(_shown(found), indent=2))
+        return
+    say_aside(f"{path}: {found.contract.id}{', edited by hand' if found.edited else ''}")
+    say(split(found.raw.decode(), contract=found.contract.id, file=what)[1].strip())
+
+
+async def _last_of(name: str, contract: str) -> Path:
+    """Return the handoff that was written last in the workspace of a run, or the one of `contract`.
+
+    Raises:
+        RunUnknown: There is no such run.
+        InputError: Its workspace holds no such handoff.
+    """
+    async with engine_of() as engine:
+        run = await engine.run(await engine.find(name))
+    files = [each for each in _handoffs_of(workspace_root(run)) if contract in {"", each.stem}]
+    if not files:
+        raise InputError(f"run `{run.id}` has no handoff `{contract}` in `{workspace_root(run) / FOLDER}`.")
+    return max(files, key=lambda each: each.stat().st_mtime_ns)
 
 
 def _shown(found: Handoff) -> dict[str, object]:

@@ -263,8 +263,9 @@ def test_init_writes_a_prd_that_can_be_planned_and_overwrites_nothing(tmp_path: 
 
 def test_handoffs_are_checked_and_shown(tmp_path: Path) -> None:
     assert baton("handoff", "check", TODO).returncode == 0
-    shown = json.loads(baton("handoff", "show", TODO).stdout)
+    shown = json.loads(baton("handoff", "show", TODO, "--json").stdout)
     assert shown["data"]["title"] == "Todo lists"
+    assert baton("handoff", "show", TODO).stdout.startswith("# Feature PRD: Todo lists\n")
     (tmp_path / "database-agent-output.md").write_text("# Something else\n")
     (tmp_path / "feature-prd.md").write_text("")
     broken = baton("handoff", "check", tmp_path / "database-agent-output.md", tmp_path / "feature-prd.md", TODO)

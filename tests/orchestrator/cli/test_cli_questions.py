@@ -261,6 +261,21 @@ def test_show_tells_of_attempts_answers_and_where_a_run_comes_from(tmp_path: Pat
 
 
 @pytest.mark.usefixtures("small")
+def test_a_run_s_handoff_is_shown_as_people_read_it(tmp_path: Path) -> None:
+    _, run = start(tmp_path)
+    shown = baton("handoff", "show", "latest")
+    assert (shown.returncode, shown.stdout.startswith("# ")) == (0, True), shown
+    assert shown.stderr.endswith("test-agent-output.md: test-agent-output\n")
+    assert "sha256" not in shown.stdout
+    prd = baton("handoff", "show", run, "--contract", "feature-prd")
+    assert prd.stdout == (tmp_path / "prd.md").read_text()
+    assert json.loads(baton("handoff", "show", run, "--contract", "feature-prd", "--json").stdout)["data"]
+    none = baton("handoff", "show", run, "--contract", "api-contract")
+    assert (none.returncode, "has no handoff" in none.stderr) == (2, True)
+    assert baton("handoff", "show", "nope").returncode == 2
+
+
+@pytest.mark.usefixtures("small")
 def test_show_may_begin_after_an_event(tmp_path: Path) -> None:
     done, run = start(tmp_path, "--json")
     events = [json.loads(line) for line in done.stdout.splitlines()][:-1]
