@@ -12,7 +12,7 @@ from json import dumps
 from orchestrator.cli.console import say, say_json, say_table
 from orchestrator.planning.fingerprint import Resumption
 from orchestrator.records.events import RunStatus
-from orchestrator.records.result import RunResult
+from orchestrator.records.result import RunResult, fork_command
 from orchestrator.steps.external.collect import OutsideUnfinished
 from orchestrator.steps.question_files import commands
 from skills.model.budget import Spending
@@ -79,7 +79,9 @@ def show_result(result: RunResult) -> None:
     if result.status == "stopped":
         say(f"go on with: baton resume {result.run}")
     if result.status == "failed":
-        say(f"try again with: baton retry {result.run}")
+        elsewhere = fork_command(result.run)
+        helps = elsewhere if any(elsewhere in each for each in result.problems) else f"baton retry {result.run}"
+        say(f"try again with: {helps}")
 
 
 def show_outcome(result: RunResult) -> None:

@@ -62,3 +62,8 @@ class RunResult(Document):
     questions: tuple[OpenQuestion, ...] = ()
     problems: tuple[RedactedText, ...] = ()
     log: str | None = None
+
+
+def fork_command(run_id: str) -> str:
+    """Return the command that builds a run's app in another folder, where nothing stands in its way."""
+    return f"baton fork {run_id} --workspace DIR"

@@ -267,9 +267,10 @@ async def _restore_prd(context: RunContext) -> None:
 
 def _refuse_changed_prd(context: RunContext) -> None:
     if INTAKE in context.state.done() and context.workspace.sha256(PRD) != context.state.prd_sha256:
+        prd = context.workspace.root / PRD
         raise RunRefused(
-            f"the PRD `{context.workspace.root / PRD}` is not the one that run `{context.id}` works from.\n"
-            "Undo the change, then resume; or start a run with the new PRD with `baton run`."
+            f"the PRD `{prd}` is not the one that run `{context.id}` works from.\n"
+            f"Undo the change, then resume; or build what it says now elsewhere: `baton run {prd} --workspace DIR`."
         )
 
 

@@ -18,6 +18,7 @@ from handoff.provenance import Provenance, sha256
 from handoff.store import Handoff, written
 from orchestrator.planning.pipeline import BoundStep
 from orchestrator.records.receipt import Receipt
+from orchestrator.records.result import fork_command
 from orchestrator.steps.context import RunContext
 from orchestrator.steps.run_checks import Measured
 from orchestrator.storage import steps
@@ -36,7 +37,7 @@ async def refuse_fixed(run: RunContext, step: BoundStep, files: Mapping[str, str
     published = {path: hashes for path, hashes in run.recorded(run.plan).items() if matches(step.agent.fixed, path)}
     return tuple(
         f"`{path}` is published and may not change: a database may have applied it. Changing the schema of an existing"
-        " app is not supported yet; run in an empty workspace."
+        f" app is not supported yet. Build it in another folder: `{fork_command(run.id)}`."
         for path, hashes in sorted(published.items())
         if run.workspace.sha256(path) in set(hashes) - {_digest(files.get(path, ""))}
     )

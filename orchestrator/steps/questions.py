@@ -113,8 +113,9 @@ def decided(run: RunContext, node: str) -> Answer | None:
 
 
 def is_approved(run: RunContext, node: str) -> bool:
-    """Return whether a person approved of a node's work."""
+    """Return whether a person approved of a node's work, as it is to be done now and not before a retry."""
+    pending = run.step(node).pending
     return any(
-        each.node == node and each.kind == "approval" and isinstance(each.decision, Approve)
+        each.id in pending and each.kind == "approval" and isinstance(each.decision, Approve)
         for each in run.state.questions.values()
     )

@@ -350,7 +350,7 @@ async def _idle(connection: Connection, run_id: str) -> RunDetails:
     if row is None:
         raise _unknown(run_id)
     if row["owner"] is not None and not await connection.fetchval(IS_DEAD, row["owner"]):
-        raise RunBusy(f"run `{run_id}` is being worked on. Wait for it, or stop it with `baton cancel {run_id}`.")
+        raise RunBusy(f"run `{run_id}` is being worked on. Wait for it, or stop it with `baton stop {run_id}`.")
     return _details(row)
 
 

@@ -331,6 +331,13 @@ def test_text_that_steers_a_terminal_is_shown_and_not_obeyed() -> None:
     assert sanitize("a\nb\tcäé🎉") == "a\nb\tcäé🎉"
 
 
+@pytest.mark.parametrize("helps", ["baton retry r1", "baton fork r1 --workspace DIR"])
+def test_what_is_advised_in_the_end_is_what_helps(capsys: pytest.CaptureFixture[str], helps: str) -> None:
+    problem = f"a migration may not change. Build it in another folder: `{helps}`."
+    show_result(RunResult(run="r1", status="failed", title="T", workspace="/w", problems=(problem,)))
+    assert capsys.readouterr().out.splitlines()[-1] == f"try again with: {helps}"
+
+
 def test_the_log_of_a_failure_is_named_once(capsys: pytest.CaptureFixture[str]) -> None:
     result = RunResult(
         run="r",

@@ -128,6 +128,17 @@ def test_each_agent_may_be_approved_one_after_the_other(tmp_path: Path) -> None:
     assert attempts == {"intake": 1, "one-agent": 2, "two-agent": 2}
 
 
+@pytest.mark.usefixtures("small")
+def test_an_agent_that_works_again_is_approved_again(tmp_path: Path) -> None:
+    _, run = start(tmp_path, "--approve", "each-agent", "--agents", "one-agent,two-agent")
+    for _ in range(2):
+        done = baton("approve", run, "--resume")
+    assert done.returncode == 0
+    again = baton("retry", run, "--from", "two-agent")
+    assert (again.returncode, "two-agent asks:" in again.stdout) == (3, True)
+    assert baton("approve", run, "--resume").returncode == 0
+
+
 def test_a_failed_step_asks_what_to_do_if_that_is_wanted(small: Kit, tmp_path: Path) -> None:
     flag = tmp_path / "fixed"
     code = f"import pathlib; assert pathlib.Path({str(flag)!r}).exists(), 'boom'"
@@ -408,6 +419,7 @@ def test_a_changed_prd_or_a_deleted_workspace_refuses_to_go_on(tmp_path: Path, s
     with unchanged(server, workspace):
         done = baton("resume", run)
         assert (done.returncode, "is not the one that run" in done.stderr) == (2, True)
+        assert f"`baton run {prd} --workspace DIR`" in done.stderr
     prd.write_bytes(original)
     workspace.rename(tmp_path / "moved")
     with unchanged(server, tmp_path / "moved"):
