@@ -32,7 +32,7 @@ from handoff.prd_report import PROSE_RULE, Cursor, Diagnostics
 from handoff.prd_rules import check_rule_words, read_rules
 from handoff.prd_stack import read_stack
 from handoff.prd_types import read_type
-from handoff.problems import HandoffInvalid
+from handoff.problems import HandoffInvalid, Problem
 from schemas.errors import InputError
 from schemas.feature import BUSINESS_RULE, Access, Entity, Feature, FeatureField
 from schemas.handoffs import FeaturePrd, PrdEntity, PrdField
@@ -40,6 +40,12 @@ from schemas.handoffs import FeaturePrd, PrdEntity, PrdField
 CONTRACT = "feature-prd"
 MAX_SLUG = 50
 
+FROM_PROSE = (
+    "From prose, `baton draft FILE --model provider:name` drafts a structured PRD, and `baton run FILE --model "
+    "provider:name` builds what it drafted; by hand, begin with what `baton init DIR` writes (docs/prd-format.md)."
+)
+
+_ENTITIES = "`## Entities` with at least one `### Name` and its table of fields (docs/prd-format.md shows the shape)"
 _NO_LINES: Mapping[str, int] = MappingProxyType({})
 
 
@@ -58,7 +64,17 @@ class FeatureIncomplete(InputError):
         return f"What is missing: {'; '.join(self.missing)}. Add it to the PRD, then go on."
 
     def __str__(self) -> str:
-        return f"{self.file or 'the PRD'}: says too little to build from. {self.question}"
+        return f"{self.file or 'the PRD'}: says too little to build from. {self.question} {FROM_PROSE}"
+
+
+def without_entities(file: str) -> Problem:
+    """Return the problem of a PRD that has no entities, beside whatever else is wrong with it."""
+    return Problem(
+        file=file,
+        message="no entities are written down: this is prose, and only a model reads it",
+        expected=_ENTITIES,
+        hint=FROM_PROSE,
+    )
 
 
 def read_feature(parsed: Parsed, catalogue: Catalogue, file: str = "") -> Feature:
@@ -99,13 +115,12 @@ def feature_of(
     for rule in prd.business_rules:
         root.gap(BUSINESS_RULE, rule, PROSE_RULE)
     problems = root.report.problems
+    if problems and not entities:
+        problems.append(without_entities(file))
     if problems:
         raise HandoffInvalid(CONTRACT, file, sorted(problems, key=lambda problem: problem.line))
     if not entities:
-        example = (
-            "`## Entities` with at least one `### Name` and its table of fields (docs/prd-format.md shows the shape)"
-        )
-        raise FeatureIncomplete(file, (example,))
+        raise FeatureIncomplete(file, (_ENTITIES,))
     return Feature(
         title=prd.title,
         slug=slug,

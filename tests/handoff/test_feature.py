@@ -132,6 +132,17 @@ def test_prose_alone_asks_for_entities() -> None:
     assert pickle.loads(pickle.dumps(caught.value)).missing == caught.value.missing  # noqa: S301  # made here
 
 
+def test_prose_is_told_how_to_go_on_whatever_else_is_wrong_with_it() -> None:
+    with pytest.raises(FeatureIncomplete) as caught:
+        read("# Feature PRD: Rooms\n\nWe need rooms.\n")
+    told = problems("# Feature PRD: 予約\n\nWe need rooms.\n")
+    assert "no slug can be made from the title" in told
+    assert "no entities are written down" in told
+    for text in (str(caught.value), told):
+        for way in ("`baton draft FILE --model", "`baton run FILE --model", "`baton init DIR`"):
+            assert way in text
+
+
 def test_a_slug_is_made_from_the_title() -> None:
     assert read(prd("| a | string | no | |")).slug == "rooms"
     assert read(prd("| a | string | no | |", above="**Slug:** my-rooms")).slug == "my-rooms"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from handoff.catalogue import Catalogue
-from handoff.feature import CONTRACT, feature_of
+from handoff.feature import CONTRACT, feature_of, without_entities
 from handoff.problems import HandoffInvalid, HandoffMissing
 from handoff.prose import is_prose
 from handoff.source import decoded
@@ -54,7 +54,7 @@ def read_prd(path: Path) -> Handoff:
     Raises:
         InputError: With every problem found.
     """
-    return read_found(_found(path), path, CONTRACT)
+    return _structured(_found(path), path)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,11 +87,24 @@ def input_of(raw: bytes, *, name: str = NAME, modelled: bool) -> PrdInput:
 
 def _given(found: Found, path: Path, *, modelled: bool) -> PrdInput:
     try:
-        return PrdInput(raw=found.raw, prd=read_found(found, path, CONTRACT))
+        return PrdInput(raw=found.raw, prd=_structured(found, path))
     except HandoffInvalid:
-        if not modelled or not is_prose(decoded(found.raw, contract=CONTRACT, file=str(path), size=found.size)):
+        if not modelled or not _is_prose(found, path):
             raise
         return PrdInput(raw=found.raw, prd=None)
+
+
+def _structured(found: Found, path: Path) -> Handoff:
+    try:
+        return read_found(found, path, CONTRACT)
+    except HandoffInvalid as error:
+        if not _is_prose(found, path):
+            raise
+        raise HandoffInvalid(CONTRACT, str(path), [without_entities(str(path)), *error.problems]) from error
+
+
+def _is_prose(found: Found, path: Path) -> bool:
+    return is_prose(decoded(found.raw, contract=CONTRACT, file=str(path), size=found.size))
 
 
 def _found(path: Path) -> Found:

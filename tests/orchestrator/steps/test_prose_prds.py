@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from handoff.codec import parse
+from handoff.problems import HandoffInvalid
 from handoff.provenance import sha256
 from orchestrator import Orchestrator
 from orchestrator.planning.policy import Policy
+from orchestrator.steps.intake.intake import read_input, read_prd
 from orchestrator.steps.intake.proposal import ROUNDS
 from schemas.contract import contract_of
 from skills.model.scripted import ScriptedModel, write
@@ -31,6 +33,15 @@ def note(tmp_path: Path) -> Path:
 def last_message(model: ScriptedModel) -> str:
     """Return what the model was told last by whoever runs it."""
     return next(each.text for each in reversed(model.asked[-1].messages) if each.type == "human")
+
+
+@pytest.mark.parametrize("modelled", [None, False])
+def test_prose_without_a_model_gets_one_answer_with_the_ways_to_go_on(note: Path, modelled: bool | None) -> None:  # noqa: FBT001
+    with pytest.raises(HandoffInvalid) as caught:
+        read_prd(note) if modelled is None else read_input(note, modelled=modelled)
+    for told in ("this is prose", "`baton draft FILE --model", "`baton run FILE --model", "`baton init DIR`"):
+        assert told in str(caught.value)
+    assert f"{note}:1: this is not the expected kind of file" in str(caught.value)
 
 
 async def test_an_approved_draft_is_what_the_agents_work_from(kit: Kit, tmp_path: Path, note: Path) -> None:
