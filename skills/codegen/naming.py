@@ -31,10 +31,12 @@ def module_name(entity: str) -> str:
 
 
 def attribute(name: str) -> str:
-    """Return a field's or column's Python attribute, `due_at`; `metadata_` for `metadata`, `date_` for `date`.
+    """Return a field's or column's Python attribute, `due_at`; `metadata_` for `metadata`, `own_model_dump_`.
 
     Where it differs from the name, the JSON alias and the database column keep the name.
     """
+    if name.startswith(reserved.PROTECTED_PREFIXES):
+        return f"own_{name}_"
     taken = name in reserved.ATTRIBUTES or name.startswith(reserved.ATTRIBUTE_PREFIXES)
     return f"{name}_" if taken else name
 

@@ -33,6 +33,7 @@ ATTRIBUTES = _KEYWORDS | _words(
     "mapped_column object property relationship set staticmethod str text time tuple type uuid"
 )
 ATTRIBUTE_PREFIXES = ("model_",)
+PROTECTED_PREFIXES = ("model_dump", "model_validate")  # Pydantic warns of any field that begins so
 
 # Python's own modules that generated modules import, and modules that generated packages already hold.
 MODULES = _KEYWORDS | _words(

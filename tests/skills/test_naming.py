@@ -1,10 +1,11 @@
 import keyword
 import re
+import warnings
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel
+from pydantic import BaseModel, create_model
 
 from handoff.prd_names import pascal_case, plural, slug_of, snake_case
 from schemas.feature import Access, Entity, FeatureField, FieldType, Kind
@@ -97,6 +98,13 @@ def test_a_module_is_importable(name: str, module: str) -> None:
 )
 def test_an_attribute_never_hides_what_its_class_needs(name: str) -> None:
     assert naming.attribute(name) == f"{name}_"
+
+
+@pytest.mark.parametrize("name", ["model_dump", "model_dump_json", "model_validated_at", "model_validate", "model_x"])
+def test_no_attribute_is_in_a_namespace_that_pydantic_protects(name: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        create_model("Model", **{naming.attribute(name): (int, 0)})  # type: ignore[call-overload]  # names at runtime
 
 
 @pytest.mark.parametrize("name", ["id", "title", "limit", "created_at", "owner_id", "hash", "filter", "order"])
