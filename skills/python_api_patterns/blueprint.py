@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 from schemas.base import Document
@@ -129,6 +130,7 @@ def contribute(request: Input, templates: Templates) -> Output:
 
 def _context(feature: Feature, every: AppParts, known: set[str], planned: tuple[Endpoint, ...]) -> dict[str, object]:
     machine = settings.Development(database=feature.slug.replace("-", "_"))
+    modules = {_last(route) for route in every.routes}
     return {
         "feature": feature,
         "summary": " ".join(feature.description.split())[:_SUMMARY_CHARACTERS] or feature.title,
@@ -140,8 +142,8 @@ def _context(feature: Feature, every: AppParts, known: set[str], planned: tuple[
         "secrets": tuple(setting.name.lower() for setting in every.settings if settings.is_secret(setting)),
         "fields": [settings.field(setting, machine) for setting in every.settings],
         "settings": [settings.described(setting, machine) for setting in (*settings.FRAME, *every.settings)],
-        "root_routes": [_import(route) for route in every.routes if not route.versioned],
-        "versioned_routes": [_import(route) for route in every.routes if route.versioned],
+        "root_routes": [_import(route, modules) for route in every.routes if not route.versioned],
+        "versioned_routes": [_import(route, modules) for route in every.routes if route.versioned],
         "rate_limit": "app/core/rate_limit.py" in known,
         "manage": "app/manage.py" in known,
         "frontend": feature.stack["frontend"] != NONE,
@@ -151,8 +153,15 @@ def _context(feature: Feature, every: AppParts, known: set[str], planned: tuple[
     }
 
 
-def _import(route: Route) -> _Import:
-    return _Import(module=route.module, name=route.module.rpartition(".")[2].rstrip("_"))
+def _import(route: Route, modules: Collection[str]) -> _Import:
+    """Return the router's import. An entity `Health` has the module `health_`, and leaves `health` its name."""
+    module = _last(route)
+    plain = module.rstrip("_")
+    return _Import(module=route.module, name=module if plain in modules else plain)
+
+
+def _last(route: Route) -> str:
+    return route.module.rpartition(".")[2]
 
 
 def _row(endpoint: Endpoint) -> dict[str, object]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import ast
 import re
 import tomllib
+from pathlib import Path
 
 import pytest
 
-from tests.support.core_build import build, example
+from handoff.prd_names import pascal_case, plural
+from schemas.feature import Entity
+from tests.support.core_build import build, entity, example, feature, field
 
 HOSTILE = (
     "A\"\"\"b''' {{ 7 * 7 }} {% raw %} \\ $(rm -rf /) `id` </script> <!-- --> | *x* #h\r\n```\n---\u2028"
@@ -41,6 +44,36 @@ def test_every_router_is_mounted_health_at_the_root() -> None:
     assert "app.include_router(health_router)" in main
     for name in ("auth", "todo", "todo_list"):
         assert f"app.include_router({name}_router, prefix=API_PREFIX" in main
+
+
+def test_no_entity_takes_the_place_of_a_module_of_the_frame() -> None:
+    """The modules are read from what the skills write for an app of one entity, so that none can be forgotten."""
+    thing = named_after("thing")
+    frame = build(feature(thing)).files
+    stems = {re.sub("^test_|_service$", "", Path(path).stem.strip("_")) for path in frame if path.endswith(".py")}
+    names = sorted(stem for stem in stems - {"user", "thing"} if stem.isidentifier())
+    named = feature(thing, *map(named_after, names))
+    files = build(named).files
+    of_entities = {
+        "README.md",
+        "alembic/versions/0001_shop.py",
+        "app/main.py",
+        "app/models/__init__.py",
+        "app/services/access.py",
+    }
+    assert {path for path in frame if files.get(path) != frame[path]} <= of_entities
+    routers = re.findall(r"^from (\S+) import router as (\w+)$", files["app/main.py"], re.MULTILINE)
+    assert {"auth", "health", "main"} <= stems
+    assert len({name for _, name in routers}) == len({module for module, _ in routers}) == len(named.entities) + 2
+    for module, name in routers:
+        assert f"{module.replace('.', '/')}.py" in files
+        assert files["app/main.py"].count(f"app.include_router({name}") == 1
+
+
+def named_after(singular: str) -> Entity:
+    table = plural(singular)
+    name = pascal_case(singular)
+    return entity(name, field("a")).model_copy(update={"singular": singular, "table": table, "collection": table})
 
 
 def test_a_prds_words_stay_words() -> None:

@@ -8,12 +8,14 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from pluralizer import Pluralizer
 
 from handoff.codec import parse
 from handoff.feature import CONTRACT, read_feature
+from handoff.prd_names import pascal_case, plural, snake_case
 from orchestrator.planning.choices import built_in
 from schemas.contract import contract_of
-from schemas.feature import Feature, FeatureField, FieldType
+from schemas.feature import Entity, Feature, FeatureField, FieldType
 from schemas.handoffs import Endpoint, PythonBackendAgentOutput
 from skills.core.contribution import ContributedFile
 from skills.core.formatting import format_python
@@ -23,6 +25,7 @@ from skills.design.patterns import matching, not_matching
 from skills.edge_case_tester import blueprint
 from skills.edge_case_tester.blueprint import EndpointUntested, Input, Output
 from skills.edge_case_tester.values import accepted, fresh, ordered, refused
+from tests.support.core_build import entity, feature
 
 ROOT = Path(__file__).parents[2]
 SKILL = ROOT / "skills/edge_case_tester"
@@ -70,6 +73,37 @@ def test_every_endpoint_is_tested_and_every_entity_has_its_file(example: str) ->
     suite = suite_of(feature)
     assert suite.tested == tuple(f"{endpoint.method} {endpoint.path}" for endpoint in endpoints(feature))
     assert len({file.path for file in suite.files}) == len(suite.files) == len(feature.entities) + 8
+
+
+def test_no_entity_takes_a_name_that_the_suite_has_itself() -> None:
+    """The names are the suite's own, read from what it writes, so that none can be forgotten."""
+    own = {name for file in suite_of(feature()).files for name in (Path(file.path).stem, *defined(file.content))}
+    words = {re.sub("^test_|_(body|records)$", "", name.lower()) for name in own}
+    singular = Pluralizer().singular  # type: ignore[no-untyped-call]  # its constructor alone lacks annotations
+    entities = {snake_case(pascal_case(singular(word))) for word in words if word.isidentifier()}
+    named = feature(*(named_after(name) for name in sorted(entities - {"user"})))
+    suite = suite_of(named)
+    assert len({file.path for file in suite.files}) == len(suite.files)
+    for file in suite.files:
+        names = defined(file.content)
+        assert {name for name in names if names.count(name) > 1} == set(), file.path
+
+
+def named_after(singular: str) -> Entity:
+    table = plural(singular)
+    name = pascal_case(singular)
+    return entity(name, field("string")).model_copy(update={"singular": singular, "table": table, "collection": table})
+
+
+def defined(text: str) -> list[str]:
+    """Return the names that a module binds at its top, `__future__` aside."""
+    names = []
+    for node in ast.parse(text).body if text.strip() else []:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.append(node.name)
+        elif isinstance(node, ast.Import) or (isinstance(node, ast.ImportFrom) and node.module != "__future__"):
+            names += [each.asname or each.name for each in node.names]
+    return names
 
 
 def test_an_endpoint_nobody_asked_for_is_refused() -> None:
