@@ -22,6 +22,7 @@ from handoff.prd_entities import (
     check_field_clashes,
     check_field_name,
     check_join_tables,
+    check_limits,
     entity_spot,
     names_of,
 )
@@ -175,6 +176,7 @@ def _entity(entity: PrdEntity, known: Mapping[str, None], labels: PrdLabels, spo
     if not entity.fields:
         spot.problem(f"`{entity.name}` has no fields", expected="a table `| Field | Type | Required | Rules |`")
     check_field_clashes(there, entity.name, spots, owner=owner)
+    check_limits(there, entity.name, spots, owner=owner)
     if entity.name == USER:
         for index, label in enumerate(entity.labels):
             spot.at("labels", index).problem(f"`User` takes fields only, no label `{label.label}`")

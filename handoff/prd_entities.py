@@ -25,6 +25,7 @@ _OWN_TABLES: Final = {"users": "the accounts", "alembic_version": "the migration
 _OWN_PATHS: Final = {"auth": "signing in"}
 _OWN_OPERATIONS: Final = {"me": "`read_me` is the operation that reads the signed-in user"}
 _CONSTRAINT_PREFIXES: Final = ("pk_", "fk_", "uq_", "ck_", "ix_")
+_MAX_COLUMNS: Final = 1600  # that PostgreSQL gives a table
 _SCHEMA_SUFFIXES: Final = ("Create", "Update", "Response", "Page")
 _ASCII = "names become identifiers in Python, SQL, TypeScript and URLs: ASCII letters and digits only"
 
@@ -85,7 +86,8 @@ def _check_tables(names: EntityNames, tables: dict[str, str], spot: Cursor) -> N
             f"the table `{names.table}` could be mistaken for a constraint or an index",
             expected=f"a name that does not begin with one of {', '.join(_CONSTRAINT_PREFIXES)}",
         )
-    _check_length(spot, names.table)
+    _check_length(spot.at("name"), names.table, f"the table of `{names.name}`")
+    _check_length(spot.at("name"), f"{names.singular}_id", f"the column that leads to a `{names.name}`")
 
 
 def _check_classes(name: str, known: Iterable[str], spot: Cursor) -> None:
@@ -106,7 +108,7 @@ def check_field_name(name: str, spot: Cursor) -> bool:
     if name in _SYSTEM_COLUMNS:
         spot.problem(f"no column can be called `{name}`: PostgreSQL keeps that name for itself")
         return False
-    return _check_length(spot, f"{name}_id")
+    return _check_length(spot, f"{name}_id", f"the column of a reference `{name}`")
 
 
 def check_field_clashes(
@@ -125,6 +127,24 @@ def check_field_clashes(
         taken |= dict.fromkeys(keys, f"the field `{name}` takes it")
 
 
+def check_limits(fields: Mapping[str, FeatureField], entity: str, spots: Mapping[str, Cursor], *, owner: bool) -> None:
+    """Report join tables with names too long for PostgreSQL, and fields beyond the columns that it gives a table."""
+    table = names_of(entity).table
+    added = [name for name in _USER_COLUMNS if name != "password"] if entity == USER else ["owner_id"] * owner
+    columns = len(_OWN_COLUMNS) + len(added)
+    for name, field in fields.items():
+        if field.type.kind == "references":
+            _check_length(spots[name], f"{table}_{name}", f"the join table of `{entity}.{name}`")
+            continue
+        columns += 1
+        if columns == _MAX_COLUMNS + 1:
+            spots[name].problem(
+                f"`{entity}` has more columns than PostgreSQL gives a table",
+                expected=f"at most {_MAX_COLUMNS}, {len(_OWN_COLUMNS) + len(added)} of them each record's own",
+                hint=f"move fields from `{name}` on to an entity of their own",
+            )
+
+
 def check_join_tables(entities: Sequence[Entity], spots: Mapping[str, Cursor]) -> None:
     """Report many-to-many fields whose join table is another's table."""
     tables = {entity.table: f"`{entity.name}`" for entity in entities}
@@ -137,7 +157,6 @@ def check_join_tables(entities: Sequence[Entity], spots: Mapping[str, Cursor]) -
             if table in tables:
                 spot.problem(f"the join table of `{field.name}` would be `{table}`, which belongs to {tables[table]}")
             tables[table] = f"`{entity.name}.{field.name}`"
-            _check_length(spot, table)
 
 
 def _suffixed(field: FeatureField) -> list[str]:
@@ -145,9 +164,14 @@ def _suffixed(field: FeatureField) -> list[str]:
     return [f"{field.name}{suffix}"] if suffix else []
 
 
-def _check_length(spot: Cursor, name: str) -> bool:
+def _check_length(spot: Cursor, name: str, what: str) -> bool:
     if len(name) > MAX_NAME_BYTES:
-        spot.problem("a name is too long for PostgreSQL", got=name, expected=f"at most {MAX_NAME_BYTES} characters")
+        spot.problem(
+            f"{what} has too long a name for PostgreSQL",
+            got=name,
+            expected=f"at most {MAX_NAME_BYTES} characters",
+            hint=f"make it {len(name) - MAX_NAME_BYTES} shorter",
+        )
         return False
     return True
 

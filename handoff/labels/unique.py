@@ -9,6 +9,8 @@ from handoff.prd_report import Cursor, words
 
 _GROUP = re.compile(r"\(([^()]*)\)")
 
+_MOST = 32  # columns that PostgreSQL takes into an index
+
 
 def _read(value: str, known: Known, spot: Cursor) -> tuple[tuple[str, ...], ...]:
     groups: list[tuple[str, ...]] = []
@@ -24,6 +26,8 @@ def _read(value: str, known: Known, spot: Cursor) -> tuple[tuple[str, ...], ...]
                 got=part.strip(),
                 hint="for a single field, write the rule `unique` in its row",
             )
+        elif len(names) > _MOST:
+            spot.problem("a group in `Unique` has more fields than an index of PostgreSQL", expected=f"at most {_MOST}")
         elif any(set(names) == set(group) for group in groups):
             spot.problem("`Unique` has a group twice", got=part.strip())
         elif [name for name in names if known.usable(name, "Unique", spot, own=())] == list(names):

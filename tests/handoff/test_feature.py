@@ -475,6 +475,39 @@ def test_a_join_table_cannot_take_an_entitys_table() -> None:
     assert "the join table of `tags` would be `articles_tags`, which belongs to `ArticlesTag`" in problems(text)
 
 
+@pytest.mark.parametrize(
+    ("name", "row", "line", "message"),
+    [
+        ("A" * 61, "| a | string | no | |", 5, f"the column that leads to a `{'A' * 61}` has too long a name"),
+        ("A" * 63, "| a | string | no | |", 5, f"the table of `{'A' * 63}` has too long a name"),
+        ("Tag", f"| {'a' * 60} | Tag[] | no | |", 9, f"the join table of `Tag.{'a' * 60}` has too long a name"),
+    ],
+    ids=["reference", "table", "join table"],
+)
+def test_a_derived_name_too_long_for_postgresql_is_refused_where_it_comes_from(
+    name: str, row: str, line: int, message: str
+) -> None:
+    text = problems(entities(name, row=row))
+    assert f"{FILE}:{line}: {message}" in text
+    assert "at most 63 characters" in text
+
+
+@pytest.mark.parametrize(("name", "own"), [("Todo", 3), ("User", 8)])
+def test_more_columns_than_postgresql_gives_a_table_are_refused_at_the_first_too_many(name: str, own: int) -> None:
+    rows = [f"| f{number} | integer | no | |" for number in range(1601 - own)]
+    text = problems(entities(name, "Tag", row="\n".join(rows)))
+    assert f"`{name}` has more columns than PostgreSQL gives a table" in text
+    assert f"{FILE}:{9 + 1600 - own}: " in text
+    assert f"move fields from `f{1600 - own}` on" in text
+    assert read(entities("Todo", row="\n".join(rows[: 1600 - 3]))).entities
+
+
+def test_a_group_of_more_fields_than_an_index_takes_is_refused() -> None:
+    rows = [f"| f{number} | integer | no | |" for number in range(33)]
+    names = ", ".join(f"f{number}" for number in range(33))
+    assert "more fields than an index of PostgreSQL" in problems(prd(*rows, labels=f"**Unique:** ({names})"))
+
+
 def test_an_entity_without_fields_is_refused() -> None:
     assert "`Todo` has no fields" in problems("# Feature PRD: X\n\n## Entities\n\n### Todo\n\nNothing.\n")
 
