@@ -27,7 +27,7 @@ from pydantic import ConfigDict, ValidationError
 from handoff.problems import HandoffInvalid, Problem
 from schemas.base import JSON, Document, Field
 
-MAX_BYTES = 200_000
+MAX_BYTES = 2_000_000
 MAX_DEPTH = 20
 _FENCE = "---"
 
@@ -65,9 +65,14 @@ def sha256(content: str | bytes) -> str:
 
 
 def with_front_matter(provenance: Provenance, body: str) -> str:
-    """Return `body` below its front matter, which then holds the body's hash."""
+    """Return `body` below its front matter, which then holds the body's hash.
+
+    Raises:
+        HandoffInvalid: The front matter would be larger than is read.
+    """
     known = provenance.model_copy(update={"body": sha256(body)}).model_dump(mode="json", exclude_defaults=True)
     front = yaml.dump(known, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+    _refuse_too_large(front, provenance.contract, f"{provenance.contract}.md")
     return f"{_FENCE}\n{front}{_FENCE}\n\n{body}"
 
 
@@ -84,9 +89,13 @@ def split(text: str, *, contract: str, file: str) -> tuple[Provenance | None, st
         raise _invalid(contract, file, 1, "the front matter is not closed", "End it with a line `---`.")
     front = text[len(_FENCE) + 1 : end + 1]
     body = text[end + len(_FENCE) + 2 :].lstrip("\n")
+    _refuse_too_large(front, contract, file)
+    return _provenance(front, contract, file), body, text.count("\n", 0, len(text) - len(body))
+
+
+def _refuse_too_large(front: str, contract: str, file: str) -> None:
     if len(front.encode()) > MAX_BYTES:
         raise _invalid(contract, file, 1, f"the front matter is larger than {MAX_BYTES:,} bytes")
-    return _provenance(front, contract, file), body, text.count("\n", 0, len(text) - len(body))
 
 
 def _provenance(front: str, contract: str, file: str) -> Provenance | None:

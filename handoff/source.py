@@ -4,32 +4,52 @@ from __future__ import annotations
 
 from handoff.problems import HandoffInvalid, Problem
 
-MAX_BYTES = 1_000_000
+MAX_BYTES = 16_000_000  # of a handoff that agents write
+MAX_PRD_BYTES = 1_000_000  # of what people give
 _MARK = "\ufeff"
 
 
-def decoded(raw: bytes, *, contract: str, file: str, max_bytes: int = MAX_BYTES, size: int = 0) -> str:
-    r"""Return the text of a handoff file, without byte-order mark and with `\n` line ends.
+def limit(contract: str) -> int:
+    """Return how many bytes a file under `contract` may have, read or written."""
+    return MAX_PRD_BYTES if contract == "feature-prd" else MAX_BYTES
 
-    Args:
-        raw: The file's bytes; reading one byte more than `max_bytes` is enough.
-        contract: Named in errors, as is `file`.
-        file: As problems name it.
-        max_bytes: A longer file is refused.
-        size: Of the whole file, if `raw` is only its beginning.
+
+def refuse_too_large(size: int, *, contract: str, file: str, hint: str) -> None:
+    """Refuse a file of `size` bytes if it is longer than its contract allows.
 
     Raises:
-        HandoffInvalid: Longer than `max_bytes`, not UTF-8, holding a NUL byte, or empty.
+        HandoffInvalid: It is; `hint` says what to do.
     """
-    if len(raw) > max_bytes:
+    most = limit(contract)
+    if size > most:
         problem = Problem(
             file=file,
             message="the file is too large",
-            got=f"{max(size, len(raw)):,} bytes",
-            expected=f"at most {max_bytes:,} bytes",
-            hint="A handoff describes work; keep long material in files of its own and name them.",
+            got=f"{size:,} bytes",
+            expected=f"at most {most:,} bytes",
+            hint=hint,
         )
         raise HandoffInvalid(contract, file, [problem])
+
+
+def decoded(raw: bytes, *, contract: str, file: str, size: int = 0) -> str:
+    r"""Return the text of a handoff file, without byte-order mark and with `\n` line ends.
+
+    Args:
+        raw: The file's bytes; reading one byte more than its `limit` is enough.
+        contract: Named in errors, as is `file`.
+        file: As problems name it.
+        size: Of the whole file, if `raw` is only its beginning.
+
+    Raises:
+        HandoffInvalid: Longer than its `limit`, not UTF-8, holding a NUL byte, or empty.
+    """
+    refuse_too_large(
+        max(size, len(raw)),
+        contract=contract,
+        file=file,
+        hint="A handoff describes work; keep long material in files of its own and name them.",
+    )
     try:
         text = raw.decode()
     except UnicodeDecodeError as error:

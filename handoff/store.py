@@ -19,7 +19,7 @@ from handoff.codec import Parsed, parse, render
 from handoff.files import open_regular, read_regular
 from handoff.problems import HandoffInvalid, HandoffMissing, Problem
 from handoff.provenance import Provenance, sha256, with_front_matter
-from handoff.source import MAX_BYTES, decoded
+from handoff.source import decoded, limit, refuse_too_large
 from schemas.base import JSON, Document
 from schemas.contract import Contract, ContractUnknown, contract_of, is_handoff, model_of
 from schemas.errors import InputError, RunError
@@ -80,14 +80,13 @@ def _without_empty(full: JSON, changed: JSON) -> JSON:
     return full
 
 
-def read_file(path: Path, contract_id: str, *, file: str = "", max_bytes: int = MAX_BYTES) -> Handoff:
+def read_file(path: Path, contract_id: str, *, file: str = "") -> Handoff:
     """Read one handoff file, wherever it is.
 
     Args:
         path: The file.
         contract_id: Of a built-in handoff contract.
         file: How problems name the file; its path if not given.
-        max_bytes: A longer file is refused before it is parsed.
 
     Raises:
         ContractUnknown: No handoff contract has that id.
@@ -96,8 +95,8 @@ def read_file(path: Path, contract_id: str, *, file: str = "", max_bytes: int = 
         HandoffUnreadable: The file cannot be read.
     """
     _contract(contract_id)
-    found = find(path, contract_id, file=file, max_bytes=max_bytes)
-    return read_found(found, path, contract_id, file=file, max_bytes=max_bytes)
+    found = find(path, contract_id, file=file)
+    return read_found(found, path, contract_id, file=file)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,13 +107,13 @@ class Found:
     size: int
 
 
-def find(path: Path, contract_id: str, *, file: str = "", max_bytes: int = MAX_BYTES) -> Found:
+def find(path: Path, contract_id: str, *, file: str = "") -> Found:
     """Return what is in a handoff file, whatever it is. Raises as `read_file` does of the file itself."""
     file = file or str(path)
     try:
         with open_regular(path) as stream:
             size = os.fstat(stream.fileno()).st_size
-            raw = stream.read(max_bytes + 1)
+            raw = stream.read(limit(contract_id) + 1)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise HandoffMissing(contract_id, file) from error
     except OSError as error:
@@ -123,10 +122,10 @@ def find(path: Path, contract_id: str, *, file: str = "", max_bytes: int = MAX_B
     return Found(raw=raw, size=size)
 
 
-def read_found(found: Found, path: Path, contract_id: str, *, file: str = "", max_bytes: int = MAX_BYTES) -> Handoff:
+def read_found(found: Found, path: Path, contract_id: str, *, file: str = "") -> Handoff:
     """Return the handoff that was found at `path`. Raises as `read_file` does of what is in the file."""
     contract, file = _contract(contract_id), file or str(path)
-    text = decoded(found.raw, contract=contract_id, file=file, max_bytes=max_bytes, size=found.size)
+    text = decoded(found.raw, contract=contract_id, file=file, size=found.size)
     parsed = parse(contract, text, file)
     return Handoff(
         contract=contract,
@@ -145,10 +144,17 @@ def written(contract_id: str, data: Document | Mapping[str, JSON], provenance: P
 
     Raises:
         ContractUnknown: No handoff contract has that id.
-        HandoffInvalid: The data does not satisfy the contract.
+        HandoffInvalid: The data does not satisfy the contract, or the file would be larger than is read.
     """
-    content = render(_contract(contract_id), as_data(data) if isinstance(data, Document) else data)
-    return (content if provenance is None else with_front_matter(provenance, content)).encode()
+    text = render(_contract(contract_id), as_data(data) if isinstance(data, Document) else data)
+    content = (text if provenance is None else with_front_matter(provenance, text)).encode()
+    refuse_too_large(
+        len(content),
+        contract=contract_id,
+        file=f"{FOLDER}/{contract_id}.md",
+        hint="It was not written. Divide the PRD into several apps, or make entities of its longest enums.",
+    )
+    return content
 
 
 class HandoffStore:
@@ -176,12 +182,12 @@ class HandoffStore:
         """
         return safe_path(self.workspace, self.name(contract_id))
 
-    def read(self, contract_id: str, *, max_bytes: int = MAX_BYTES) -> Handoff:
+    def read(self, contract_id: str) -> Handoff:
         """Return a handoff of this workspace. Raises as `read_file` does, and `UnsafePath`."""
         path = self.path(contract_id)
         known = self._known.get(contract_id)
-        if known is None or len(known.raw) > max_bytes or not _holds(path, known.raw):
-            known = read_file(path, contract_id, file=self.name(contract_id), max_bytes=max_bytes)
+        if known is None or not _holds(path, known.raw):
+            known = read_file(path, contract_id, file=self.name(contract_id))
             self._known[contract_id] = known
         return known
 

@@ -8,6 +8,7 @@ import pytest
 
 from handoff.problems import HandoffInvalid, HandoffMissing, Problem
 from handoff.provenance import CheckRun, Provenance, sha256
+from handoff.source import MAX_BYTES
 from handoff.store import (
     HISTORY,
     KEPT,
@@ -78,10 +79,31 @@ def test_a_handoff_that_was_read_before_is_read_anew_when_its_bytes_changed_and_
     assert store.read("architect-output") is first
     file(store).write_text(file(store).read_text().replace("bigint", "serial"))  # as long as before
     assert store.read("architect-output").data != ARCHITECT
-    with pytest.raises(HandoffInvalid):
-        store.read("architect-output", max_bytes=10)
     file(store).unlink()
     with pytest.raises(HandoffMissing):
+        store.read("architect-output")
+
+
+def decided(characters: int) -> ArchitectOutput:
+    return ArchitectOutput(task="Todos", decisions=(Decision(subject="ids", choice="x" * characters, reason="long"),))
+
+
+def test_what_is_written_is_never_too_large_to_be_read(store: HandoffStore) -> None:
+    long = decided(MAX_BYTES // 8)
+    many = PROVENANCE.model_copy(update={"files": {f"app/{number:050}.py": "ab" * 32 for number in range(3000)}})
+    store.write("architect-output", long, many)
+    assert store.read("architect-output").data == long
+
+    kept = file(store).read_bytes()
+    with pytest.raises(HandoffInvalid, match=r"(?s)too large.*at most 16,000,000 bytes.*Divide the PRD"):
+        store.write("architect-output", decided(MAX_BYTES), PROVENANCE)
+    more = many.model_copy(update={"files": {f"app/{number:050}.py": "ab" * 32 for number in range(20_000)}})
+    with pytest.raises(HandoffInvalid, match="the front matter is larger than 2,000,000 bytes"):
+        store.write("architect-output", ARCHITECT, more)
+    assert file(store).read_bytes() == kept
+
+    file(store).write_bytes(b"---\na: " + b"x" * 2_000_001 + b"\n---\n" + kept)
+    with pytest.raises(HandoffInvalid, match="the front matter is larger than 2,000,000 bytes"):
         store.read("architect-output")
 
 
@@ -217,7 +239,6 @@ PRD = b"# Feature PRD: X\n\nText.\n"
         ),
         (b"---\n- a\n---\n" + PRD, 1, "the front matter is not a mapping"),
         (b"---\ncontract: x\n---\n" + PRD, 1, "front matter: `version`: Field required"),
-        (b"---\na: " + b"x" * 200_001 + b"\n---\n" + PRD, 1, "the front matter is larger than 200,000 bytes"),
         (b"# Python Backend Agent Handoff\n", 1, "this is not the expected kind of file"),
         (b"just text\n", 1, "this is not the expected kind of file"),
     ],
