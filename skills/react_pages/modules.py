@@ -16,7 +16,7 @@ _TEST_NAMES = {
     "@testing-library/react": ("fireEvent", "screen", "waitFor", "within"),
     "vitest": ("expect", "test"),
     "../../test/fake-api": ("answer", "fakeApi", "pageOf", "refusal", "SIGNED_IN", "USER", "VISITOR"),
-    "../../test/open-app": ("fill", "openApp", "press"),
+    "../../test/open-app": ("CONTROLS_ONLY", "fill", "openApp", "press"),
 }
 COMPONENTS = "../../components"
 FORMS = "../../forms"

@@ -21,7 +21,7 @@ from schemas.handoffs import FrontendAgentOutput
 from tests.skills.test_front_files import HOSTILE
 from tests.support.agent_material import LOCKS
 from tests.support.bound_agents import FRONTEND
-from tests.support.core_build import EXAMPLES, everything, example, write
+from tests.support.core_build import EXAMPLES, entity, everything, example, feature, field, write
 from tests.support.front_build import awkward, files, hostile, outputs
 from tests.support.front_openapi import openapi
 
@@ -33,6 +33,7 @@ FEATURES = {
     "everything": everything(),
     "awkward": awkward(),
     "hostile": hostile(HOSTILE),
+    "labels": feature(entity("Pipe", field("main"), field("related"), field("pages"))),
 }
 
 

@@ -12,7 +12,7 @@ import pytest
 from schemas.feature import Feature
 from schemas.handoffs import Page
 from skills.design.published import ApiMismatch
-from tests.support.core_build import EXAMPLES, everything, example
+from tests.support.core_build import EXAMPLES, entity, everything, example, feature, field
 from tests.support.front_build import awkward, files, hostile, outputs
 from tests.support.front_openapi import openapi
 
@@ -134,6 +134,17 @@ def test_fields_go_where_they_belong() -> None:
     assert "secret: { ...FIELDS.secret, required: false" in form
     assert 'form.field("total")' not in form
     assert "record.total" in detail
+
+
+def test_page_tests_look_for_fields_among_controls_for_the_navigation_may_be_labelled_alike() -> None:
+    made = files(feature(entity("Pipe", field("main"))))
+    page = made["frontend/src/pages/pipes/Pipe.test.tsx"]
+    assert 'getByLabelText("Main", CONTROLS_ONLY)' in page
+    assert '<nav aria-label="Main"' in made["frontend/src/components/Layout.tsx"]
+    for path in ("pages/pipes/Pipe.test.tsx", "test/open-app.tsx"):
+        looked = re.findall(r"ByLabelText[^(]*\(([^)]*)\)", made[f"frontend/src/{path}"])
+        assert looked
+        assert all(arguments.endswith(", CONTROLS_ONLY") for arguments in looked)
 
 
 def test_a_visitor_registers_with_the_fields_of_the_registration() -> None:

@@ -13,10 +13,13 @@ export function openApp(address: string) {
   return { router, queries };
 }
 
+/** What people fill in; the navigation and other parts of a page may have the same label as a field. */
+export const CONTROLS_ONLY = { selector: "input, select, textarea" };
+
 /** Fill in controls by their labels; a select waits until it offers the value. */
 export async function fill(values: Record<string, string>): Promise<void> {
   for (const [label, value] of Object.entries(values)) {
-    const control = await screen.findByLabelText<HTMLInputElement | HTMLSelectElement>(label);
+    const control = await screen.findByLabelText<HTMLInputElement | HTMLSelectElement>(label, CONTROLS_ONLY);
     if (control instanceof HTMLSelectElement) {
       await waitFor(() => {
         if (![...control.options].some((option) => option.value === value)) throw new Error(`no choice ${value}`);
