@@ -19,6 +19,7 @@ from schemas.errors import InputError
 from schemas.feature import Access, Entity, Feature, FeatureField, FieldType
 from schemas.handoffs import FeaturePrd, PrdChoice, PrdEntity, PrdField, PrdLabel
 from tests.support.call_counts import calls_of
+from tests.support.generated_prds import damaged
 
 EXAMPLES = [path.read_text("utf-8") for path in sorted((Path(__file__).parents[2] / "examples").glob("*.md"))]
 NAMES = ("Order", "TodoList", "Person", "Category", "Class", "Import", "News", "HTTPServer")
@@ -182,21 +183,9 @@ def refusal(read: Callable[[], object]) -> InputError | None:
     return None
 
 
-PIECES = st.sampled_from(
-    ["|", "\n", ";", "`", '"', "(", ")", "[]", "enum(", "decimal(", "default ", "matches (", "min ", "1", "..", "Owner",
-     "**", "#", "### User\n", "unique per ", "slug of ", "on delete ", "é", "\u2028", "\\", "{", "-", "Room", "title"]
-) | st.text(max_size=5)  # fmt: skip
-
-
 @settings(deadline=None)
-@given(
-    st.sampled_from(EXAMPLES),
-    st.lists(st.tuples(st.floats(0, 1), st.integers(0, 12), PIECES), min_size=1, max_size=8),
-)
-def test_a_damaged_prd_is_understood_or_refused(text: str, edits: list[tuple[float, int, str]]) -> None:
-    for where, removed, added in edits:
-        at = int(where * len(text))
-        text = text[:at] + added + text[at + removed :]
+@given(damaged(st.sampled_from(EXAMPLES)))
+def test_a_damaged_prd_is_understood_or_refused(text: str) -> None:
     refused = refusal(lambda: read_feature(parse(contract_of("feature-prd"), text, "p.md"), built_in(), "p.md"))
     assert refused is None or "p.md" in str(refused)
 

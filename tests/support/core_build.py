@@ -11,7 +11,7 @@ from handoff.feature import feature_of
 from handoff.store import read_file
 from orchestrator.planning.choices import built_in
 from schemas.feature import Access, Entity, Feature, FeatureField, FieldType, Kind
-from schemas.handoffs import DatabaseAgentOutput, Endpoint, FeaturePrd
+from schemas.handoffs import DatabaseAgentOutput, Endpoint, FeaturePrd, Table
 from skills.core.contribution import Contribution, merge
 from skills.core.executor import run_template
 from skills.core.formatting import format_python
@@ -23,6 +23,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 class Built(NamedTuple):
     files: Mapping[str, str]
     endpoints: tuple[Endpoint, ...]
+    tables: tuple[Table, ...]
 
 
 OWNED = Access(read="owner", write="owner")
@@ -124,6 +125,7 @@ def build(feature: Feature, registry: Registry | None = None) -> Built:
     return Built(
         files={file.path: file.content for file in format_python(files, {})},
         endpoints=backend["python-api-patterns"].endpoints,  # type: ignore[attr-defined]  # its own output contract
+        tables=handoff.tables,
     )
 
 
