@@ -24,38 +24,52 @@ from schemas.errors import BatonError, InputError
 
 FAILED, BAD_INPUT = 1, 2
 
-# name: (module of `orchestrator.cli` with a Typer called `app`, what `baton --help` says of it)
-COMMANDS: dict[str, tuple[str, str]] = {
-    "init": ("init", "Write a PRD to start from."),
-    "draft": ("draft", "Have a model draft a PRD from prose."),
-    "plan": ("plan", "Show which agents and skills a PRD needs, and why."),
-    "run": ("run", "Build the app that a PRD describes."),
-    "resume": ("resume", "Go on with a run that was answered, stopped or killed."),
-    "answer": ("answer", "Answer a run's question."),
-    "approve": ("approve", "Approve of what a run plans to do."),
-    "reject": ("reject", "Reject what a run plans to do."),
-    "stop": ("stop", "Stop a run that is at work, to be resumed."),
-    "cancel": ("cancel", "Give a run up."),
-    "retry": ("retry", "Do steps of a run again."),
-    "fork": ("fork", "Start a run from another one, in another folder."),
-    "runs": ("runs", "List the runs."),
-    "show": ("show", "Show one run: what happened, what it made, what it asks."),
-    "prune": ("prune", "Remove what is kept of runs that ended long ago."),
-    "handoff": ("handoff", "Check and show handoff files."),
-    "contracts": ("contracts", "Check and export the contracts."),
-    "export": ("export", "Write agents, skills and commands for a coding agent."),
-    "import": ("import_", "Take a project's agents and skills into its pipeline."),
-    "workflows": ("workflows", "List the workflows."),
-    "agents": ("agents", "List the agents."),
-    "skills": ("skills", "List the skills."),
-    "choices": ("choices", "List what a stack can be."),
-    "mcp": ("mcp", "Serve coding agents over MCP."),
-    "phase14": ("phase14", "Phase 14: decide the backend specialist and run it."),
-    "remote": ("remote", "Run on a deployed engine."),
-    "deploy": ("deploy", "Deploy Baton to Vertex AI Agent Engine."),
-    "serve": ("serve", "Serve runs over HTTP, for containers."),
-    "doctor": ("doctor", "Say whether this machine has what Baton needs."),
+# group: name: (module of `orchestrator.cli` with a Typer called `app`, what `baton --help` says of it)
+GROUPS: dict[str, dict[str, tuple[str, str]]] = {
+    "Start": {
+        "init": ("init", "Write a PRD to start from."),
+        "draft": ("draft", "Have a model draft a PRD from prose."),
+        "plan": ("plan", "Show which agents and skills a PRD needs, and why."),
+        "run": ("run", "Build the app that a PRD describes."),
+    },
+    "Answer": {
+        "answer": ("answer", "Answer a run's question."),
+        "approve": ("approve", "Approve of what a run plans to do."),
+        "reject": ("reject", "Reject what a run plans to do."),
+    },
+    "Go on": {
+        "resume": ("resume", "Go on with a run that was answered, stopped or killed."),
+        "retry": ("retry", "Do steps of a run again."),
+        "fork": ("fork", "Start a run from another one, in another folder."),
+        "stop": ("stop", "Stop a run that is at work, to be resumed."),
+        "cancel": ("cancel", "Give a run up."),
+    },
+    "Look": {
+        "runs": ("runs", "List the runs."),
+        "show": ("show", "Show one run: what happened, what it made, what it asks."),
+        "handoff": ("handoff", "Check and show handoff files."),
+        "doctor": ("doctor", "Say whether this machine has what Baton needs."),
+        "prune": ("prune", "Remove what is kept of runs that ended long ago."),
+    },
+    "Extend": {
+        "choices": ("choices", "List what a stack can be."),
+        "workflows": ("workflows", "List the workflows."),
+        "agents": ("agents", "List the agents."),
+        "skills": ("skills", "List the skills."),
+        "contracts": ("contracts", "Check and export the contracts."),
+        "import": ("import_", "Take a project's agents and skills into its pipeline."),
+        "export": ("export", "Write agents, skills and commands for a coding agent."),
+    },
+    "Serve": {
+        "mcp": ("mcp", "Serve coding agents over MCP."),
+        "phase14": ("phase14", "Phase 14: decide the backend specialist and run it."),
+        "serve": ("serve", "Serve runs over HTTP, for containers."),
+        "deploy": ("deploy", "Deploy Baton to Vertex AI Agent Engine."),
+        "remote": ("remote", "Run on a deployed engine."),
+    },
 }
+COMMANDS = {name: command for group in GROUPS.values() for name, command in group.items()}
+_LONGEST = max(map(len, COMMANDS))
 
 
 class LazyCommand(TyperCommand):
@@ -79,6 +93,12 @@ class LazyGroup(TyperGroup):
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401, ARG002 - Typer's signature
         """Return the commands' names in the order they are shown."""
         return list(COMMANDS)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401, ARG002
+        """Write the commands of each group under its name."""
+        for group, commands in GROUPS.items():
+            with formatter.section(group):
+                formatter.write_dl([(f"{name:<{_LONGEST}}", text) for name, (_, text) in commands.items()])
 
     def get_command(self, ctx: Any, cmd_name: str) -> LazyCommand | None:  # noqa: ANN401, ARG002
         """Return a command without importing it."""

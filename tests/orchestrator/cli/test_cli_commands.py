@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.cli.main import COMMANDS, main
+from orchestrator.cli.main import COMMANDS, GROUPS, main
 from orchestrator.cli.summary import show_result
 from orchestrator.records.result import RunResult
 from orchestrator.records.sanitize import sanitize
@@ -75,6 +75,8 @@ def test_help_names_every_command_and_imports_none_of_them() -> None:
     assert not {f"orchestrator.cli.{module}" for module, _ in COMMANDS.values()} & modules
     said = baton("--help").stdout
     assert all(f"  {name} " in said for name in COMMANDS)
+    groups = [line.removesuffix(":") for line in said.splitlines() if line.endswith(":") and not line.startswith(" ")]
+    assert groups == ["Options", *GROUPS]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
