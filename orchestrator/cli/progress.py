@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -51,12 +52,17 @@ MARKS: dict[StepStatus, str] = {
 }
 
 
+_QUIET = 15.0  # seconds in which lines say nothing of what is at work
+
+
 class Display(Protocol):
-    """Shows events."""
+    """Shows events, and now and then what goes on between them."""
 
     def shown(self) -> AbstractContextManager[object]: ...
 
     def show(self, event: Event, /) -> None: ...
+
+    def remind(self) -> None: ...
 
 
 class JsonLines:
@@ -69,18 +75,44 @@ class JsonLines:
         sys.stdout.write(event.model_dump_json() + "\n")
         sys.stdout.flush()
 
+    def remind(self) -> None:
+        """Say nothing: a line is an event."""
+
 
 class PlainLines:
-    """One line for each thing that is over."""
+    """One line for each thing that is over, and some while something takes long."""
+
+    def __init__(self) -> None:
+        self._doing: dict[tuple[str, str], float] = {}  # by step and check or skill, since when
 
     def shown(self) -> AbstractContextManager[object]:
         return nullcontext()
 
+    def remind(self) -> None:
+        """Say which checks and skills are at work, and for how long."""
+        now = time.monotonic()
+        doing = [f"{step}: {what} {now - since:.0f} s" for (step, what), since in self._doing.items()]
+        if doing:
+            say(f"at work: {', '.join(doing)}")
+            sys.stdout.flush()
+
     def show(self, event: Event, /) -> None:
+        self._note(event)
         text = line(event)
         if text:
             say(text)
             sys.stdout.flush()
+
+    def _note(self, event: Event) -> None:
+        match event:
+            case CheckStarted(step=step, check=what) | SkillStarted(step=step, skill=what):
+                self._doing[step, what] = time.monotonic()
+            case CheckFinished(step=step, check=what) | SkillFinished(step=step, skill=what):
+                self._doing.pop((step, what), None)
+            case StepStarted(step=step) | StepRetried(step=step) | StepFinished(step=step):
+                self._doing = {key: since for key, since in self._doing.items() if key[0] != step}
+            case _:
+                pass
 
 
 def line(event: Event) -> str | None:  # noqa: C901, PLR0911, PLR0912 - one a kind of event
@@ -156,6 +188,9 @@ class LiveView:
 
     def shown(self) -> AbstractContextManager[object]:
         return self._live
+
+    def remind(self) -> None:
+        """Say nothing: what is shown moves by itself."""
 
     def show(self, event: Event, /) -> None:
         match event:
@@ -254,7 +289,16 @@ class Watcher:
 
     async def watch(self, events: Callable[[int], AsyncIterator[Event]]) -> None:
         """Show what `events` yields after the number that it is given, until there is no more."""
-        with self._display.shown():
-            async for event in events(self._after):
-                self._after += 1  # the log has no gaps
-                self._display.show(event)
+        reminding = asyncio.create_task(self._remind(), name="reminders")
+        try:
+            with self._display.shown():
+                async for event in events(self._after):
+                    self._after += 1  # the log has no gaps
+                    self._display.show(event)
+        finally:
+            reminding.cancel()
+
+    async def _remind(self) -> None:
+        while True:
+            await asyncio.sleep(_QUIET)
+            self._display.remind()
