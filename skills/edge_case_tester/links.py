@@ -76,6 +76,10 @@ class Link:
         """Return an expression for the id of a new record; of `account`'s id if it refers to users."""
         return f'accounts["{account}"]["id"]' if self.to_user else f'(await {self.parent.fixture}.create())["id"]'
 
+    def sent(self, record_id: str) -> str:
+        """Return an expression for what a body holds, so that it refers to a record with this id."""
+        return f"[{record_id}]" if self.many else record_id
+
     def foreign(self, name: str) -> list[str]:
         """Return statements that leave in `name` a record that belongs to bob."""
         return _foreign(self.parent, name)
@@ -95,7 +99,7 @@ def _foreign(suite: EntitySuite, name: str) -> list[str]:
     for link in hidden_links(suite):
         theirs = f"{name}_{link.field.name}"
         lines += _foreign(link.parent, theirs)
-        changes.append(argument(link.name, f'{theirs}["id"]'))
+        changes.append(argument(link.name, link.sent(f'{theirs}["id"]')))
     return [*lines, f"{name} = await {suite.fixture}.seen_by(bob).create({', '.join(changes)})"]
 
 
@@ -191,7 +195,9 @@ class UniqueRule:
 
     @property
     def taken_by_bob(self) -> str:
-        return self._taken({link.name: f'their_{link.field.name}["id"]' for link in hidden_links(self.suite)})
+        return self._taken(
+            {link.name: link.sent(f'their_{link.field.name}["id"]') for link in hidden_links(self.suite)}
+        )
 
 
 def rests_on_links(suite: EntitySuite) -> Iterator[Link]:

@@ -165,7 +165,7 @@ class EntitySuite:
     @cached_property
     def creatable(self) -> bool:
         """Can a test make one through the API, with everything it needs?"""
-        return self.offers("create") and all(link.usable for link in self.required_links)
+        return self.offers("create") and all(not link.to_itself and link.usable for link in self.required_links)
 
     # ---- fields -------------------------------------------------------------------------------------------------
 
@@ -224,27 +224,27 @@ class EntitySuite:
     # ---- references and unique rules ------------------------------------------------------------------------------
 
     @cached_property
+    def _sent_links(self) -> tuple[Link, ...]:
+        return tuple(self._link(field) for field in self.inputs if field.type.target)
+
+    @cached_property
     def links(self) -> tuple[Link, ...]:
-        return tuple(self._link(field) for field in self.inputs if field.type.kind == "reference")
+        return tuple(link for link in self._sent_links if not link.many)
 
     @cached_property
     def all_links(self) -> tuple[Link, ...]:
-        many = (self._link(field) for field in self.inputs if field.type.kind == "references")
+        many = (link for link in self._sent_links if link.many)
         return tuple(link for link in (*self.links, *many) if link.usable)
 
     @cached_property
     def required_links(self) -> tuple[Link, ...]:
-        return tuple(link for link in self.links if link.field in self.required)
+        """Return the references that every new record is sent with: of many, at least one."""
+        return tuple(link for link in self._sent_links if link.field in self.required)
 
     @cached_property
     def own_links(self) -> tuple[Link, ...]:
         """Return the references that need a record of their own each time, because a unique rule rests on them."""
         return tuple(dict.fromkeys(rests_on_links(self)))
-
-    @property
-    def parameters(self) -> tuple[str, ...]:
-        """Return the names of the required references, which whoever makes a body provides."""
-        return tuple(link.name for link in self.required_links)
 
     @property
     def body_links(self) -> tuple[Link, ...]:

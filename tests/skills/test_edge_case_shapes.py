@@ -31,6 +31,12 @@ SHAPES = {
     "unique of a reference that may be empty": like(
         "(post, fan)", "post | Post | no | on delete set null", "fan | User | yes | on delete cascade"
     ),
+    "a required many-to-many": f"{TAG}\n\n" + alone("name | string | yes |", "tags | Tag[] | yes |"),
+    "unique of the owner beside a required many-to-many of the owner's": (
+        TAG.replace("### Tag\n", "### Tag\n\n**Owner:** yes\n")
+        + "\n\n"
+        + like("(post, owner)", "post | Post | yes | on delete cascade", "tags | Tag[] | yes |")
+    ),
     "a boolean first": alone("done | boolean | yes |", labels="**Access:** signed-in read, signed-in write"),
     "a boolean with a default first": alone(
         "done | boolean | yes | default true", labels="**Access:** public read, signed-in write"
@@ -87,3 +93,14 @@ def test_a_decimal_of_many_places_is_answered_and_published_without_an_exponent(
     assert "cents: Decimal" in schema
     assert "E-" not in schema
     assert 'f"{number:f}"' in files["app/schemas/types.py"]
+
+
+def test_a_required_many_to_many_is_sent_with_every_record_and_never_emptied() -> None:
+    post = "### Post\n\n**Owner:** yes\n\n" + fields("title | string | yes |", "tags | Tag[] | yes |")
+    tag = TAG.replace("### Tag\n", "### Tag\n\n**Owner:** yes\n")
+    files = app_with_tests(feature_from(f"{tag}\n\n{post}"))
+    assert "def post_body(*, tags_ids: list[int]" in files["tests/factories.py"]
+    assert 'tags_ids=[(await tags.create())["id"]]' in files["tests/conftest.py"]
+    test = files["tests/test_post.py"]
+    assert 'expect_invalid(await posts.patch(created, tags_ids=[]), "tags_ids")' in test
+    assert "test_deleting_what_tags_ids_name_leaves_the_others" in test
