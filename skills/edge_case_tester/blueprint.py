@@ -117,4 +117,5 @@ def _imports(suites: list[EntitySuite], account: Account) -> dict[str, object]:
             name for name in ("UTC", "date", "datetime", "timedelta") if re.search(rf"\b{name}\b[(,)]", made)
         ],
         "uses_uuid": "UUID(" in made,
+        "uses_turns": "turn(" in made,
     }

@@ -131,6 +131,15 @@ class UniqueRule:
         return [link for link in self.suite.links if link.field in self.fields]
 
     @property
+    def told_apart_by(self) -> list[str]:
+        """Return the fields whose values keep records apart: those that count, or else those of few values."""
+        if any(link in self.suite.own_links for link in self.links):
+            return []
+        sent = [field for field in self.fields if field.type.target is None]
+        counted = [field for field in sent if field.type.kind not in COUNTED]
+        return [field.name for field in counted or sent]
+
+    @property
     def testable(self) -> bool:
         shown = all(field in self.suite.inputs and not field.write_only for field in self.fields)
         return bool(self.fields) and shown and all(link.usable for link in self.links)

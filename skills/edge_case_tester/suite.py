@@ -16,6 +16,7 @@ from functools import cached_property
 from schemas.feature import Entity, Feature, FeatureField
 from skills.codegen import naming
 from skills.edge_case_tester import texts, values
+from skills.edge_case_tester.distinct import distinct
 from skills.edge_case_tester.links import Link, UniqueRule, argument, rests_on_links
 from skills.edge_case_tester.value import Value
 
@@ -217,9 +218,14 @@ class EntitySuite:
     def body_fields(self) -> tuple[tuple[str, str], ...]:
         """Return name and expression of what every new record is sent with: required fields and unique ones."""
         unique = {name for rule in self.unique_rules for name in rule.names}
+        alone = {name for rule in self.unique_rules for name in rule.told_apart_by}
         sent = (field for field in self.inputs if field in self.required or field.name in unique)
         plain = (field for field in sent if field.type.kind not in {"reference", "references"})
-        return tuple((naming.json_name(field), values.fresh(field)) for field in plain)
+        return tuple((naming.json_name(field), self._new(field, unique=field.name in alone)) for field in plain)
+
+    def _new(self, field: FeatureField, *, unique: bool) -> str:
+        counter = f"{self.entity.table}.{field.name}"
+        return (distinct(field, counter) if unique else None) or values.fresh(field)
 
     # ---- references and unique rules ------------------------------------------------------------------------------
 

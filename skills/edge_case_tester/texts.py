@@ -166,12 +166,13 @@ def _fresh_match(field: FeatureField) -> str:
     for stem in (field.name, field.name.replace("_", "-"), field.name.replace("_", ""), "a", "A", "A-", ""):
         for width in (1, limit.shortest - len(stem), _SERIAL_DIGITS):
             numbered = f"0{width}" if width > 1 else ""
-            if all(_fits(field, f"{stem}{number:{numbered}}") for number in (1, 20, 300, 4000)):
+            if all(fits(field, f"{stem}{number:{numbered}}") for number in (1, 20, 300, 4000)):
                 return f'f"{stem}{{next(serial){":" * bool(numbered)}{numbered}}}"'
     texts = list(matching(field.pattern or "", limit.shortest, limit.bounded, _OFFERED))
     return f"{texts!r}[next(serial) % {len(texts)}]" if texts else repr("")
 
 
-def _fits(field: FeatureField, text: str) -> bool:
+def fits(field: FeatureField, text: str) -> bool:
+    """Say whether the field takes this text."""
     limit = lengths(field)
     return limit.shortest <= len(text) <= limit.bounded and re.search(field.pattern or "", text) is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -104,3 +105,32 @@ def test_a_required_many_to_many_is_sent_with_every_record_and_never_emptied() -
     test = files["tests/test_post.py"]
     assert 'expect_invalid(await posts.patch(created, tags_ids=[]), "tags_ids")' in test
     assert "test_deleting_what_tags_ids_name_leaves_the_others" in test
+
+
+@pytest.mark.parametrize(
+    ("rules", "matching"),
+    [
+        ("string | yes | matches ^\\+[1-9][0-9]{6,14}$; unique", r"^\+[1-9][0-9]{6,14}$"),
+        ("string | yes | matches ^[A-Z]{2}$; unique", "^[A-Z]{2}$"),
+        ("string | yes | 1..1 chars; unique", "^.$"),
+        ("string | yes | 2..2 chars; unique", "^..$"),
+        ("integer | yes | min 1; max 50; unique", "^([1-9]|[1-4][0-9]|50)$"),
+        ("decimal(5,4) | yes | min 0; max 1; unique", r"^(0\.\d{4}|1\.0000)$"),
+    ],
+)
+def test_unique_values_differ_whatever_else_is_counted(rules: str, matching: str) -> None:
+    factories = app_with_tests(feature_from(alone(f"code | {rules}", "note | string | yes |")))["tests/factories.py"]
+    names: dict[str, Any] = {}
+    exec(factories.replace("from tests.api import Record", "Record = dict"), names)  # noqa: S102  # what was just made
+    made = [names["thing_body"]()["code"] for _ in range(40)]
+    assert len(set(made)) == 40
+    assert all(re.search(matching, str(value)) for value in made)
+
+
+def test_values_that_come_round_again_leave_out_those_of_accounts_that_last() -> None:
+    user = "### User\n\n" + fields("badge | string | yes | 1..1 chars; unique")
+    factories = app_with_tests(feature_from(f"{user}\n\n{TAG}"))["tests/factories.py"]
+    names: dict[str, Any] = {}
+    exec(factories.replace("from tests.api import Record", "Record = dict"), names)  # noqa: S102  # what was just made
+    badges = [names["account_body"]()["badge"] for _ in range(200)]
+    assert not {*badges[:3]} & {*badges[3:]}
