@@ -13,17 +13,20 @@ Source: `docs/extending.md`.
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
-from agents.contracts import Role
+from agents.contracts import Agent, Role
+from agents.ownership import unownable
 from handoff.plugins import load_module
 from schemas.contract import ContractInvalid, ContractUnknown, contract_of, register
 from schemas.errors import InputError
 
 BUILT_IN = Path(__file__).parent
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 class AgentInvalid(InputError):
@@ -82,12 +85,21 @@ def _agent(path: Path, *, built_in: bool) -> Role:
     agent = getattr(module, "AGENT", getattr(module, "ROLE", None))
     if not isinstance(agent, Role):
         raise AgentInvalid((f"{path}: must expose `ROLE`, an `agents.contracts.Role`, or `AGENT`, an `Agent`",))
+    if problems := tuple(_problems(agent)):
+        raise AgentInvalid(tuple(f"{path}: {problem}" for problem in problems))
     try:
         for contract, model in agent.contracts.items():
             register(contract, model)
     except ContractInvalid as error:
         raise AgentInvalid((f"{path}: {error}",)) from error
     return replace(agent, folder=path.parent)
+
+
+def _problems(agent: Role) -> Iterator[str]:
+    if not _NAME.fullmatch(agent.name):
+        yield f"`name` is `{agent.name}`; it must be lower-case letters and digits in words joined by single hyphens"
+    if isinstance(agent, Agent):
+        yield from unownable(agent)
 
 
 def _module(folder: Path, *, built_in: bool) -> ModuleType:

@@ -134,6 +134,7 @@ HANDOFF_MODELS: Mapping[str, tuple[type[Document], str]] = MappingProxyType({
 
 # A project's own agents hand over `<agent>-handoff`: one contract for all of them, whatever they do.
 _OWN = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*-handoff")
+_ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")  # a handoff's file is called so
 
 AGENT_MODELS: Mapping[str, tuple[type[Document], str]] = MappingProxyType({
     "@python-specialist.input": (agents.PythonSpecialistInput, "1"),
@@ -155,8 +156,12 @@ def register(contract_id: str, model: type[Document], *, version: str = "1") -> 
     """Make the contract of a handoff known that no module here lists. Registering the same one again changes nothing.
 
     Raises:
-        ContractInvalid: Another contract has that id.
+        ContractInvalid: Another contract has that id, it names no file, or the model is none.
     """
+    if not _ID.fullmatch(contract_id):
+        raise ContractInvalid(f"a contract cannot be called `{contract_id}`: write lower-case words joined by hyphens.")
+    if not hasattr(model, "model_json_schema"):
+        raise ContractInvalid(f"the model of the contract `{contract_id}` must extend `schemas.base.Document`.")
     new = Contract.from_model(model, id=contract_id, version=version)
     if (contract_id in _known() or is_handoff(contract_id)) and contract_of(contract_id) != new:
         raise ContractInvalid(f"there is another contract `{contract_id}` already. Give this one an id of its own.")

@@ -9,18 +9,21 @@ Source: `docs/extending.md`.
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from agents.contracts import Toolchain
+from agents.ownership import unownable
 from handoff.catalogue import Provider
 from handoff.plugins import load_module
 from schemas.errors import InputError
-from schemas.stack import Stack, all_hold
+from schemas.stack import Choice, Condition, Stack, all_hold
 
 BUILT_IN = Path(__file__).parent
 MODULE = "toolchain"
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 class ToolchainInvalid(InputError):
@@ -102,4 +105,17 @@ def _load(folder: Path) -> Toolchain:
     toolchain = getattr(module, "TOOLCHAIN", None)
     if not isinstance(toolchain, Toolchain):
         raise ToolchainInvalid((f"{path}: `TOOLCHAIN` must be an `agents.contracts.Toolchain`",))
+    if problems := tuple(_problems(toolchain)):
+        raise ToolchainInvalid(tuple(f"{path}: {problem}" for problem in problems))
     return replace(toolchain, folder=folder)
+
+
+def _problems(toolchain: Toolchain) -> Iterator[str]:
+    if not _NAME.fullmatch(str(toolchain.name)):
+        yield f"`name` is `{toolchain.name}`; write lower-case words joined by single hyphens"
+    if not all(isinstance(each, Condition) for each in toolchain.when):
+        yield f"`when` must be conditions, as `conditions('docs=Handbook')`, got {toolchain.when!r}"
+    if not all(isinstance(each, Choice) for each in toolchain.provides):
+        yield f"`provides` must be choices, as `choices('docs=Handbook')`, got {toolchain.provides!r}"
+    for role, binding in toolchain.bindings.items():
+        yield from (f"the binding of `{role}`: {problem}" for problem in unownable(binding))

@@ -32,6 +32,7 @@ TOOLCHAIN = Toolchain(
     bindings={{"database-agent": Binding(owns=("migrations/**",))}},
 )
 """
+DIESEL_ODD = DIESEL.format(name="diesel", when="orm=Diesel")
 
 
 def written(parent: Path, folder: str = "diesel", *, name: str = "diesel", when: str = "orm=Diesel") -> None:
@@ -119,6 +120,12 @@ def test_roles_name_no_tool_and_no_path() -> None:
             DIESEL.format(name="alembic", when="orm=Diesel"),
             r"a toolchain called `alembic` is already in .*; rename one",
         ),
+        ("raise SystemExit(3)", r"cannot be imported: ImportError: it ends the process"),
+        (DIESEL_ODD.replace("migrations/**", "../x/**"), r"`owns` has `\.\./x/\*\*`, which leaves the workspace"),
+        (DIESEL_ODD.replace("migrations/**", ".git/**"), r"`database-agent`: .* uses the reserved name `\.git`"),
+        (DIESEL_ODD.replace('("migrations/**",)', '"migrations/**"'), r"`owns` must be a tuple of patterns"),
+        (DIESEL_ODD.replace('conditions("orm=Diesel")', '"orm=Diesel"'), r"`when` must be conditions"),
+        (DIESEL_ODD.replace('choices("orm=Diesel")', '"orm=Diesel"'), r"`provides` must be choices"),
     ],
 )
 def test_a_toolchain_that_cannot_be_used_is_named_with_the_reason(tmp_path: Path, text: str, problem: str) -> None:

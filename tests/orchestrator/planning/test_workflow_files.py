@@ -115,7 +115,11 @@ def test_a_workflow_that_is_not_there_is_refused_with_the_nearest() -> None:
 
 
 def test_folders_that_hold_no_agents_are_refused_with_all_that_is_wrong(tmp_path: Path) -> None:
-    for name, text in (("a", "raise ValueError('x')"), ("b", "AGENT = 3")):
+    odd = """
+from agents.custom import own_agent
+AGENT = own_agent("Odd One", title="Odd", reads=("feature-prd",), owns=("../x", ".git/**"), excludes=())
+"""
+    for name, text in (("a", "raise ValueError('x')"), ("b", "AGENT = 3"), ("c", odd)):
         (tmp_path / name).mkdir()
         (tmp_path / name / "agent.py").write_text(text)
     with pytest.raises(AgentInvalid) as refused:
@@ -123,6 +127,9 @@ def test_folders_that_hold_no_agents_are_refused_with_all_that_is_wrong(tmp_path
     assert [problem.partition(": ")[2] for problem in refused.value.problems] == [
         "cannot be imported: ValueError: x",
         "must expose `ROLE`, an `agents.contracts.Role`, or `AGENT`, an `Agent`",
+        "`name` is `Odd One`; it must be lower-case letters and digits in words joined by single hyphens",
+        "`owns` has `../x`, which leaves the workspace with `..`; name paths of the workspace, as `docs/**`",
+        "`owns` has `.git/**`, which uses the reserved name `.git`; name paths of the workspace, as `docs/**`",
         "no such folder of agents",
     ]
 
