@@ -170,6 +170,8 @@ def refuse_invalid(question: Question, value: JSON) -> None:
         ways = [f"`{each}`" for each in question.options] or ["the path of a PRD, or its whole text"]
         if "reject" in question.options:
             ways.append("`reject: WHY`")
+        if question.kind == "model":
+            ways.append("`retry --max-money 10` (also `--max-calls`, `--max-tokens`, `--max-minutes`)")
         raise AnswerRefused(
             f"this is not an answer to question `{question.id}`{problem}. The question is still open.\n"
             f"Choose one of: {', '.join(ways)}."

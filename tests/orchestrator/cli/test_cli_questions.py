@@ -654,6 +654,7 @@ def test_a_run_at_work_elsewhere_is_asked_to_end_and_waited_for(
         assert json.loads(baton("runs", "--status", "running", "--json").stdout)
         busy = baton("resume", "latest")
         assert (busy.returncode, "is being worked on" in busy.stderr) == (2, True)
+        assert "stop it with `baton stop " in busy.stderr
         done = baton(command, "latest")
         output, _ = process.communicate(timeout=600)
     assert process.returncode == 1

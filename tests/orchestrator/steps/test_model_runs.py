@@ -292,7 +292,7 @@ async def test_the_template_is_not_offered_where_there_is_none(kit: Kit, tmp_pat
     (question,) = result.questions
     assert question.options == (RETRY, EDIT, GIVE_UP)
     assert TEMPLATE not in question.text
-    with pytest.raises(AnswerRefused, match="is not valid"):
+    with pytest.raises(AnswerRefused, match="is not an answer"):
         await go_on(kit, tmp_path, [], TEMPLATE)
 
 

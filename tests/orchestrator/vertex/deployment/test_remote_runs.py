@@ -118,7 +118,7 @@ def test_a_question_is_answered_from_here_and_the_run_goes_on(baton: Baton, prd:
 def test_on_a_terminal_the_person_is_asked_and_the_run_goes_on(
     engine: AgentEngine, baton: Baton, prd: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    typed = iter(["app"])  # the beginning of `approve`
+    typed = iter(["y"])
 
     async def read_line(_prompt: str) -> str:
         return next(typed)
@@ -129,7 +129,7 @@ def test_on_a_terminal_the_person_is_asked_and_the_run_goes_on(
     ran = baton("remote", "run", prd, "--engine", NAME, "--workspace", str(tmp_path / "app"))
 
     assert ran.code == 0, ran.err
-    assert "  1  approve\n  2  reject" in ran.out
+    assert prompt.KEYS in ran.out
     assert f"completed: Small -> {tmp_path / 'app'}" in ran.out
     assert [
         each.body["input"]["value"] for each in engine.sent("POST", ":query") if each.body["classMethod"] == "answer"
