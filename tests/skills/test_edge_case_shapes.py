@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from skills.edge_case_tester.values import accepted
 from tests.support.app_lint import app_with_tests, lint
 from tests.support.entity_prd import feature_from, fields
 
@@ -134,3 +135,16 @@ def test_values_that_come_round_again_leave_out_those_of_accounts_that_last() ->
     exec(factories.replace("from tests.api import Record", "Record = dict"), names)  # noqa: S102  # what was just made
     badges = [names["account_body"]()["badge"] for _ in range(200)]
     assert not {*badges[:3]} & {*badges[3:]}
+
+
+@pytest.mark.parametrize(
+    "rules", ["string | no | matches ^\\+[1-9][0-9]{6,14}$; unique", "integer | no | min 1; max 50; unique"]
+)
+def test_accounts_that_last_hold_no_value_that_a_test_registers_with(rules: str) -> None:
+    feature = feature_from("### User\n\n" + fields(f"badge | {rules}") + f"\n\n{TAG}")
+    names: dict[str, Any] = {}
+    factories = app_with_tests(feature)["tests/factories.py"]
+    exec(factories.replace("from tests.api import Record", "Record = dict"), names)  # noqa: S102  # what was just made
+    held = {repr(names["account_body"]()["badge"]) for _ in range(3)}
+    badge = next(field for field in feature.user.fields if field.name == "badge")
+    assert not held & {value.sent for value in accepted(badge)}
