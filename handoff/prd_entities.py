@@ -22,8 +22,8 @@ _OWN_COLUMNS: Final = ("id", *MOMENTS)
 _USER_COLUMNS: Final = ("email", "name", "password", "hashed_password", "role", "token_version")
 _SYSTEM_COLUMNS: Final = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
 _OWN_TABLES: Final = {"users": "the accounts", "alembic_version": "the migrations"}
-_OWN_PATHS: Final = {"auth": "signing in"}
-_OWN_OPERATIONS: Final = {"me": "`read_me` is the operation that reads the signed-in user"}
+OWN_PATHS: Final = {"auth": "signing in"}
+OWN_OPERATIONS: Final = {"me": "`read_me` is the operation that reads the signed-in user"}
 _CONSTRAINT_PREFIXES: Final = ("pk_", "fk_", "uq_", "ck_", "ix_")
 _MAX_COLUMNS: Final = 1600  # that PostgreSQL gives a table
 _SCHEMA_SUFFIXES: Final = ("Create", "Update", "Response", "Page")
@@ -51,7 +51,7 @@ def check_entity_names(entities: Sequence[PrdEntity], root: Cursor) -> None:
     """Report every entity name that is malformed, taken, or cannot be told from another's."""
     seen: dict[str, str] = {}
     tables: dict[str, str] = {}
-    known = {entity.name for entity in entities}
+    known = {USER, *(entity.name for entity in entities)}
     for index, entity in enumerate(entities):
         spot = entity_spot(root, index, entity.name)
         earlier = seen.get(entity.name.casefold())
@@ -76,11 +76,11 @@ def _check_tables(names: EntityNames, tables: dict[str, str], spot: Cursor) -> N
         spot.problem(
             f"`{names.name}` and `{earlier}` would share the table `{names.table}`", hint="name one differently"
         )
-    reason = _OWN_TABLES.get(names.table) or _OWN_PATHS.get(names.collection)
+    reason = _OWN_TABLES.get(names.table) or OWN_PATHS.get(names.collection)
     if reason:
         spot.problem(f"`{names.name}` would take the name `{names.table}`, which belongs to {reason}")
-    if names.singular in _OWN_OPERATIONS:
-        spot.problem(f"an entity cannot be called `{names.name}`: {_OWN_OPERATIONS[names.singular]}")
+    if names.singular in OWN_OPERATIONS:
+        spot.problem(f"an entity cannot be called `{names.name}`: {OWN_OPERATIONS[names.singular]}")
     if names.table.startswith(_CONSTRAINT_PREFIXES):
         spot.problem(
             f"the table `{names.table}` could be mistaken for a constraint or an index",

@@ -451,6 +451,7 @@ def entities(*names: str, row: str = "| a | string | no | |") -> str:
         (("Größe",), "ASCII letters and digits only"),
         (("Me",), "reads the signed-in user"),
         (("Todo", "TodoPage"), "is also what the API calls a part of `Todo`"),
+        (("UserPage",), "is also what the API calls a part of `User`"),
         (("IxRoom",), "could be mistaken for a constraint"),
         (("A" * 64,), "at most 63 characters"),
         (("User", "User"), "there twice"),

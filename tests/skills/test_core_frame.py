@@ -9,8 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from handoff import prd_entities
 from handoff.prd_names import pascal_case, plural
 from schemas.feature import Entity
+from skills.codegen.naming import class_name
+from skills.design.endpoints import endpoints
+from skills.design.names import ACCOUNT_OPERATIONS, ACCOUNT_SCHEMAS, BASE_PATH
 from tests.support.core_build import build, entity, example, feature, field
 
 HOSTILE = (
@@ -68,6 +72,20 @@ def test_no_entity_takes_the_place_of_a_module_of_the_frame() -> None:
     for module, name in routers:
         assert f"{module.replace('.', '/')}.py" in files
         assert files["app/main.py"].count(f"app.include_router({name}") == 1
+
+
+def test_what_the_reader_keeps_for_the_app_is_all_that_entities_could_take_of_its_api() -> None:
+    """Paths, operations and schemas are read from the API of an app without entities."""
+    own = endpoints(feature())
+    collections = {endpoint.path.split("/")[3] for endpoint in own if endpoint.path.startswith(f"{BASE_PATH}/")}
+    assert collections == {*prd_entities.OWN_PATHS}
+    assert {each.partition("_")[2] for each in ACCOUNT_OPERATIONS if "_" in each} == {*prd_entities.OWN_OPERATIONS}
+    assert {path.removeprefix("app/models/") for path in build(feature()).files if path.startswith("app/models/")} == {
+        "__init__.py", "base.py", "user.py",
+    }  # fmt: skip
+    for schema in {*ACCOUNT_SCHEMAS} - {"UserResponse"}:
+        for name in (schema, re.sub("(Create|Update|Response|Page)$", "", schema)):
+            assert class_name(name) not in (name, schema)
 
 
 def named_after(singular: str) -> Entity:
