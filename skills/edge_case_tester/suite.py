@@ -108,7 +108,8 @@ class EntitySuite:
 
     @property
     def fixture(self) -> str:
-        return f"{self.entity.table}_" if self.entity.table in _FIXTURES else self.entity.table
+        table = self.entity.table
+        return f"{table}_" if table in (*_FIXTURES, self.entity.singular) else table
 
     @property
     def module(self) -> str:

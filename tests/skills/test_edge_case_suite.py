@@ -89,6 +89,14 @@ def test_no_entity_takes_a_name_that_the_suite_has_itself() -> None:
         assert {name for name in names if names.count(name) > 1} == set(), file.path
 
 
+def test_a_collection_and_one_of_its_records_have_two_names_though_the_noun_has_no_plural() -> None:
+    health = named_after("health")
+    (text,) = (file.content for file in suite_of(feature(health)).files if file.path == "tests/test_health_.py")
+    assert health.table == "health"
+    assert "health = await health_.create()" in text
+    assert "await health." not in text
+
+
 def named_after(singular: str) -> Entity:
     table = plural(singular)
     name = pascal_case(singular)
