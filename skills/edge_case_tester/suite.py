@@ -109,7 +109,7 @@ class EntitySuite:
     @property
     def fixture(self) -> str:
         table = self.entity.table
-        return f"{table}_" if table in (*_FIXTURES, self.entity.singular) else table
+        return f"{table}_" if table in (*_FIXTURES, self.entity.singular) else naming.variable(table)
 
     @property
     def module(self) -> str:

@@ -40,3 +40,10 @@ def test_what_no_app_may_have_is_seen() -> None:
         "ruff format in app",
         "brackets in frontend/src",
     }
+
+
+def test_a_plural_that_is_a_word_of_python_is_no_name_in_the_suite() -> None:
+    """`A` is in the table `as`, `Byte` in `bytes`."""
+    rows = "| Field | Type | Required | Rules |\n|---|---|---|---|\n| title | string | yes | unique |"
+    entities = "\n\n".join(f"### {name}\n\n{rows}" for name in ("A", "Byte"))
+    assert made_faults(f"# Feature PRD: Shop\n\n## Entities\n\n{entities}\n| a | A | yes | unique |\n") == []
