@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from agents.checks.scratch import Scratch
-from agents.contracts import Agent, Guard, Outcome, Proposal, Reads, Violation, Work
+from agents.contracts import Agent, Guard, Outcome, Proposal, Reads, Role, Violation, Work
+from agents.toolchains.registry import Toolchains
 from orchestrator import Orchestrator
 from orchestrator.planning.pipeline import Pipeline
 from orchestrator.planning.workflows import Workflows
@@ -194,6 +195,24 @@ class Kit:
 
     def workflows(self) -> Workflows:
         return Workflows.around(self.pipeline())
+
+    def workflow_class(self) -> type[Workflows]:
+        """Return a `Workflows` that finds the small agents and theirs, where it is not told of others."""
+        pipeline = self.pipeline()
+
+        class SmallWorkflows(Workflows):
+            def __init__(
+                self,
+                folders: Sequence[Path] = (),
+                *,
+                agents: Sequence[Role] | None = None,
+                toolchains: Toolchains | None = None,
+            ) -> None:
+                ours = pipeline.toolchains
+                super().__init__(folders, agents=agents or pipeline.agents, toolchains=toolchains or ours)
+                self._by_name[pipeline.workflow.name] = pipeline.workflow
+
+        return SmallWorkflows
 
     def registry(self) -> Registry:
         return Registry((self.skills,), built_in=False)

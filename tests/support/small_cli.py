@@ -20,7 +20,7 @@ def with_small_agents(skills: Path, code: str) -> Kit:
     if code:
         kit.checks = {"two": (replace(Compiles("two"), code=code),)}
     module = cast("Any", engine)
-    module.Workflows, module.Registry = kit.workflows, kit.registry
+    module.Workflows, module.Registry = kit.workflow_class(), kit.registry
     return kit
 
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def small(kit: Kit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kit:
     """The command line with the small agents, a note, and a tape of what a model made of it."""
-    monkeypatch.setattr("orchestrator.orchestrator.Workflows", kit.workflows)
+    monkeypatch.setattr("orchestrator.orchestrator.Workflows", kit.workflow_class())
     monkeypatch.setattr("orchestrator.orchestrator.Registry", kit.registry)
     (tmp_path / "note.md").write_text(NOTE, encoding="utf-8")
     asyncio.run(recorded(kit, tmp_path / "tape", tmp_path / "note.md"))

@@ -36,7 +36,7 @@ PROSE = "# Feature PRD: Small\n\nThings have names.\n"
 @pytest.fixture
 def small(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> Kit:
     """The command line, in this process, with the small agents."""
-    monkeypatch.setattr("orchestrator.orchestrator.Workflows", kit.workflows)
+    monkeypatch.setattr("orchestrator.orchestrator.Workflows", kit.workflow_class())
     monkeypatch.setattr("orchestrator.orchestrator.Registry", kit.registry)
     return kit
 

@@ -111,7 +111,7 @@ def test_a_terminal_shows_which_skill_a_model_works_at_and_what_it_took() -> Non
 @pytest.fixture
 def small(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> Kit:
     """The command line, in this process, with the small agents."""
-    monkeypatch.setattr("orchestrator.orchestrator.Workflows", kit.workflows)
+    monkeypatch.setattr("orchestrator.orchestrator.Workflows", kit.workflow_class())
     monkeypatch.setattr("orchestrator.orchestrator.Registry", kit.registry)
     return kit
 

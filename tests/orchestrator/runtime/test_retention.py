@@ -30,6 +30,7 @@ from tests.orchestrator.cli.test_cli_commands import baton
 from tests.support.crash_points import Moments, files_of, in_child
 from tests.support.small_agents import PRD, Kit
 
+NEEDED = "id, workspace, title, status, agents, workflow, shape"  # of a run
 MONTH, DAY = timedelta(days=30), timedelta(days=1)
 TABLES = ("events", "steps", "questions", "handoffs", "content_of_runs")
 THREADS = ("checkpoints", "checkpoint_writes", "checkpoint_values")
@@ -199,7 +200,7 @@ async def test_contents_that_an_engine_knows_to_be_stored_are_stored_again_if_th
 
 async def test_contents_removed_between_storing_and_referring_are_stored_again_and_held(database: Database) -> None:
     """Somebody removes them at the worst moment, each time."""
-    add = "INSERT INTO baton.runs (id, workspace, title, status, agents) VALUES ($1, 'w', 't', $2, '{}')"
+    add = f"INSERT INTO baton.runs ({NEEDED}) VALUES ($1, 'w', 't', $2, '{{}}', 'feature', '{{}}')"  # noqa: S608 - constants
     await database.execute(add, "old", "running")
     await database.execute(add, "new", "running")
     content, retention = Content(database), Retention(database, DAY)
@@ -295,8 +296,8 @@ def test_a_prune_that_is_killed_anywhere_is_finished_by_the_next(kit: Kit, tmp_p
 
 async def test_very_many_runs_are_removed_in_small_transactions(database: Database, tmp_path: Path) -> None:
     await database.execute(
-        "INSERT INTO baton.runs (id, workspace, title, status, agents, finished_at)"
-        " SELECT 'run-' || n, 'w', 't', 'completed', '{}', now() - interval '31 days' FROM generate_series(1, 1050) n"
+        f"INSERT INTO baton.runs ({NEEDED}, finished_at) SELECT 'run-' || n, 'w', 't', 'completed', '{{}}', 'feature',"  # noqa: S608 - constants
+        " '{}', now() - interval '31 days' FROM generate_series(1, 1050) n"
     )
     before = await database.fetchval("SELECT txid_current()")
     assert (await prune(database, tmp_path, MONTH)).runs == 1050
@@ -315,7 +316,8 @@ async def test_folders_of_runs_that_no_database_knows_are_removed_when_they_are_
     forgotten, recent, known, _ = names
     (run_folder(tmp_path, recent) / "logs/log").write_text("at work, for another database")
     await database.execute(
-        "INSERT INTO baton.runs (id, workspace, title, status, agents) VALUES ($1, 'w', 't', 'stopped', '{}')", known
+        f"INSERT INTO baton.runs ({NEEDED}) VALUES ($1, 'w', 't', 'stopped', '{{}}', 'feature', '{{}}')",  # noqa: S608 - constants
+        known,
     )
     assert (await prune(database, tmp_path, MONTH)).folders == 1
     assert not run_folder(tmp_path, forgotten).exists()

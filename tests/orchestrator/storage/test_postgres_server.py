@@ -20,7 +20,10 @@ from orchestrator.storage.errors import PostgresUnavailable
 from orchestrator.storage.postgres import Server
 from tests.support.killable_home import kill_postmaster, own_home, postmaster_id
 
-RUN = "INSERT INTO baton.runs (id, workspace, title, status, agents) VALUES ('r', 'w', 't', 'running', '{}')"
+RUN = (
+    "INSERT INTO baton.runs (id, workspace, title, status, agents, workflow, shape)"
+    " VALUES ('r', 'w', 't', 'running', '{}', 'feature', '{}')"
+)
 
 
 @pytest.fixture
