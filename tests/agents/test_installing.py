@@ -15,7 +15,9 @@ from typing import Literal
 import pytest
 
 from agents.checks.environments.environments import Environments
+from agents.checks.environments.node import Node, find_node
 from agents.checks.errors import RegistryUnreachable, ScratchError
+from orchestrator.storage.home import cache_folder, home
 from tests.support.package_registry import Mood, Registry, registry
 
 ROOT = Path(__file__).parents[2]
@@ -25,11 +27,18 @@ MOODS: tuple[Mood, ...] = ("reset", "hang", "cut", 500, 503, 429, 408)
 TINY = {"python": "lib/python*/site-packages/tiny.py", "node": "node_modules/tiny/package.json"}
 
 
+@pytest.fixture(scope="module")
+def node() -> Node:
+    """The machine's Node, or one from the real registry: what these tests are about comes after it."""
+    return asyncio.run(find_node(cache_folder(home())))
+
+
 @pytest.fixture
-def registry_(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
+def registry_(tmp_path: Path, node: Node, monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
     """A registry that uv and npm ask, with caches of their own, short of patience and without tries of their own."""
     with registry() as server:
         settings = {
+            "PATH": f"{node.bin}:{os.environ['PATH']}",
             "UV_CACHE_DIR": str(tmp_path / "uv"),
             "UV_DEFAULT_INDEX": f"{server.url}/simple",
             "UV_HTTP_RETRIES": "0",
