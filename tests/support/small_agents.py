@@ -198,7 +198,7 @@ class Kit:
 
     def workflow_class(self) -> type[Workflows]:
         """Return a `Workflows` that finds the small agents and theirs, where it is not told of others."""
-        pipeline = self.pipeline()
+        kit = self
 
         class SmallWorkflows(Workflows):
             def __init__(
@@ -208,6 +208,7 @@ class Kit:
                 agents: Sequence[Role] | None = None,
                 toolchains: Toolchains | None = None,
             ) -> None:
+                pipeline = kit.pipeline()
                 ours = pipeline.toolchains
                 super().__init__(folders, agents=agents or pipeline.agents, toolchains=toolchains or ours)
                 self._by_name[pipeline.workflow.name] = pipeline.workflow

@@ -741,7 +741,7 @@ def test_the_shell_completes_runs_agents_and_questions_without_langgraph(tmp_pat
         "from orchestrator.cli.main import main\ntry:\n    main()\nfinally:\n    print(*sys.modules, file=sys.stderr)"
     )
     for line, completed in (
-        ("baton re", ["resume", "reject", "retry", "remote"]),
+        ("baton re", ["reject", "resume", "retry", "remote"]),
         ("baton show ", ["latest", "20260102-000000-bbbbbb", "20260101-000000-aaaaaa"]),
         ("baton show 20260101", ["20260101-000000-aaaaaa"]),
         ("baton retry latest --from da", ["database-agent"]),
