@@ -115,7 +115,7 @@ def _signalled(finished: Finished, tool: str) -> str | None:
 
 _OVERDUE = (
     "The end of its log shows how far it got: see what it waits for, then retry the run. If it needs longer, give it"
-    " that: `baton retry --check-timeout SECONDS`."
+    " that: `baton retry RUN --check-timeout SECONDS`."
 )
 _OURS = (
     "Code that nobody here wrote may change only the tree and its temporary folder, reach only its databases, and use"

@@ -35,6 +35,7 @@ from pydantic import Field, ValidationError
 
 from agents.contracts import Agent, Role
 from agents.custom import own_agent
+from agents.guards.paths import path_fault
 from agents.registry import find_agents, skill_folders
 from agents.toolchains.registry import Toolchains
 from handoff.files import read_regular
@@ -169,8 +170,8 @@ def _problems(mapping: Mapping, agents: Sequence[Role], toolchains: Toolchains) 
         yield from (f"agents.{name}.reads: there is no handoff `{each}`" for each in own.reads if not is_handoff(each))
         for pattern in own.owns:
             taken = next((f"`{other}` of {whose}" for whose, other in claimed if overlap(pattern, other)), None)
-            if pattern.startswith(("/", ".claude", FOLDER)) or ".." in pattern.split("/"):
-                yield f"agents.{name}.owns: `{pattern}` is not a path in the project that an agent may own"
+            if fault := path_fault(pattern):
+                yield f"agents.{name}.owns: `{pattern}` is nothing that an agent may own: it {fault}"
             elif taken:
                 yield f"agents.{name}.owns: `{pattern}` may mean files that {taken} means, too"
         claimed += [(name, pattern) for pattern in own.owns]

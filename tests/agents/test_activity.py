@@ -150,7 +150,7 @@ async def test_a_tool_that_sleeps_is_ended_and_its_log_says_why(place: Place) ->
     summary, facts, advice = (evidence.reason or "").splitlines()
     assert summary == f"`{evidence.tool}` made no progress"
     assert "no progress for 1 s" in facts
-    assert "`baton retry --check-timeout SECONDS`" in advice
+    assert "`baton retry RUN --check-timeout SECONDS`" in advice
     assert facts in Path(evidence.log).read_text()
 
 

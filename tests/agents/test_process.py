@@ -111,7 +111,7 @@ async def test_a_tool_that_hangs_says_for_how_long_and_where_to_look(tmp_path: P
     assert facts.startswith("It was ended, with all it had started: no progress for 0.5 s: it printed nothing and used")
     assert "it never printed" in facts
     assert "The end of its log shows how far it got" in advice
-    assert "`baton retry --check-timeout SECONDS`" in advice
+    assert "`baton retry RUN --check-timeout SECONDS`" in advice
 
 
 @pytest.mark.parametrize(("code", "exits"), [("print('MemoryError')", 0), ("import sys; sys.exit('3 failed')", 1)])
