@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from agents.checks.environments.node import find_node
 from orchestrator.storage.home import cache_folder, home
 from orchestrator.storage.postgres import Server
 from tests.orchestrator.vertex.deployment.agent_engine import AgentEngine, Json
@@ -27,6 +29,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("platform")
     cache = cache_folder(home())
     cache.mkdir(parents=True, exist_ok=True)
+    asyncio.run(find_node(cache))  # the instance has none of the settings by which this machine reaches a registry
     (folder / "home").mkdir()
     (folder / "home/cache").symlink_to(cache)
     return folder
