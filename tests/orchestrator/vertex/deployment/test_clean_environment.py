@@ -10,17 +10,28 @@ from typing import Any
 
 import pytest
 
-from agents.checks.environments.node import find_node
+from agents.checks.environments.environments import Environments
 from orchestrator.storage.home import cache_folder, home
 from orchestrator.storage.postgres import Server
 from tests.orchestrator.vertex.deployment.agent_engine import AgentEngine, Json
 from tests.orchestrator.vertex.deployment.clean import Platform
 from tests.orchestrator.vertex.deployment.conftest import LOCATION, PROJECT, Ran
+from tests.support.agent_material import NODE_LOCK, PYTHON_LOCK
 
 Baton = Callable[..., Ran]
 pytestmark = pytest.mark.slow
 NAME = f"projects/{PROJECT}/locations/{LOCATION}/reasoningEngines/8000000"
 TODO = Path(__file__).parents[4] / "examples/todo-lists.md"
+
+
+async def _prepare(cache: Path) -> None:
+    """Install what runs need: an instance has none of the settings by which this machine reaches a registry."""
+    environments = Environments(cache)
+    try:
+        await environments.python(PYTHON_LOCK)
+        await environments.node(NODE_LOCK)
+    finally:
+        await environments.close()
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +40,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("platform")
     cache = cache_folder(home())
     cache.mkdir(parents=True, exist_ok=True)
-    asyncio.run(find_node(cache))  # the instance has none of the settings by which this machine reaches a registry
+    asyncio.run(_prepare(cache))
     (folder / "home").mkdir()
     (folder / "home/cache").symlink_to(cache)
     return folder
